@@ -1,0 +1,3 @@
+//! dreamtuner
+pub mod error;
+pub mod frame;
