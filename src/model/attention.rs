@@ -1,0 +1,159 @@
+//! Attention over weighted segments: the mathematics of self-subject-attention (S-S-A), and the layer that uses it.
+//!
+//! DreamTuner, Eq. 3: `softmax(q·[k, k^r]ᵀ/√d + log m) · [v, v^r]` with `m = [1, ω·m^r]`. A weight is thus a bias of
+//! `log ω` on a reference's keys, and a key whose mask is zero is left out.
+
+use candle_core::{D, DType, Result, Tensor};
+use candle_nn::{Linear, Module, VarBuilder, linear, linear_no_bias};
+
+/// Scores computed at once, per segment of queries: bounds the memory of attention to 256 MB in 32 bits.
+const SCORES_AT_ONCE: usize = 1 << 26;
+
+/// Keys and values that queries attend to, and how much they count.
+#[derive(Debug, Clone)]
+pub struct Segment {
+    /// `(batch, heads, tokens, head width)`.
+    pub keys: Tensor,
+    /// `(batch, heads, tokens, head width)`.
+    pub values: Tensor,
+    /// `log(ω·m)` of each token, `(tokens)`, finite; `None` where every token counts once.
+    pub log_weights: Option<Tensor>,
+}
+
+/// `softmax(q·kᵀ/√d + log m)·v` over all segments together.
+///
+/// `queries` is `(batch, heads, tokens, head width)`; the result has its shape. The bias travels as one more
+/// coordinate of the keys, against a one in the queries: `[q/√d, 1]·[k, log m] = q·k/√d + log m`, exactly.
+pub fn weighted_attention(queries: &Tensor, segments: &[Segment]) -> Result<Tensor> {
+    let (batch, heads, tokens, width) = queries.dims4()?;
+    let weighted = segments.iter().any(|segment| segment.log_weights.is_some());
+    let scaled = (queries / (width as f64).sqrt())?;
+    let queries = if weighted { with_coordinate(&scaled, 1.0)? } else { scaled };
+    let keys: Vec<Tensor> = segments
+        .iter()
+        .map(|segment| if weighted { biased_keys(segment) } else { Ok(segment.keys.clone()) })
+        .collect::<Result<_>>()?;
+    let values: Vec<&Tensor> = segments.iter().map(|segment| &segment.values).collect();
+    let keys = Tensor::cat(&keys, 2)?.transpose(2, 3)?.contiguous()?;
+    let values = Tensor::cat(&values, 2)?.contiguous()?;
+
+    let rows = (SCORES_AT_ONCE / (batch * heads * keys.dim(3)?).max(1)).clamp(1, tokens.max(1));
+    let parts: Vec<Tensor> = (0..tokens)
+        .step_by(rows)
+        .map(|start| {
+            let some = queries.narrow(2, start, rows.min(tokens - start))?.contiguous()?;
+            candle_nn::ops::softmax_last_dim(&some.matmul(&keys)?)?.matmul(&values)
+        })
+        .collect::<Result<_>>()?;
+    Tensor::cat(&parts, 2)
+}
+
+fn biased_keys(segment: &Segment) -> Result<Tensor> {
+    match &segment.log_weights {
+        None => with_coordinate(&segment.keys, 0.0),
+        Some(log_weights) => {
+            let (batch, heads, tokens, _) = segment.keys.dims4()?;
+            let bias = log_weights.to_dtype(segment.keys.dtype())?.reshape((1, 1, tokens, 1))?;
+            Tensor::cat(
+                &[&segment.keys, &bias.broadcast_as((batch, heads, tokens, 1))?.contiguous()?],
+                D::Minus1,
+            )
+        }
+    }
+}
+
+fn with_coordinate(tensor: &Tensor, value: f64) -> Result<Tensor> {
+    let (batch, heads, tokens, _) = tensor.dims4()?;
+    let column =
+        Tensor::full(value as f32, (batch, heads, tokens, 1), tensor.device())?.to_dtype(tensor.dtype())?;
+    Tensor::cat(&[tensor, &column], D::Minus1)
+}
+
+/// One reference as one self-attention layer sees it.
+#[derive(Debug, Clone)]
+pub struct ReferenceTokens {
+    /// The reference's features as they entered this layer, `(1, tokens, channels)`.
+    pub features: Tensor,
+    /// `log(ω·m)` of each token, `(tokens)`; `None` where every token counts once.
+    pub log_weights: Option<Tensor>,
+}
+
+/// Multi-head attention with its four projections (diffusers `Attention`): self-attention where the context is the
+/// input itself, cross-attention otherwise.
+#[derive(Debug)]
+pub struct Attention {
+    to_q: Linear,
+    to_k: Linear,
+    to_v: Linear,
+    to_out: Linear,
+    heads: usize,
+    upcast: bool,
+}
+
+impl Attention {
+    /// `channels` in and out, keys and values from a context of `context_width`. With `upcast`, scores are formed in
+    /// 32 bits whatever the type of the weights.
+    pub fn new(
+        channels: usize,
+        context_width: usize,
+        heads: usize,
+        upcast: bool,
+        vb: VarBuilder,
+    ) -> Result<Self> {
+        Ok(Self {
+            to_q: linear_no_bias(channels, channels, vb.pp("to_q"))?,
+            to_k: linear_no_bias(context_width, channels, vb.pp("to_k"))?,
+            to_v: linear_no_bias(context_width, channels, vb.pp("to_v"))?,
+            to_out: linear(channels, channels, vb.pp("to_out.0"))?,
+            heads,
+            upcast,
+        })
+    }
+
+    /// Attends from `input` `(batch, tokens, channels)` to `context` `(batch, context tokens, context width)`.
+    pub fn cross(&self, input: &Tensor, context: &Tensor) -> Result<Tensor> {
+        self.attend(input, &[self.segment(context, input.dim(0)?, None)?])
+    }
+
+    /// Self-subject-attention: attends from `input` `(batch, tokens, channels)` to itself and to every reference.
+    pub fn with_references<'a>(
+        &self,
+        input: &Tensor,
+        references: impl IntoIterator<Item = &'a ReferenceTokens>,
+    ) -> Result<Tensor> {
+        let batch = input.dim(0)?;
+        let mut segments = vec![self.segment(input, batch, None)?];
+        for reference in references {
+            segments.push(self.segment(&reference.features, batch, reference.log_weights.clone())?);
+        }
+        self.attend(input, &segments)
+    }
+
+    fn segment(&self, context: &Tensor, batch: usize, log_weights: Option<Tensor>) -> Result<Segment> {
+        let keys = self.split_heads(&self.to_k.forward(context)?)?;
+        let values = self.split_heads(&self.to_v.forward(context)?)?;
+        let (context_batch, heads, tokens, width) = keys.dims4()?;
+        if context_batch == batch {
+            return Ok(Segment { keys, values, log_weights });
+        }
+        let shape = (batch, heads, tokens, width);
+        Ok(Segment { keys: keys.broadcast_as(shape)?, values: values.broadcast_as(shape)?, log_weights })
+    }
+
+    fn attend(&self, input: &Tensor, segments: &[Segment]) -> Result<Tensor> {
+        let (batch, tokens, channels) = input.dims3()?;
+        let queries = self.split_heads(&self.to_q.forward(input)?)?;
+        let attended = weighted_attention(&queries, segments)?.to_dtype(input.dtype())?;
+        self.to_out.forward(&attended.transpose(1, 2)?.reshape((batch, tokens, channels))?)
+    }
+
+    /// `(batch, tokens, channels)` to `(batch, heads, tokens, head width)`.
+    fn split_heads(&self, tensor: &Tensor) -> Result<Tensor> {
+        let (batch, tokens, channels) = tensor.dims3()?;
+        let split = tensor
+            .reshape((batch, tokens, self.heads, channels / self.heads))?
+            .transpose(1, 2)?
+            .contiguous()?;
+        if self.upcast { split.to_dtype(DType::F32) } else { Ok(split) }
+    }
+}

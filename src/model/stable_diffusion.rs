@@ -1,0 +1,167 @@
+//! All the networks of one Stable Diffusion model on one device, and the way from text and pictures to tensors.
+
+use candle_core::{DType, Device, Tensor};
+use image::RgbImage;
+
+use super::checkpoint::{LoadReport, ModelFiles, PartFiles};
+use super::config::{TextConfig, UNetConfig, VaeConfig};
+use super::controlnet::ControlNet;
+use super::lora::Lora;
+use super::text::TextEncoder;
+use super::textual_inversion::TextualInversion;
+use super::tokenizer::Tokenizer;
+use super::unet::UNet;
+use super::vae::Vae;
+use crate::error::{Error, Result};
+use crate::frame::{image_to_tensor, tensor_to_image};
+
+/// What is chosen once, when a model is loaded.
+#[derive(Debug)]
+pub struct LoadOptions {
+    /// Where the networks run.
+    pub device: Device,
+    /// Type of the U-Net's and ControlNets' weights and activations. The VAE and the text encoder, where rounding shows
+    /// and little time is spent, stay in 32 bits.
+    pub dtype: DType,
+    /// LoRAs to merge, each with its weight.
+    pub loras: Vec<(Lora, f64)>,
+    /// Words to add to the vocabulary.
+    pub textual_inversions: Vec<TextualInversion>,
+}
+
+/// A loaded model.
+#[derive(Debug)]
+pub struct StableDiffusion {
+    /// The denoising network.
+    pub unet: UNet,
+    /// The autoencoder.
+    pub vae: Vae,
+    /// The text encoder.
+    pub text_encoder: TextEncoder,
+    /// The tokenizer, with the words of textual inversions.
+    pub tokenizer: Tokenizer,
+    /// `scheduler_config.json`.
+    pub scheduler: serde_json::Value,
+    /// Channels of the latent.
+    pub latent_channels: usize,
+    /// Side in pixels of the pictures that the U-Net was trained on, if the files say.
+    pub native_side: Option<usize>,
+    /// Where the networks run.
+    pub device: Device,
+    /// Type of the U-Net's weights and activations.
+    pub dtype: DType,
+}
+
+impl StableDiffusion {
+    /// Loads every network of `files`. `on_report` is handed what each one lacked or left unused.
+    ///
+    /// # Errors
+    /// Missing or mis-shaped tensors, values that are not finite, LoRA keys that match nothing, embeddings of another
+    /// width.
+    pub fn load(files: &ModelFiles, options: &LoadOptions, mut on_report: impl FnMut(&PartFiles, &LoadReport)) -> Result<Self> {
+        let device = &options.device;
+        let loras: Vec<(&Lora, f64)> = options.loras.iter().map(|(lora, weight)| (lora, *weight)).collect();
+        let in_file = |part: &PartFiles| {
+            let path = part.path().to_path_buf();
+            move |error: Error| if let Error::Setting { name, problem } = error {
+                Error::weights(path.clone(), format!("{name}: {problem}"))
+            } else { error }
+        };
+
+        let unet_config = UNetConfig::from_json(&files.unet.config).map_err(in_file(&files.unet))?;
+        let (unet, report) = files.unet.build(options.dtype, device, &loras, |vb| UNet::new(&unet_config, vb))?;
+        on_report(&files.unet, &report);
+
+        let vae_config = VaeConfig::from_json(&files.vae.config).map_err(in_file(&files.vae))?;
+        let (vae, report) = files.vae.build(DType::F32, device, &[], |vb| Ok(Vae::new(&vae_config, vb)?))?;
+        on_report(&files.vae, &report);
+
+        let text_config = TextConfig::from_json(&files.text_encoder.config).map_err(in_file(&files.text_encoder))?;
+        let mut tokenizer = Tokenizer::from_files(&files.tokenizer)?;
+        let concepts = add_concepts(&mut tokenizer, &options.textual_inversions, &text_config)?;
+        let (text_encoder, report) = files.text_encoder.build(DType::F32, device, &loras, |vb| {
+            Ok(TextEncoder::new(&text_config, concepts.as_ref(), vb)?)
+        })?;
+        on_report(&files.text_encoder, &report);
+        check_fit(files, &unet_config, &vae_config, &text_config)?;
+
+        Ok(Self {
+            unet,
+            native_side: unet_config.sample_size.map(|size| size * vae_config.factor()),
+            latent_channels: vae_config.latent_channels,
+            vae,
+            text_encoder,
+            tokenizer,
+            scheduler: files.scheduler.clone(),
+            device: device.clone(),
+            dtype: options.dtype,
+        })
+    }
+
+    /// Loads a ControlNet that belongs to this model.
+    pub fn load_controlnet(&self, files: &PartFiles) -> Result<(ControlNet, LoadReport)> {
+        let config = UNetConfig::from_json(&files.config)?;
+        files.build(self.dtype, &self.device, &[], |vb| ControlNet::new(&config, vb))
+    }
+
+    /// The context of a prompt, `(1, tokens, context width)`, in the U-Net's type.
+    ///
+    /// # Errors
+    /// A prompt that is too long or weighted out of range; a `clip_skip` past the number of layers.
+    pub fn encode_prompt(&self, prompt: &str, clip_skip: usize) -> Result<Tensor> {
+        let layers = self.text_encoder.layers();
+        if clip_skip == 0 || clip_skip > layers {
+            return Err(Error::setting("clip skip", format!("{clip_skip}; this model allows 1 to {layers}")));
+        }
+        let chunks = self.tokenizer.chunks(prompt)?;
+        Ok(self.text_encoder.encode(&chunks, clip_skip)?.to_dtype(self.dtype)?)
+    }
+
+    /// The latent of a picture, `(1, channels, height / factor, width / factor)`, 32 bits. `tile` is the side of the
+    /// VAE's tiles in pixels.
+    pub fn encode_image(&self, image: &RgbImage, tile: Option<usize>) -> Result<Tensor> {
+        let pixels = ((image_to_tensor(image, &self.device)? * 2.0)? - 1.0)?;
+        Ok(match tile {
+            Some(tile) => self.vae.encode_tiled(&pixels, tile)?,
+            None => self.vae.encode(&pixels)?,
+        })
+    }
+
+    /// The picture of a latent `(1, channels, height, width)`.
+    pub fn decode(&self, latent: &Tensor, tile: Option<usize>) -> Result<RgbImage> {
+        let pixels = match tile {
+            Some(tile) => self.vae.decode_tiled(latent, tile)?,
+            None => self.vae.decode(latent)?,
+        };
+        tensor_to_image(&((pixels + 1.0)? / 2.0)?)
+    }
+}
+
+/// Puts the words of textual inversions into the vocabulary; their vectors `(vectors, hidden size)`.
+fn add_concepts(tokenizer: &mut Tokenizer, inversions: &[TextualInversion], config: &TextConfig) -> Result<Option<Tensor>> {
+    let mut vectors = Vec::new();
+    for inversion in inversions {
+        let (count, width) = inversion.vectors.dims2()?;
+        if width != config.hidden_size {
+            let problem = format!("{} has vectors of width {width}, the text encoder {}", inversion.word, config.hidden_size);
+            return Err(Error::setting("textual inversion", problem));
+        }
+        tokenizer.add_concept(&inversion.word, count)?;
+        vectors.push(&inversion.vectors);
+    }
+    if vectors.is_empty() { Ok(None) } else { Ok(Some(Tensor::cat(&vectors, 0)?)) }
+}
+
+/// Refuses parts that do not belong together.
+fn check_fit(files: &ModelFiles, unet: &UNetConfig, vae: &VaeConfig, text: &TextConfig) -> Result<()> {
+    let context = unet.context_width(0)?;
+    if context != text.hidden_size {
+        let problem = format!("reads a context of width {context}, the text encoder gives {}", text.hidden_size);
+        return Err(Error::weights(files.unet.path(), problem));
+    }
+    if unet.in_channels != vae.latent_channels {
+        let problem = format!("reads {} channels, the VAE gives {}", unet.in_channels, vae.latent_channels);
+        return Err(Error::weights(files.unet.path(), problem));
+    }
+    Ok(())
+}

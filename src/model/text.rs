@@ -1,0 +1,150 @@
+//! The CLIP text encoder (`CLIPTextModel`), and the context that a U-Net reads a prompt from.
+//!
+//! Architecture: transformers `models/clip/modeling_clip.py`.
+
+use candle_core::{D, DType, Device, Result, Tensor};
+use candle_nn::{Embedding, LayerNorm, Linear, Module, VarBuilder, layer_norm, linear};
+
+use super::config::{Activation, TextConfig};
+use super::tokenizer::Chunk;
+
+/// Turns token ids into hidden states.
+#[derive(Debug)]
+pub struct TextEncoder {
+    words: Embedding,
+    positions: Tensor,
+    layers: Vec<Layer>,
+    final_norm: LayerNorm,
+}
+
+impl TextEncoder {
+    /// Builds the network that `config` describes with the weights under `vb`. `concepts` `(vectors, hidden size)`
+    /// follow the vocabulary: the embeddings of textual-inversion words.
+    pub fn new(config: &TextConfig, concepts: Option<&Tensor>, vb: VarBuilder) -> Result<Self> {
+        let width = config.hidden_size;
+        let embeddings = vb.pp("embeddings");
+        let mut words = embeddings.get((config.vocab_size, width), "token_embedding.weight")?;
+        if let Some(concepts) = concepts {
+            words = Tensor::cat(&[&words, &concepts.to_dtype(words.dtype())?.to_device(words.device())?], 0)?;
+        }
+        let layers = (0..config.num_hidden_layers)
+            .map(|layer| Layer::new(config, vb.pp(format!("encoder.layers.{layer}"))))
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            words: Embedding::new(words, width),
+            positions: embeddings
+                .get((config.max_position_embeddings, width), "position_embedding.weight")?,
+            layers,
+            final_norm: layer_norm(width, config.layer_norm_eps, vb.pp("final_layer_norm"))?,
+        })
+    }
+
+    /// Hidden states `(batch, tokens, hidden size)` of token ids `(batch, tokens)` after the last layer but
+    /// `clip_skip - 1`, normalised. `clip_skip` counts from 1, the last layer, to the number of layers.
+    pub fn forward(&self, ids: &Tensor, clip_skip: usize) -> Result<Tensor> {
+        let (_, tokens) = ids.dims2()?;
+        let layers = self.layers.len();
+        if clip_skip == 0 || clip_skip > layers {
+            candle_core::bail!("clip skip {clip_skip}: this text encoder allows 1 to {layers}");
+        }
+        let mut hidden = self.words.forward(ids)?.broadcast_add(&self.positions.narrow(0, 0, tokens)?)?;
+        let mask = causal_mask(tokens, hidden.dtype(), hidden.device())?;
+        for layer in &self.layers[..=layers - clip_skip] {
+            hidden = layer.forward(&hidden, &mask)?;
+        }
+        self.final_norm.forward(&hidden)
+    }
+
+    /// The context of a prompt, `(1, tokens, hidden size)`: its chunks one after the other, each weighted as A1111 does
+    /// (multiplied token by token, then brought back to the mean it had).
+    pub fn encode(&self, chunks: &[Chunk], clip_skip: usize) -> Result<Tensor> {
+        let parts =
+            chunks.iter().map(|chunk| self.encode_chunk(chunk, clip_skip)).collect::<Result<Vec<_>>>()?;
+        Tensor::cat(&parts, 1)
+    }
+
+    fn encode_chunk(&self, chunk: &Chunk, clip_skip: usize) -> Result<Tensor> {
+        let device = self.positions.device();
+        let ids = Tensor::new(chunk.tokens.as_slice(), device)?.unsqueeze(0)?;
+        let hidden = self.forward(&ids, clip_skip)?;
+        if chunk.weights.iter().all(|&weight| weight == 1.0) {
+            return Ok(hidden);
+        }
+        let weights =
+            Tensor::new(chunk.weights.as_slice(), device)?.to_dtype(hidden.dtype())?.reshape((1, (), 1))?;
+        let weighted = hidden.broadcast_mul(&weights)?;
+        let mean = |tensor: &Tensor| tensor.to_dtype(DType::F32)?.mean_all()?.to_scalar::<f32>();
+        let (before, after) = (mean(&hidden)?, mean(&weighted)?);
+        if after == 0.0 { Ok(weighted) } else { weighted * f64::from(before / after) }
+    }
+
+    /// Number of layers: the largest `clip_skip`.
+    pub fn layers(&self) -> usize {
+        self.layers.len()
+    }
+}
+
+/// Zero where a token may look, -∞ where it may not: `(tokens, tokens)`.
+fn causal_mask(tokens: usize, dtype: DType, device: &Device) -> Result<Tensor> {
+    let mask: Vec<f32> = (0..tokens)
+        .flat_map(|row| (0..tokens).map(move |column| if column > row { f32::NEG_INFINITY } else { 0.0 }))
+        .collect();
+    Tensor::from_vec(mask, (tokens, tokens), device)?.to_dtype(dtype)
+}
+
+#[derive(Debug)]
+struct Layer {
+    norm1: LayerNorm,
+    q: Linear,
+    k: Linear,
+    v: Linear,
+    out: Linear,
+    heads: usize,
+    norm2: LayerNorm,
+    fc1: Linear,
+    activation: Activation,
+    fc2: Linear,
+}
+
+impl Layer {
+    fn new(config: &TextConfig, vb: VarBuilder) -> Result<Self> {
+        let width = config.hidden_size;
+        let projection = |name: &str| linear(width, width, vb.pp("self_attn").pp(name));
+        let norm = |name: &str| layer_norm(width, config.layer_norm_eps, vb.pp(name));
+        Ok(Self {
+            norm1: norm("layer_norm1")?,
+            q: projection("q_proj")?,
+            k: projection("k_proj")?,
+            v: projection("v_proj")?,
+            out: projection("out_proj")?,
+            heads: config.num_attention_heads,
+            norm2: norm("layer_norm2")?,
+            fc1: linear(width, config.intermediate_size, vb.pp("mlp.fc1"))?,
+            activation: config.hidden_act,
+            fc2: linear(config.intermediate_size, width, vb.pp("mlp.fc2"))?,
+        })
+    }
+
+    fn forward(&self, input: &Tensor, mask: &Tensor) -> Result<Tensor> {
+        let hidden = (input + self.attend(&self.norm1.forward(input)?, mask)?)?;
+        let inner = self.fc1.forward(&self.norm2.forward(&hidden)?)?;
+        let inner = match self.activation {
+            Activation::QuickGelu => (&inner * candle_nn::ops::sigmoid(&(&inner * 1.702)?)?)?,
+            Activation::Gelu => inner.gelu_erf()?,
+        };
+        hidden + self.fc2.forward(&inner)?
+    }
+
+    fn attend(&self, input: &Tensor, mask: &Tensor) -> Result<Tensor> {
+        let (batch, tokens, width) = input.dims3()?;
+        let head = width / self.heads;
+        let split = |linear: &Linear| {
+            linear.forward(input)?.reshape((batch, tokens, self.heads, head))?.transpose(1, 2)?.contiguous()
+        };
+        let queries = (split(&self.q)? / (head as f64).sqrt())?;
+        let scores = queries.matmul(&split(&self.k)?.transpose(2, 3)?)?.broadcast_add(mask)?;
+        let probabilities = candle_nn::ops::softmax(&scores, D::Minus1)?;
+        let attended = probabilities.matmul(&split(&self.v)?)?;
+        self.out.forward(&attended.transpose(1, 2)?.reshape((batch, tokens, width))?)
+    }
+}

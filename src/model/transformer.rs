@@ -1,0 +1,201 @@
+//! The attention layers of a U-Net: self-attention with references, S-E-A, cross-attention, feed-forward.
+//!
+//! Architecture: diffusers `models/transformers/transformer_2d.py`, `models/attention.py`; DreamTuner for the rest.
+
+use candle_core::{Result, Tensor};
+use candle_nn::{GroupNorm, LayerNorm, Linear, Module, VarBuilder, group_norm, layer_norm, linear};
+
+use super::attention::{Attention, ReferenceTokens};
+
+/// What enters one self-attention layer, kept for later use as a reference.
+#[derive(Debug, Clone)]
+pub struct LayerFeatures {
+    /// `(batch, height · width, channels)`.
+    pub features: Tensor,
+    /// Height of the layer's grid.
+    pub height: usize,
+    /// Width of the layer's grid.
+    pub width: usize,
+}
+
+/// One reference for a whole pass: what each self-attention layer, in the order of the forward pass, attends to.
+/// `None` at layers where the mask leaves nothing.
+pub type ReferencePass = Vec<Option<ReferenceTokens>>;
+
+/// What flows through the attention layers besides the picture itself.
+#[derive(Debug)]
+pub struct AttentionContext<'a> {
+    /// The text, `(batch, tokens, context width)`.
+    pub text: &'a Tensor,
+    /// Tokens of the subject encoder `(batch, tokens, context width)` and the strength β of S-E-A (Eq. 1).
+    pub subject: Option<(&'a Tensor, f64)>,
+    /// References that every self-attention layer attends to.
+    pub references: &'a [&'a ReferencePass],
+    /// Keeps the features that enter each self-attention layer, if asked to.
+    pub captured: Option<Vec<LayerFeatures>>,
+    layer: usize,
+}
+
+impl<'a> AttentionContext<'a> {
+    /// Plain attention: text alone.
+    pub fn new(text: &'a Tensor) -> Self {
+        Self { text, subject: None, references: &[], captured: None, layer: 0 }
+    }
+
+    fn self_attention(
+        &mut self,
+        attention: &Attention,
+        input: &Tensor,
+        grid: (usize, usize),
+    ) -> Result<Tensor> {
+        if let Some(captured) = &mut self.captured {
+            captured.push(LayerFeatures { features: input.clone(), height: grid.0, width: grid.1 });
+        }
+        let layer = self.layer;
+        self.layer += 1;
+        attention.with_references(
+            input,
+            self.references.iter().filter_map(|reference| reference.get(layer)?.as_ref()),
+        )
+    }
+}
+
+/// Sizes of one attention layer.
+#[derive(Debug, Clone, Copy)]
+pub struct TransformerSettings {
+    /// Channels in and out.
+    pub channels: usize,
+    /// Width of the text context.
+    pub context_width: usize,
+    /// Attention heads.
+    pub heads: usize,
+    /// Transformer blocks.
+    pub blocks: usize,
+    /// Groups of the group norm.
+    pub groups: usize,
+    /// Linear projections around the blocks; 1×1 convolutions otherwise.
+    pub linear_projection: bool,
+    /// Attention scores in 32 bits.
+    pub upcast: bool,
+}
+
+/// Transformer blocks between two projections, with a skip (`Transformer2DModel`).
+#[derive(Debug)]
+pub struct Transformer {
+    norm: GroupNorm,
+    project_in: Linear,
+    blocks: Vec<TransformerBlock>,
+    project_out: Linear,
+}
+
+impl Transformer {
+    /// Builds the layer with the weights under `vb`.
+    pub fn new(settings: TransformerSettings, vb: VarBuilder) -> Result<Self> {
+        let channels = settings.channels;
+        let blocks = (0..settings.blocks)
+            .map(|block| TransformerBlock::new(settings, vb.pp(format!("transformer_blocks.{block}"))))
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            norm: group_norm(settings.groups, channels, 1e-6, vb.pp("norm"))?,
+            project_in: projection(settings, vb.pp("proj_in"))?,
+            blocks,
+            project_out: projection(settings, vb.pp("proj_out"))?,
+        })
+    }
+
+    /// `(batch, channels, height, width)` to the same.
+    pub fn forward(&self, input: &Tensor, context: &mut AttentionContext) -> Result<Tensor> {
+        let (batch, channels, height, width) = input.dims4()?;
+        let tokens = self.norm.forward(input)?.flatten_from(2)?.transpose(1, 2)?.contiguous()?;
+        let mut hidden = self.project_in.forward(&tokens)?;
+        for block in &self.blocks {
+            hidden = block.forward(&hidden, (height, width), context)?;
+        }
+        let hidden =
+            self.project_out.forward(&hidden)?.transpose(1, 2)?.reshape((batch, channels, height, width))?;
+        input + hidden
+    }
+}
+
+/// A 1×1 convolution over the grid is a linear layer over its tokens, so that both kinds are held as one.
+fn projection(settings: TransformerSettings, vb: VarBuilder) -> Result<Linear> {
+    let channels = settings.channels;
+    if settings.linear_projection {
+        return linear(channels, channels, vb);
+    }
+    let weight = vb.get((channels, channels, 1, 1), "weight")?.reshape((channels, channels))?;
+    Ok(Linear::new(weight, Some(vb.get(channels, "bias")?)))
+}
+
+/// Self-attention, subject-encoder-attention, cross-attention and feed-forward (`BasicTransformerBlock`).
+#[derive(Debug)]
+struct TransformerBlock {
+    norm1: LayerNorm,
+    self_attention: Attention,
+    subject_attention: Option<(LayerNorm, Attention)>,
+    norm2: LayerNorm,
+    cross_attention: Attention,
+    norm3: LayerNorm,
+    feed_forward: FeedForward,
+}
+
+impl TransformerBlock {
+    fn new(settings: TransformerSettings, vb: VarBuilder) -> Result<Self> {
+        let TransformerSettings { channels, context_width, heads, upcast, .. } = settings;
+        let norm = |name: &str| layer_norm(channels, 1e-5, vb.pp(name));
+        let subject_attention = if vb.contains_tensor("attn_subject.to_q.weight") {
+            let attention = Attention::new(channels, context_width, heads, upcast, vb.pp("attn_subject"))?;
+            Some((norm("norm_subject")?, attention))
+        } else {
+            None
+        };
+        Ok(Self {
+            norm1: norm("norm1")?,
+            self_attention: Attention::new(channels, channels, heads, upcast, vb.pp("attn1"))?,
+            subject_attention,
+            norm2: norm("norm2")?,
+            cross_attention: Attention::new(channels, context_width, heads, upcast, vb.pp("attn2"))?,
+            norm3: norm("norm3")?,
+            feed_forward: FeedForward::new(channels, vb.pp("ff.net"))?,
+        })
+    }
+
+    fn forward(
+        &self,
+        input: &Tensor,
+        grid: (usize, usize),
+        context: &mut AttentionContext,
+    ) -> Result<Tensor> {
+        let attended = context.self_attention(&self.self_attention, &self.norm1.forward(input)?, grid)?;
+        let mut hidden = (input + attended)?;
+        if let (Some((norm, attention)), Some((subject, beta))) = (&self.subject_attention, context.subject) {
+            hidden = (&hidden + (attention.cross(&norm.forward(&hidden)?, subject)? * beta)?)?;
+        }
+        let attended = self.cross_attention.cross(&self.norm2.forward(&hidden)?, context.text)?;
+        let hidden = (hidden + attended)?;
+        &hidden + self.feed_forward.forward(&self.norm3.forward(&hidden)?)?
+    }
+}
+
+/// A linear layer gated by the exact gelu of another, then a linear layer (`FeedForward` with `GEGLU`).
+#[derive(Debug)]
+struct FeedForward {
+    gated: Linear,
+    out: Linear,
+}
+
+impl FeedForward {
+    fn new(channels: usize, vb: VarBuilder) -> Result<Self> {
+        let inner = 4 * channels;
+        Ok(Self {
+            gated: linear(channels, 2 * inner, vb.pp("0.proj"))?,
+            out: linear(inner, channels, vb.pp("2"))?,
+        })
+    }
+
+    fn forward(&self, input: &Tensor) -> Result<Tensor> {
+        let gated = self.gated.forward(input)?;
+        let halves = gated.chunk(2, 2)?;
+        self.out.forward(&(&halves[0] * halves[1].gelu_erf()?)?)
+    }
+}

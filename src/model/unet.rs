@@ -1,0 +1,304 @@
+//! The denoising U-Net of Stable Diffusion 1.x and 2.x (`UNet2DConditionModel`), and its encoder, which a ControlNet
+//! is a copy of.
+//!
+//! Architecture: diffusers `models/unets/unet_2d_condition.py`, `unet_2d_blocks.py`.
+
+use candle_core::{Result, Tensor};
+use candle_nn::{Conv2d, GroupNorm, Module, VarBuilder, group_norm};
+
+use super::blocks::{Downsample, ResnetBlock, ResnetSettings, TimeEmbedding, Upsample, conv3x3};
+use super::config::UNetConfig;
+use super::transformer::{AttentionContext, Transformer, TransformerSettings};
+
+/// What a ControlNet adds to a U-Net: one tensor for each skip connection, and one for the middle.
+#[derive(Debug, Clone)]
+pub struct ControlResiduals {
+    /// In the order in which the encoder makes its skip connections.
+    pub down: Vec<Tensor>,
+    /// Added to the middle block's output.
+    pub mid: Tensor,
+}
+
+impl ControlResiduals {
+    /// The residuals of two ControlNets together.
+    pub fn add(&self, other: &Self) -> Result<Self> {
+        let down = self.down.iter().zip(&other.down).map(|(a, b)| a + b).collect::<Result<_>>()?;
+        Ok(Self { down, mid: (&self.mid + &other.mid)? })
+    }
+
+    /// The residuals at another strength.
+    pub fn scale(&self, strength: f64) -> Result<Self> {
+        let down = self.down.iter().map(|tensor| tensor * strength).collect::<Result<_>>()?;
+        Ok(Self { down, mid: (&self.mid * strength)? })
+    }
+}
+
+/// Predicts the noise (or velocity, or picture) in a noisy latent.
+#[derive(Debug)]
+pub struct UNet {
+    encoder: UNetEncoder,
+    up_blocks: Vec<UpBlock>,
+    norm_out: GroupNorm,
+    conv_out: Conv2d,
+}
+
+impl UNet {
+    /// Builds the network that `config` describes with the weights under `vb`.
+    pub fn new(config: &UNetConfig, vb: VarBuilder) -> crate::error::Result<Self> {
+        let finest = config.block_out_channels[0];
+        let levels = config.block_out_channels.len();
+        let up_blocks = (0..levels)
+            .map(|index| UpBlock::new(config, index, vb.pp(format!("up_blocks.{index}"))))
+            .collect::<crate::error::Result<_>>()?;
+        Ok(Self {
+            encoder: UNetEncoder::new(config, vb.clone())?,
+            up_blocks,
+            norm_out: group_norm(config.norm_num_groups, finest, config.norm_eps, vb.pp("conv_norm_out"))?,
+            conv_out: conv3x3(finest, config.out_channels, vb.pp("conv_out"))?,
+        })
+    }
+
+    /// One pass: `latent` `(batch, channels, height, width)` at `timestep`, any height and width.
+    pub fn forward(
+        &self,
+        latent: &Tensor,
+        timestep: f64,
+        context: &mut AttentionContext,
+        control: Option<&ControlResiduals>,
+    ) -> Result<Tensor> {
+        // 1. Timestep, encoder, middle.
+        let time = self.encoder.embed_time(timestep, latent)?;
+        let hidden = self.encoder.conv_in.forward(latent)?;
+        let (mut hidden, mut skips) = self.encoder.forward(hidden, &time, context)?;
+        // 2. What the ControlNets add.
+        if let Some(control) = control {
+            check_residuals(control, &skips)?;
+            for (skip, residual) in skips.iter_mut().zip(&control.down) {
+                *skip = (&*skip + residual)?;
+            }
+            hidden = (hidden + &control.mid)?;
+        }
+        // 3. Decoder.
+        for block in &self.up_blocks {
+            hidden = block.forward(hidden, &mut skips, &time, context)?;
+        }
+        // 4. Output.
+        self.conv_out.forward(&self.norm_out.forward(&hidden)?.silu()?)
+    }
+}
+
+fn check_residuals(control: &ControlResiduals, skips: &[Tensor]) -> Result<()> {
+    if control.down.len() != skips.len() {
+        candle_core::bail!(
+            "the ControlNet has {} residuals, the U-Net {} skips",
+            control.down.len(),
+            skips.len()
+        );
+    }
+    Ok(())
+}
+
+/// First convolution, encoder and middle block: what U-Net and ControlNet share.
+#[derive(Debug)]
+pub(super) struct UNetEncoder {
+    time_embedding: TimeEmbedding,
+    pub(super) conv_in: Conv2d,
+    down_blocks: Vec<DownBlock>,
+    mid_resnets: [ResnetBlock; 2],
+    mid_attention: Transformer,
+}
+
+impl UNetEncoder {
+    pub(super) fn new(config: &UNetConfig, vb: VarBuilder) -> crate::error::Result<Self> {
+        let finest = config.block_out_channels[0];
+        let levels = config.block_out_channels.len();
+        let down_blocks = (0..levels)
+            .map(|level| DownBlock::new(config, level, vb.pp(format!("down_blocks.{level}"))))
+            .collect::<crate::error::Result<_>>()?;
+        let deepest = config.block_out_channels[levels - 1];
+        let mid = vb.pp("mid_block");
+        let mid_resnet = |index| {
+            ResnetBlock::new(deepest, deepest, resnet_settings(config), mid.pp(format!("resnets.{index}")))
+        };
+        Ok(Self {
+            time_embedding: TimeEmbedding::new(
+                finest,
+                config.flip_sin_to_cos,
+                config.freq_shift,
+                vb.pp("time_embedding"),
+            )?,
+            conv_in: conv3x3(config.in_channels, finest, vb.pp("conv_in"))?,
+            down_blocks,
+            mid_resnets: [mid_resnet(0)?, mid_resnet(1)?],
+            mid_attention: Transformer::new(
+                transformer_settings(config, levels - 1)?,
+                mid.pp("attentions.0"),
+            )?,
+        })
+    }
+
+    pub(super) fn embed_time(&self, timestep: f64, latent: &Tensor) -> Result<Tensor> {
+        self.time_embedding.forward(timestep, latent.dtype(), latent.device())
+    }
+
+    /// From the first convolution's output to the middle block's, with every skip connection on the way.
+    pub(super) fn forward(
+        &self,
+        hidden: Tensor,
+        time: &Tensor,
+        context: &mut AttentionContext,
+    ) -> Result<(Tensor, Vec<Tensor>)> {
+        let mut skips = vec![hidden.clone()];
+        let mut hidden = hidden;
+        for block in &self.down_blocks {
+            hidden = block.forward(hidden, &mut skips, time, context)?;
+        }
+        let hidden = self.mid_resnets[0].forward(&hidden, Some(time))?;
+        let hidden = self.mid_attention.forward(&hidden, context)?;
+        Ok((self.mid_resnets[1].forward(&hidden, Some(time))?, skips))
+    }
+}
+
+/// One resolution of the encoder (`CrossAttnDownBlock2D`, `DownBlock2D`).
+#[derive(Debug)]
+struct DownBlock {
+    layers: Vec<(ResnetBlock, Option<Transformer>)>,
+    downsample: Option<Downsample>,
+}
+
+impl DownBlock {
+    fn new(config: &UNetConfig, level: usize, vb: VarBuilder) -> crate::error::Result<Self> {
+        let outputs = config.block_out_channels[level];
+        let attends = config.down_block_types[level] == "CrossAttnDownBlock2D";
+        let mut layers = Vec::new();
+        for layer in 0..config.layers(level)? {
+            let inputs = if layer > 0 { outputs } else { config.block_out_channels[level.saturating_sub(1)] };
+            let resnet = ResnetBlock::new(
+                inputs,
+                outputs,
+                resnet_settings(config),
+                vb.pp(format!("resnets.{layer}")),
+            )?;
+            layers.push((resnet, attention_at(config, level, attends, layer, &vb)?));
+        }
+        let last = level + 1 == config.block_out_channels.len();
+        let downsample =
+            (!last).then(|| Downsample::symmetric(outputs, vb.pp("downsamplers.0"))).transpose()?;
+        Ok(Self { layers, downsample })
+    }
+
+    fn forward(
+        &self,
+        mut hidden: Tensor,
+        skips: &mut Vec<Tensor>,
+        time: &Tensor,
+        context: &mut AttentionContext,
+    ) -> Result<Tensor> {
+        for (resnet, attention) in &self.layers {
+            hidden = resnet.forward(&hidden, Some(time))?;
+            if let Some(attention) = attention {
+                hidden = attention.forward(&hidden, context)?;
+            }
+            skips.push(hidden.clone());
+        }
+        if let Some(downsample) = &self.downsample {
+            hidden = downsample.forward(&hidden)?;
+            skips.push(hidden.clone());
+        }
+        Ok(hidden)
+    }
+}
+
+/// One resolution of the decoder (`CrossAttnUpBlock2D`, `UpBlock2D`).
+#[derive(Debug)]
+struct UpBlock {
+    layers: Vec<(ResnetBlock, Option<Transformer>)>,
+    upsample: Option<Upsample>,
+}
+
+impl UpBlock {
+    /// `index` counts from the coarsest resolution.
+    fn new(config: &UNetConfig, index: usize, vb: VarBuilder) -> crate::error::Result<Self> {
+        let channels = &config.block_out_channels;
+        let level = channels.len() - 1 - index;
+        let outputs = channels[level];
+        let attends = config.up_block_types[index] == "CrossAttnUpBlock2D";
+        let before = channels[(level + 1).min(channels.len() - 1)];
+        let finer = channels[level.saturating_sub(1)];
+        let count = config.layers(level)? + 1;
+        let mut layers = Vec::new();
+        for layer in 0..count {
+            let hidden = if layer == 0 { before } else { outputs };
+            let skip = if layer + 1 == count { finer } else { outputs };
+            let resnet = ResnetBlock::new(
+                hidden + skip,
+                outputs,
+                resnet_settings(config),
+                vb.pp(format!("resnets.{layer}")),
+            )?;
+            layers.push((resnet, attention_at(config, level, attends, layer, &vb)?));
+        }
+        let upsample = (level > 0).then(|| Upsample::new(outputs, vb.pp("upsamplers.0"))).transpose()?;
+        Ok(Self { layers, upsample })
+    }
+
+    fn forward(
+        &self,
+        mut hidden: Tensor,
+        skips: &mut Vec<Tensor>,
+        time: &Tensor,
+        context: &mut AttentionContext,
+    ) -> Result<Tensor> {
+        for (resnet, attention) in &self.layers {
+            let skip = take_skip(skips)?;
+            hidden = resnet.forward(&Tensor::cat(&[&hidden, &skip], 1)?, Some(time))?;
+            if let Some(attention) = attention {
+                hidden = attention.forward(&hidden, context)?;
+            }
+        }
+        match (&self.upsample, skips.last()) {
+            (Some(upsample), Some(next)) => upsample.forward(&hidden, (next.dim(2)?, next.dim(3)?)),
+            _ => Ok(hidden),
+        }
+    }
+}
+
+fn take_skip(skips: &mut Vec<Tensor>) -> Result<Tensor> {
+    skips
+        .pop()
+        .ok_or_else(|| candle_core::Error::Msg("the U-Net's decoder has more layers than its encoder".into()))
+}
+
+fn resnet_settings(config: &UNetConfig) -> ResnetSettings {
+    ResnetSettings {
+        groups: config.norm_num_groups,
+        epsilon: config.norm_eps,
+        time_width: Some(4 * config.block_out_channels[0]),
+    }
+}
+
+fn transformer_settings(config: &UNetConfig, level: usize) -> crate::error::Result<TransformerSettings> {
+    Ok(TransformerSettings {
+        channels: config.block_out_channels[level],
+        context_width: config.context_width(level)?,
+        heads: config.heads(level)?,
+        blocks: config.transformer_layers(level)?,
+        groups: config.norm_num_groups,
+        linear_projection: config.use_linear_projection,
+        upcast: config.upcast_attention,
+    })
+}
+
+fn attention_at(
+    config: &UNetConfig,
+    level: usize,
+    attends: bool,
+    layer: usize,
+    vb: &VarBuilder,
+) -> crate::error::Result<Option<Transformer>> {
+    if !attends {
+        return Ok(None);
+    }
+    let settings = transformer_settings(config, level)?;
+    Ok(Some(Transformer::new(settings, vb.pp(format!("attentions.{layer}")))?))
+}

@@ -1,0 +1,211 @@
+//! The animator: one reference and a stream of control images in, frames out.
+
+use candle_core::{DType, Tensor};
+use image::RgbImage;
+
+use crate::diffusion::{NoiseSource, PredictionType, Purpose, Schedule, Step, sample};
+use crate::error::Result;
+use crate::model::stable_diffusion::StableDiffusion;
+use crate::render::denoiser::SubjectDenoiser;
+use crate::render::feature_store::{FeatureCache, FeatureStore};
+use crate::render::interrupt::Interrupt;
+use crate::render::networks::{ControlUnit, Networks};
+use crate::render::reference::{CachedReference, Mask, Reference};
+use crate::render::settings::RenderSettings;
+
+/// The character: a picture of the size of the frames.
+#[derive(Debug, Clone)]
+pub struct ReferencePicture {
+    /// The picture.
+    pub image: RgbImage,
+    /// Where the character is; `None` for the whole picture.
+    pub mask: Option<Mask>,
+    /// The picture's own control image for each ControlNet, where there is one.
+    pub controls: Vec<Option<RgbImage>>,
+}
+
+/// A finished frame.
+#[derive(Debug, Clone)]
+pub struct Rendered {
+    /// The picture.
+    pub image: RgbImage,
+    /// Its latent without noise, `(1, channels, height, width)`: what the next frame looks back at.
+    pub latent: Tensor,
+}
+
+/// Renders the frames of one clip, one after the other.
+///
+/// All randomness is drawn once a clip: a frame depends on its control images, the previous frame and the settings,
+/// on nothing else. The reference's features depend on the step alone and are computed once.
+#[derive(Debug)]
+pub struct Animator<'a> {
+    model: &'a StableDiffusion,
+    controls: &'a [ControlUnit],
+    settings: RenderSettings,
+    cache: FeatureCache,
+    interrupt: Interrupt,
+    schedule: Schedule,
+    prediction: PredictionType,
+    steps: Vec<Step>,
+    noise: NoiseSource,
+    start: Tensor,
+    reference_noise: Tensor,
+    lambdas: Vec<f64>,
+    prompt: Tensor,
+    negative: Tensor,
+    reference: CachedReference,
+    first: Option<CachedReference>,
+    previous: Option<CachedReference>,
+}
+
+impl Animator<'_> {
+    /// Prepares a clip: checks the settings, encodes texts and reference, draws the noise.
+    ///
+    /// # Errors
+    /// A setting out of range, a picture of another size than the frames, noise of the wrong shape.
+    pub fn new<'a>(
+        model: &'a StableDiffusion,
+        controls: &'a [ControlUnit],
+        reference: &ReferencePicture,
+        settings: RenderSettings,
+        noise: NoiseSource,
+        cache: FeatureCache,
+        interrupt: Interrupt,
+    ) -> Result<Animator<'a>> {
+        settings.check(model.vae.factor())?;
+        check_size("reference", &reference.image, &settings)?;
+        let schedule = Schedule::new(&model.scheduler)?;
+        let prediction = settings.prediction.unwrap_or(schedule.prediction_type());
+        let steps = settings.sampler.steps(&schedule, settings.steps)?;
+        let lambdas = noise.uniform(Purpose::Guidance, 0, steps.len())?;
+        let factor = model.vae.factor();
+        let shape = [1, model.latent_channels, settings.height / factor, settings.width / factor];
+        let draw = |purpose| noise.normal(purpose, 0, &shape, DType::F32, &model.device);
+        let (start, reference_noise) = (draw(Purpose::Latent)?, draw(Purpose::Reference)?);
+
+        let text = |prompt: &str| model.encode_prompt(prompt, settings.clip_skip);
+        let prompt = text(&settings.prompt)?;
+        let negative = text(&settings.negative_prompt)?;
+        let reference_text = settings.reference_prompt.as_deref().map_or_else(|| Ok(prompt.clone()), text)?;
+        let reference = Reference {
+            latent: model.encode_image(&reference.image, settings.vae_tile)?,
+            noise: reference_noise.clone(),
+            mask: reference.mask.clone(),
+            text: reference_text,
+            controls: embed(model, controls, &reference.controls, &settings)?,
+            weight: settings.reference_weight,
+        };
+        let reference = CachedReference::new(reference, FeatureStore::new(cache));
+        Ok(Animator {
+            model,
+            controls,
+            settings,
+            cache,
+            interrupt,
+            schedule,
+            prediction,
+            steps,
+            noise,
+            start,
+            reference_noise,
+            lambdas,
+            prompt,
+            negative,
+            reference,
+            first: None,
+            previous: None,
+        })
+    }
+
+    /// The steps that each frame takes.
+    pub fn steps(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// Renders the next frame. `controls` holds its control image for each ControlNet; `after_step` is called with the
+    /// number of steps done.
+    ///
+    /// # Errors
+    /// [`crate::Error::Interrupted`], images of the wrong size, failures of the networks. The animator then stands where
+    /// it stood before the call.
+    pub fn render(&mut self, controls: &[Option<RgbImage>], after_step: &mut dyn FnMut(usize)) -> Result<Rendered> {
+        // 1. What the ControlNets see, embedded once a frame.
+        let embedded = embed(self.model, self.controls, controls, &self.settings)?;
+        // 2. Sampling with every reference.
+        let mut references = vec![&mut self.reference];
+        references.extend(self.first.as_mut());
+        references.extend(self.previous.as_mut());
+        let mut denoiser = SubjectDenoiser {
+            networks: Networks {
+                unet: &self.model.unet,
+                controls: self.controls,
+                schedule: &self.schedule,
+                interrupt: &self.interrupt,
+            },
+            prediction: self.prediction,
+            guidance: self.settings.guidance,
+            lambdas: &self.lambdas,
+            prompt: &self.prompt,
+            negative: &self.negative,
+            controls: &embedded,
+            references,
+            after_step: Some(after_step),
+        };
+        let latent =
+            sample(self.settings.sampler, &self.schedule, &self.steps, &self.start, &self.noise, &mut denoiser)?;
+        // 3. The picture; then this frame is the previous one.
+        let image = self.model.decode(&latent, self.settings.vae_tile)?;
+        self.look_back_at(latent.clone(), embedded);
+        Ok(Rendered { image, latent })
+    }
+
+    /// Takes up a clip after a frame that was rendered before: `latent` and `controls` are that frame's. To be called
+    /// for the clip's first frame, then for the last one that is finished.
+    pub fn resume_after(&mut self, latent: Tensor, controls: &[Option<RgbImage>]) -> Result<()> {
+        let embedded = embed(self.model, self.controls, controls, &self.settings)?;
+        self.look_back_at(latent.to_device(&self.model.device)?, embedded);
+        Ok(())
+    }
+
+    fn look_back_at(&mut self, latent: Tensor, controls: Vec<Option<Tensor>>) {
+        let reference = |weight, cache| {
+            let (latent, controls) = (latent.clone(), controls.clone());
+            let (noise, text) = (self.reference_noise.clone(), self.prompt.clone());
+            let reference = Reference { latent, noise, mask: None, text, controls, weight };
+            CachedReference::new(reference, FeatureStore::new(cache))
+        };
+        if self.first.is_none() {
+            self.first = Some(reference(self.settings.first_weight, self.cache));
+        }
+        self.previous = Some(reference(self.settings.previous_weight, FeatureCache::Recompute));
+    }
+}
+
+/// Each ControlNet's view of its image.
+fn embed(
+    model: &StableDiffusion,
+    units: &[ControlUnit],
+    images: &[Option<RgbImage>],
+    settings: &RenderSettings,
+) -> Result<Vec<Option<Tensor>>> {
+    if images.len() != units.len() {
+        let problem = format!("{} for {} ControlNets", images.len(), units.len());
+        return Err(crate::Error::setting("control images", problem));
+    }
+    let embed = |(unit, image): (&ControlUnit, &Option<RgbImage>)| {
+        let Some(image) = image else { return Ok(None) };
+        check_size("control image", image, settings)?;
+        let pixels = crate::frame::image_to_tensor(image, &model.device)?.to_dtype(model.dtype)?;
+        Ok(Some(unit.network.embed(&pixels)?))
+    };
+    units.iter().zip(images).map(embed).collect()
+}
+
+fn check_size(name: &str, image: &RgbImage, settings: &RenderSettings) -> Result<()> {
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    if (width, height) == (settings.width, settings.height) {
+        return Ok(());
+    }
+    let problem = format!("is {width}×{height}, the frames are {}×{}", settings.width, settings.height);
+    Err(crate::Error::setting(name, problem))
+}

@@ -1,0 +1,98 @@
+//! One picture's denoiser: U-Net, ControlNets, references and guidance behind the samplers' [`Denoiser`] trait.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use candle_core::Tensor;
+
+use crate::diffusion::{Denoiser, Guidance, Pass, PassText, Prediction, PredictionType, Step};
+use crate::error::{Error, Result};
+use crate::model::transformer::{AttentionContext, ReferencePass};
+use crate::model::unet::ControlResiduals;
+use crate::render::networks::Networks;
+use crate::render::reference::CachedReference;
+
+/// Everything that one picture is made from.
+pub struct SubjectDenoiser<'a> {
+    /// The networks.
+    pub networks: Networks<'a>,
+    /// What the U-Net predicts.
+    pub prediction: PredictionType,
+    /// How passes are combined.
+    pub guidance: Guidance,
+    /// λ of each step, for interleaved guidance.
+    pub lambdas: &'a [f64],
+    /// The prompt, `(1, tokens, context width)`.
+    pub prompt: &'a Tensor,
+    /// The negative prompt, `(1, tokens, context width)`.
+    pub negative: &'a Tensor,
+    /// The picture's control image for each ControlNet, embedded.
+    pub controls: &'a [Option<Tensor>],
+    /// The references.
+    pub references: Vec<&'a mut CachedReference>,
+    /// Called after each step with its number, from 1.
+    pub after_step: Option<&'a mut dyn FnMut(usize)>,
+}
+
+impl SubjectDenoiser<'_> {
+    /// The weighted sum of the step's passes (Eq. 4-6).
+    fn guided(&mut self, latent: &Tensor, step: &Step) -> Result<Tensor> {
+        let lambda = *self
+            .lambdas
+            .get(step.index)
+            .ok_or_else(|| Error::setting("lambda", format!("{} values for {} steps", self.lambdas.len(), step.count)))?;
+        // Passes with the same text share what the ControlNets say about the picture.
+        let mut residuals: HashMap<PassText, Option<ControlResiduals>> = HashMap::new();
+        let mut sum: Option<Tensor> = None;
+        for pass in self.guidance.passes(lambda) {
+            if !residuals.contains_key(&pass.text) {
+                let text = self.text(pass.text);
+                let control = self.networks.control(latent, step, step.timestep, text, self.controls)?;
+                residuals.insert(pass.text, control);
+            }
+            let control = residuals.get(&pass.text).and_then(Option::as_ref);
+            let weighted = (self.pass(latent, step, pass, control)? * pass.weight)?;
+            sum = Some(match sum {
+                None => weighted,
+                Some(others) => (others + weighted)?,
+            });
+        }
+        sum.ok_or_else(|| Error::setting("guidance", "leaves no pass through the network"))
+    }
+
+    fn pass(&mut self, latent: &Tensor, step: &Step, pass: Pass, control: Option<&ControlResiduals>) -> Result<Tensor> {
+        let references = self.reference_passes(step, pass)?;
+        let references: Vec<&ReferencePass> = references.iter().map(Arc::as_ref).collect();
+        let mut context = AttentionContext::new(self.text(pass.text));
+        context.references = &references;
+        self.networks.unet(latent, step.timestep, &mut context, control)
+    }
+
+    fn reference_passes(&mut self, step: &Step, pass: Pass) -> Result<Vec<Arc<ReferencePass>>> {
+        let Some(noise) = pass.references else { return Ok(Vec::new()) };
+        let time = self.guidance.reference_time(noise, step.timestep, self.networks.schedule.train_timesteps());
+        let mut passes = Vec::new();
+        for reference in &mut self.references {
+            passes.extend(reference.pass(&self.networks, step, (step.index, noise), time)?);
+        }
+        Ok(passes)
+    }
+
+    fn text(&self, text: PassText) -> &Tensor {
+        match text {
+            PassText::Prompt => self.prompt,
+            PassText::Negative => self.negative,
+        }
+    }
+}
+
+impl Denoiser for SubjectDenoiser<'_> {
+    fn predict(&mut self, latent: &Tensor, step: &Step) -> Result<Prediction> {
+        let output = self.guided(latent, step)?;
+        let prediction = self.prediction.interpret(&output, latent, step)?;
+        if let Some(after_step) = &mut self.after_step {
+            after_step(step.index + 1);
+        }
+        Ok(prediction)
+    }
+}

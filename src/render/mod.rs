@@ -1,0 +1,11 @@
+//! Rendering: references, denoising, the animator that makes one frame after the other, the journal that keeps them.
+
+pub mod animator;
+pub mod clip;
+pub mod denoiser;
+pub mod feature_store;
+pub mod interrupt;
+pub mod journal;
+pub mod networks;
+pub mod reference;
+pub mod settings;

@@ -1,0 +1,96 @@
+//! The networks of one render, as the denoiser calls them.
+
+use candle_core::Tensor;
+
+use crate::diffusion::{Schedule, Step};
+use crate::error::{Error, Result};
+use crate::model::controlnet::ControlNet;
+use crate::model::transformer::AttentionContext;
+use crate::model::unet::{ControlResiduals, UNet};
+use crate::render::interrupt::Interrupt;
+
+/// A ControlNet with its share in the render.
+#[derive(Debug)]
+pub struct ControlUnit {
+    /// The network.
+    pub network: ControlNet,
+    /// Its residuals are multiplied by this; 0 to 2 make sense, 0 switches it off.
+    pub strength: f64,
+    /// It acts from this fraction of the steps on, 0 to 1.
+    pub start: f64,
+    /// It acts up to this fraction of the steps, 0 to 1.
+    pub end: f64,
+}
+
+impl ControlUnit {
+    /// A ControlNet that acts in every step.
+    pub fn new(network: ControlNet, strength: f64) -> Self {
+        Self { network, strength, start: 0.0, end: 1.0 }
+    }
+
+    /// Whether the ControlNet acts in `step`; the rule is that of diffusers.
+    fn acts(&self, step: &Step) -> bool {
+        let count = step.count as f64;
+        self.strength != 0.0 && step.index as f64 / count >= self.start && (step.index + 1) as f64 / count <= self.end
+    }
+}
+
+/// U-Net, ControlNets and noise schedule.
+#[derive(Debug, Clone, Copy)]
+pub struct Networks<'a> {
+    /// The denoising network.
+    pub unet: &'a UNet,
+    /// The ControlNets, in the order of the control images.
+    pub controls: &'a [ControlUnit],
+    /// The schedule that they were trained on.
+    pub schedule: &'a Schedule,
+    /// Asked before each pass.
+    pub interrupt: &'a Interrupt,
+}
+
+impl Networks<'_> {
+    /// One pass through the U-Net. It computes in the text's type, whatever the latent's.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] instead of a pass once the user has asked to stop.
+    pub fn unet(
+        &self,
+        latent: &Tensor,
+        time: f64,
+        context: &mut AttentionContext,
+        control: Option<&ControlResiduals>,
+    ) -> Result<Tensor> {
+        self.interrupt.check()?;
+        let output = self.unet.forward(&latent.to_dtype(context.text.dtype())?, time, context, control)?;
+        Ok(output.to_dtype(latent.dtype())?)
+    }
+
+    /// What the ControlNets that act in `step` add, all together; `None` if there are none. `embedded` has one entry
+    /// for each ControlNet.
+    pub fn control(
+        &self,
+        latent: &Tensor,
+        step: &Step,
+        time: f64,
+        text: &Tensor,
+        embedded: &[Option<Tensor>],
+    ) -> Result<Option<ControlResiduals>> {
+        if embedded.len() != self.controls.len() {
+            let problem = format!("{} control images for {} ControlNets", embedded.len(), self.controls.len());
+            return Err(Error::setting("control images", problem));
+        }
+        let latent = latent.to_dtype(text.dtype())?;
+        let mut sum: Option<ControlResiduals> = None;
+        for (unit, embedded) in self.controls.iter().zip(embedded) {
+            let Some(embedded) = embedded.as_ref().filter(|_| unit.acts(step)) else { continue };
+            self.interrupt.check()?;
+            let residuals = unit.network.forward(&latent, time, text, embedded)?;
+            let residuals = if unit.strength == 1.0 { residuals } else { residuals.scale(unit.strength)? };
+            sum = Some(match sum {
+                None => residuals,
+                Some(others) => others.add(&residuals)?,
+            });
+        }
+        Ok(sum)
+    }
+}

@@ -1,0 +1,141 @@
+//! References for self-subject-attention: what each self-attention layer of the U-Net attends to besides itself.
+
+use std::sync::Arc;
+
+use candle_core::{Device, Tensor};
+
+use crate::diffusion::{Schedule, Step};
+use crate::error::Result;
+use crate::model::attention::ReferenceTokens;
+use crate::model::transformer::{AttentionContext, LayerFeatures, ReferencePass};
+use crate::render::feature_store::{FeatureKey, FeatureStore};
+use crate::render::networks::Networks;
+
+/// Where the subject is in a reference, at the size of the picture.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mask {
+    height: usize,
+    width: usize,
+    values: Vec<f32>,
+}
+
+impl Mask {
+    /// A mask of `height` × `width` values, row by row, each 0 (background) to 1 (subject).
+    pub fn new(height: usize, width: usize, values: Vec<f32>) -> Result<Self> {
+        if values.len() != height * width || values.is_empty() {
+            let problem = format!("{} values for a size of {width}×{height}", values.len());
+            return Err(crate::Error::setting("mask", problem));
+        }
+        match values.iter().find(|value| !(0.0..=1.0).contains(*value)) {
+            Some(value) => Err(crate::Error::setting("mask", format!("{value}; 0 to 1 is allowed"))),
+            None => Ok(Self { height, width, values }),
+        }
+    }
+
+    /// The mask of a grey picture: black is background, white the subject.
+    pub fn from_image(image: &image::GrayImage) -> Result<Self> {
+        let values = image.as_raw().iter().map(|&value| f32::from(value) / 255.0).collect();
+        Self::new(image.height() as usize, image.width() as usize, values)
+    }
+
+    /// The mean of the mask over each cell of a grid of `height` × `width` (as `adaptive_avg_pool2d`).
+    fn pool(&self, height: usize, width: usize) -> Vec<f32> {
+        let span = |cell: usize, cells: usize, size: usize| (cell * size / cells)..((cell + 1) * size).div_ceil(cells);
+        let mut pooled = Vec::with_capacity(height * width);
+        for row in 0..height {
+            for column in 0..width {
+                let (rows, columns) = (span(row, height, self.height), span(column, width, self.width));
+                let count = (rows.len() * columns.len()) as f64;
+                let sum: f64 = rows
+                    .flat_map(|y| self.values[y * self.width..][columns.clone()].iter())
+                    .map(|&value| f64::from(value))
+                    .sum();
+                pooled.push((sum / count) as f32);
+            }
+        }
+        pooled
+    }
+}
+
+/// One reference: a picture that the render keeps looking at.
+#[derive(Debug)]
+pub struct Reference {
+    /// Its latent without noise, `(1, channels, height, width)`.
+    pub latent: Tensor,
+    /// The noise that is added to it, of the latent's shape. Drawn once a clip, so that its features depend on the
+    /// time alone.
+    pub noise: Tensor,
+    /// Where its subject is; `None` for the whole picture.
+    pub mask: Option<Mask>,
+    /// Its own text, `(1, tokens, context width)`.
+    pub text: Tensor,
+    /// Its own control image for each ControlNet, as [`crate::model::controlnet::ControlNet::embed`] gives it; `None` where
+    /// that ControlNet has nothing to say about it.
+    pub controls: Vec<Option<Tensor>>,
+    /// ω: how much its keys count against the picture's own; 0 leaves it out.
+    pub weight: f64,
+}
+
+impl Reference {
+    /// What every self-attention layer attends to when this reference is noised to `time`, for the sampler's `step`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Interrupted`] and failures of the networks.
+    pub fn pass(&self, networks: &Networks, step: &Step, time: f64) -> Result<ReferencePass> {
+        let noised = networks.schedule.add_noise(&self.latent, &self.noise, time)?;
+        let control = networks.control(&noised, step, time, &self.text, &self.controls)?;
+        let mut context = AttentionContext::new(&self.text);
+        context.captured = Some(Vec::new());
+        networks.unet(&noised, time, &mut context, control.as_ref())?;
+        let layers = context.captured.unwrap_or_default();
+        layers.into_iter().map(|layer| self.tokens(layer)).collect()
+    }
+
+    /// The tokens of a layer that the mask leaves, with `log(ω·m)` for each.
+    fn tokens(&self, layer: LayerFeatures) -> Result<Option<ReferenceTokens>> {
+        let device = layer.features.device();
+        let Some(mask) = &self.mask else {
+            let log_weights = self.log_weights(&vec![1.0; layer.height * layer.width], device)?;
+            return Ok(Some(ReferenceTokens { features: layer.features, log_weights }));
+        };
+        let pooled = mask.pool(layer.height, layer.width);
+        let kept: Vec<u32> = (0..pooled.len() as u32).filter(|&token| pooled[token as usize] > 0.0).collect();
+        if kept.is_empty() {
+            return Ok(None);
+        }
+        let weights: Vec<f32> = kept.iter().map(|&token| pooled[token as usize]).collect();
+        let features = layer.features.index_select(&Tensor::new(kept, device)?, 1)?;
+        Ok(Some(ReferenceTokens { features, log_weights: self.log_weights(&weights, device)? }))
+    }
+
+    fn log_weights(&self, mask: &[f32], device: &Device) -> Result<Option<Tensor>> {
+        if self.weight == 1.0 && mask.iter().all(|&value| value == 1.0) {
+            return Ok(None);
+        }
+        let logs: Vec<f32> = mask.iter().map(|&value| (self.weight * f64::from(value)).ln() as f32).collect();
+        Ok(Some(Tensor::new(logs, device)?))
+    }
+}
+
+/// A reference together with what is kept of its features between frames.
+#[derive(Debug)]
+pub struct CachedReference {
+    reference: Reference,
+    store: FeatureStore,
+}
+
+impl CachedReference {
+    /// Keeps the features of `reference` in `store`.
+    pub fn new(reference: Reference, store: FeatureStore) -> Self {
+        Self { reference, store }
+    }
+
+    /// [`Reference::pass`], from the store where it is there already; `None` where the weight is zero.
+    pub fn pass(&mut self, networks: &Networks, step: &Step, key: FeatureKey, time: f64) -> Result<Option<Arc<ReferencePass>>> {
+        if self.reference.weight == 0.0 {
+            return Ok(None);
+        }
+        let reference = &self.reference;
+        self.store.get_or_compute(key, || reference.pass(networks, step, time)).map(Some)
+    }
+}

@@ -1,0 +1,76 @@
+//! What a render is told: everything that decides what its frames look like.
+
+use serde::{Deserialize, Serialize};
+
+use crate::diffusion::{Guidance, PredictionType, Sampler};
+use crate::error::{Error, Result};
+
+/// Settings of a render. Together with the inputs and the weights they decide every byte of every frame.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RenderSettings {
+    /// Width of the frames in pixels, a multiple of the VAE's factor.
+    pub width: usize,
+    /// Height of the frames in pixels, a multiple of the VAE's factor.
+    pub height: usize,
+    /// What the frames show.
+    pub prompt: String,
+    /// What they must not show.
+    pub negative_prompt: String,
+    /// What the reference shows; the prompt where absent.
+    pub reference_prompt: Option<String>,
+    /// Which of the text encoder's layers is used, counted from the last: 1.
+    pub clip_skip: usize,
+    /// Seed of all randomness.
+    pub seed: u64,
+    /// Number of steps, 1 to the number of training timesteps.
+    pub steps: usize,
+    /// How the steps are taken.
+    pub sampler: Sampler,
+    /// How the passes of a step are combined.
+    pub guidance: Guidance,
+    /// What the U-Net predicts; as the model's files say where absent.
+    pub prediction: Option<PredictionType>,
+    /// ω of the reference picture.
+    pub reference_weight: f64,
+    /// ω of the previous frame.
+    pub previous_weight: f64,
+    /// ω of the first frame.
+    pub first_weight: f64,
+    /// Side in pixels of the tiles that the VAE works in; whole pictures where absent.
+    pub vae_tile: Option<usize>,
+}
+
+/// Longest side of a frame in pixels.
+pub const LARGEST_SIDE: usize = 8192;
+
+/// Largest weight of a reference.
+const LARGEST_WEIGHT: f64 = 10_000.0;
+
+impl RenderSettings {
+    /// Refuses values outside their ranges. `factor` is the VAE's.
+    pub fn check(&self, factor: usize) -> Result<()> {
+        for (name, side) in [("width", self.width), ("height", self.height)] {
+            if side == 0 || side > LARGEST_SIDE || side % factor != 0 {
+                let problem = format!("{side}; multiples of {factor} up to {LARGEST_SIDE} are allowed");
+                return Err(Error::setting(name, problem));
+            }
+        }
+        for (name, weight) in [
+            ("reference weight", self.reference_weight),
+            ("previous weight", self.previous_weight),
+            ("first weight", self.first_weight),
+        ] {
+            if !(0.0..=LARGEST_WEIGHT).contains(&weight) {
+                return Err(Error::setting(name, format!("{weight}; 0 to {LARGEST_WEIGHT} is allowed")));
+            }
+        }
+        if let Some(tile) = self.vae_tile
+            && (tile < 8 * factor || tile % (4 * factor) != 0)
+        {
+            let problem = format!("{tile}; multiples of {} from {} are allowed", 4 * factor, 8 * factor);
+            return Err(Error::setting("VAE tile", problem));
+        }
+        self.guidance.check()
+    }
+}
