@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
@@ -14,6 +13,7 @@ use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
+use crate::files::write_atomically;
 use crate::render::animator::Rendered;
 
 /// The finished frames of one render.
@@ -175,22 +175,4 @@ fn picture_to_bytes(path: &Path, image: &RgbImage) -> Result<Vec<u8>> {
     let encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Fast, FilterType::Adaptive);
     image.write_with_encoder(encoder).map_err(|error| Error::output(path, error.to_string()))?;
     Ok(bytes)
-}
-
-/// Writes a file so that its final name never shows anything but the whole of it.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let fail = |error| Error::io(path, error);
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(fail)?;
-    file.write_all(bytes).map_err(fail)?;
-    file.as_file().sync_all().map_err(fail)?;
-    file.persist(path).map_err(|error| fail(error.error))?;
-    // The rename itself has to reach the disk; not every file system lets a folder be opened for that.
-    if let Ok(folder) = File::open(folder) {
-        folder.sync_all().map_err(fail)?;
-    }
-    Ok(())
 }

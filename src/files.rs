@@ -1,0 +1,25 @@
+//! Writing files whole or not at all.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+
+use crate::error::{Error, Result};
+
+/// Writes a file so that its final name never shows anything but the whole of it.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let fail = |error| Error::io(path, error);
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(fail)?;
+    file.write_all(bytes).map_err(fail)?;
+    file.as_file().sync_all().map_err(fail)?;
+    file.persist(path).map_err(|error| fail(error.error))?;
+    // The rename itself has to reach the disk; not every file system lets a folder be opened for that.
+    if let Ok(folder) = File::open(folder) {
+        folder.sync_all().map_err(fail)?;
+    }
+    Ok(())
+}
