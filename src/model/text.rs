@@ -6,7 +6,7 @@ use candle_core::{D, DType, Device, Result, Tensor};
 use candle_nn::{Embedding, LayerNorm, Linear, Module, VarBuilder, layer_norm, linear};
 
 use super::config::{Activation, TextConfig};
-use super::tokenizer::Chunk;
+use super::Chunk;
 
 /// Turns token ids into hidden states.
 #[derive(Debug)]
