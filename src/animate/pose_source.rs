@@ -1,0 +1,249 @@
+//! Where control images come from: pose files, skeleton videos, or any control video as it is.
+
+use std::path::{Path, PathBuf};
+
+use image::{Rgb, RgbImage};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::frame::Frame;
+use crate::picture::{Fit, fit_image};
+use crate::pose::{
+    ControlKind, DrawSettings, PersonChoice, PoseSequence, ReadSettings, classify, draw_pose, fill_gaps, read_poses,
+    swap_red_blue,
+};
+use crate::video::{DecodeSettings, FrameReader, open_frames};
+
+/// What a file given as the dance is taken for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PoseKind {
+    /// Found out from the file: pose JSON, or drawn skeletons; anything else is refused.
+    #[default]
+    Auto,
+    /// Pictures that the ControlNet understands, used as they are.
+    Control,
+}
+
+/// How a pose file is read.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PoseSettings {
+    /// What the file is taken for.
+    pub kind: PoseKind,
+    /// Trimming and frame rate.
+    pub decode: DecodeSettings,
+    /// Which of several people dances, in pose files.
+    pub person: PersonChoice,
+}
+
+/// Frame rate of pose files that state none.
+const DEFAULT_RATE: (u32, u32) = (24, 1);
+
+/// Frames that the kind of a video is judged by.
+const SAMPLES: usize = 16;
+
+/// A pose file that has been read, or a video that has been looked through.
+#[derive(Debug)]
+pub struct PoseSource {
+    path: PathBuf,
+    content: Content,
+    /// Number of frames.
+    pub frames: usize,
+    /// Width in pixels of the source's canvas.
+    pub width: u32,
+    /// Height in pixels of the source's canvas.
+    pub height: u32,
+    /// Frames a second as numerator and denominator.
+    pub frame_rate: (u32, u32),
+    /// Whether there is sound to go with it.
+    pub has_audio: bool,
+    /// Repairs and other things that the user should know.
+    pub notes: Vec<String>,
+}
+
+#[derive(Debug)]
+enum Content {
+    Poses(PoseSequence),
+    Pictures { decode: DecodeSettings, swapped: bool },
+}
+
+impl PoseSource {
+    /// Reads a pose file (JSON or a folder of JSON), or looks through a video or a folder of pictures once.
+    ///
+    /// # Errors
+    /// Whatever keeps the file from being read to its end; a plain video; a file without frames.
+    pub fn open(path: &Path, settings: &PoseSettings) -> Result<Self> {
+        settings.decode.validate()?;
+        if !path.exists() {
+            let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
+            return Err(Error::io(path, missing));
+        }
+        if holds_json(path) { Self::open_poses(path, settings) } else { Self::open_pictures(path, settings) }
+    }
+
+    fn open_poses(path: &Path, settings: &PoseSettings) -> Result<Self> {
+        let mut sequence = read_poses(path, &ReadSettings::default())?;
+        sequence.choose_person(settings.person)?;
+        let in_file = |error| match error {
+            Error::Setting { problem, .. } => Error::input(path, problem),
+            other => other,
+        };
+        let gaps = fill_gaps(&mut sequence).map_err(in_file)?;
+        let mut notes = Vec::new();
+        if gaps.filled_frames > 0 {
+            let (filled, frames) = (gaps.filled_frames, gaps.frames);
+            notes.push(format!("{filled} of {frames} frames had no pose; it was interpolated between their neighbours"));
+        }
+        let frame_rate = resample(&mut sequence, &settings.decode);
+        if sequence.poses.is_empty() {
+            return Err(Error::input(path, "no frame lies between --start and --end"));
+        }
+        Ok(Self {
+            path: path.to_path_buf(),
+            frames: sequence.poses.len(),
+            width: sequence.width,
+            height: sequence.height,
+            frame_rate,
+            has_audio: false,
+            notes,
+            content: Content::Poses(sequence),
+        })
+    }
+
+    fn open_pictures(path: &Path, settings: &PoseSettings) -> Result<Self> {
+        let reader = open_frames(path, &settings.decode)?;
+        let (width, height) = (reader.width(), reader.height());
+        let (frame_rate, has_audio) = (reader.frame_rate(), reader.has_audio());
+        let (frames, samples) = look_through(reader)?;
+        if frames == 0 {
+            return Err(Error::input(path, "holds no frame in the chosen range"));
+        }
+        let mut notes = Vec::new();
+        let swapped = match settings.kind {
+            PoseKind::Control => false,
+            PoseKind::Auto => match classify(&samples) {
+                ControlKind::Skeleton { swapped } => swapped,
+                ControlKind::NotSkeleton { why } => {
+                    let problem = format!(
+                        "not a skeleton video ({why}); poses are not estimated from plain videos yet: give a skeleton \
+                         video or pose JSON, or --pose-kind control to use the pictures as they are"
+                    );
+                    return Err(Error::input(path, problem));
+                }
+            },
+        };
+        if swapped {
+            notes.push("red and blue were swapped in the skeletons; they were put right".into());
+        }
+        let content = Content::Pictures { decode: settings.decode, swapped };
+        Ok(Self { path: path.to_path_buf(), content, frames, width, height, frame_rate, has_audio, notes })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The control images, `width` × `height` pixels each, with their presentation times.
+    ///
+    /// # Errors
+    /// As [`open_frames`]; errors while reading come with the frames.
+    pub fn images(&self, width: u32, height: u32, fit: Fit) -> Result<Box<dyn Iterator<Item = Result<Frame>> + Send + '_>> {
+        match &self.content {
+            Content::Poses(sequence) => {
+                let sequence = sequence.fit(width, height, fit.into());
+                let seconds = f64::from(self.frame_rate.1) / f64::from(self.frame_rate.0);
+                Ok(Box::new(sequence.poses.into_iter().enumerate().map(move |(index, pose)| {
+                    let image = draw_pose(&pose, width, height, &DrawSettings::default());
+                    Ok(Frame { image, time: index as f64 * seconds })
+                })))
+            }
+            Content::Pictures { decode, swapped } => {
+                let swapped = *swapped;
+                Ok(Box::new(open_frames(&self.path, decode)?.map(move |frame| {
+                    let mut frame = frame?;
+                    if swapped {
+                        swap_red_blue(&mut frame.image);
+                    }
+                    frame.image = fit_image(&frame.image, width, height, fit, Rgb([0, 0, 0]));
+                    Ok(frame)
+                })))
+            }
+        }
+    }
+}
+
+impl From<Fit> for crate::pose::Fit {
+    fn from(fit: Fit) -> Self {
+        match fit {
+            Fit::Contain => Self::Contain,
+            Fit::Cover => Self::Cover,
+            Fit::Stretch => Self::Stretch,
+        }
+    }
+}
+
+/// Whether the path is a JSON file or a folder with any.
+pub fn holds_json(path: &Path) -> bool {
+    let is_json = |path: &Path| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+    match std::fs::read_dir(path) {
+        Ok(entries) => entries.flatten().any(|entry| is_json(&entry.path())),
+        Err(_) => is_json(path),
+    }
+}
+
+/// Trims the sequence and brings it to the frame rate asked for; the rate as a fraction.
+fn resample(sequence: &mut PoseSequence, decode: &DecodeSettings) -> (u32, u32) {
+    let own_rate = sequence.frames_per_second.or(decode.frames_per_second);
+    let own = own_rate.map_or(DEFAULT_RATE, as_fraction);
+    let rate = decode.frames_per_second.map_or(own, as_fraction);
+    let (own_rate, new_rate) = (ratio(own), ratio(rate));
+    let start = decode.start.unwrap_or(0.0);
+    let length = sequence.poses.len() as f64 / own_rate;
+    let end = decode.end.map_or(length, |end| end.min(length));
+    // A hair's breadth later, so that a frame is not missed by rounding.
+    let source = |frame: usize| ((start + frame as f64 / new_rate) * own_rate + 1e-6) as usize;
+    let count = (((end - start) * new_rate) - 1e-6).ceil().max(0.0) as usize;
+    let poses = (0..count).map_while(|frame| sequence.poses.get(source(frame)).cloned()).collect();
+    sequence.poses = poses;
+    rate
+}
+
+fn ratio((numerator, denominator): (u32, u32)) -> f64 {
+    f64::from(numerator) / f64::from(denominator)
+}
+
+/// A frame rate as a fraction; the NTSC rates exactly.
+fn as_fraction(rate: f64) -> (u32, u32) {
+    let whole = |value: f64| (value - value.round()).abs() < 1e-4;
+    if whole(rate) {
+        (rate.round() as u32, 1)
+    } else if whole(rate * 1.001) {
+        ((rate * 1.001).round() as u32 * 1000, 1001)
+    } else {
+        ((rate * 1000.0).round() as u32, 1000)
+    }
+}
+
+/// Counts the frames and keeps a few, evenly spaced.
+fn look_through(reader: Box<dyn FrameReader + Send>) -> Result<(usize, Vec<RgbImage>)> {
+    let mut samples = Vec::new();
+    let mut stride = 1;
+    let mut frames = 0;
+    for frame in reader {
+        let frame = frame?;
+        if frames % stride == 0 {
+            samples.push(frame.image);
+            if samples.len() > SAMPLES {
+                let mut keep = false;
+                samples.retain(|_| {
+                    keep = !keep;
+                    keep
+                });
+                stride *= 2;
+            }
+        }
+        frames += 1;
+    }
+    Ok((frames, samples))
+}
