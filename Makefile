@@ -1,0 +1,40 @@
+# make demo   build, then render a clip with the built-in model into demo/
+# make test   everything that must pass: formatting, lints, tests
+# make bench  benchmarks
+# Each installs first what this machine lacks (scripts/install-needs.sh); only Rust has to be there.
+
+export PATH := $(PATH):$(HOME)/.cargo/bin
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+PYTHON ?= python3
+CLIP := demo/wave.mp4
+SHEET := demo/wave.sheet.png
+
+.PHONY: demo test lint bench fixtures install-needs
+
+demo: install-needs
+	cargo build --release
+	mkdir -p demo
+	$(TARGET)/release/dreamtuner animate --reference examples/hero.png --reference-pose examples/hero.pose.json \
+	    --prompt "$$(cat examples/hero.txt)" --pose poses/wave.json -o $(CLIP) --compare --sheet
+	@echo "clip:          $(CLIP)"
+	@echo "contact sheet: $(SHEET)"
+
+test: install-needs lint
+	if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --release; \
+	    else cargo test --release --lib --bins --tests; fi
+	cargo test --release --doc
+	cargo check --release --no-default-features --lib
+
+lint: install-needs
+	cargo fmt --check
+	cargo clippy --release --all-targets -- -D warnings
+
+bench: install-needs
+	cargo bench
+
+# Rewrites the reference numbers of the tests; needs Python with the packages that each script names.
+fixtures:
+	for script in tests/fixtures/*/make.py; do $(PYTHON) "$$script" || exit 1; done
+
+install-needs:
+	@sh scripts/install-needs.sh
