@@ -174,11 +174,12 @@ fn special_tokens_and_length_come_from_the_files() {
     write(
         "tokenizer_config.json",
         r#"{"model_max_length": 20, "pad_token": "<|endoftext|>",
-            "added_tokens_decoder": {"714": {"content": "<|endoftext|>"}, "715": {"content": "<new>"}}}"#,
+            "added_tokens_decoder": {"714": {"content": "<|endoftext|>"}, "715": {"content": "<New>"}}}"#,
     );
     assert_eq!(first(), (20, vec![713, 714, 714, 714]));
-    let tokenizer = Tokenizer::from_folder(folder.path()).unwrap();
+    let mut tokenizer = Tokenizer::from_folder(folder.path()).unwrap();
     assert_eq!(tokenizer.vocabulary_size(), 716);
+    assert!(message(tokenizer.add_concept("<new>", 1).unwrap_err()).contains("already"));
     assert_eq!(tokenizer.encode("red<NEW>hair").unwrap(), [550, 715, 532]);
 }
 
@@ -304,6 +305,7 @@ fn concepts_become_new_ids() {
     for (word, vectors, part) in [
         ("<CAT-TOY>", 1, "already"),
         ("cat", 1, "already a word of the vocabulary"),
+        ("sty", 1, "already"),
         ("<|endoftext|>", 1, "already"),
         ("", 1, "empty"),
         ("two words", 1, "white space"),

@@ -113,13 +113,13 @@ impl Tokenizer {
         if vectors == 0 || vectors > self.room() {
             return fault(format!("has {vectors} vectors; allowed are 1 to {}", self.room()));
         }
-        let known = [normalized.clone(), format!("{normalized}{END_OF_WORD}")];
-        if known.iter().any(|token| self.encoder.token_to_id(token).is_some()) {
+        // A single id: a word of the vocabulary or an earlier concept. The other test finds pieces of words.
+        if self.encoded(word)?.len() == 1 || self.encoder.token_to_id(&normalized).is_some() {
             return fault("is already a word of the vocabulary or a concept; choose another word".into());
         }
-        self.match_whole(&normalized, false)?;
-        let Some(id) = self.encoder.token_to_id(&normalized) else {
-            return fault("could not be added to the vocabulary".into());
+        let added = self.match_whole(&normalized, false);
+        let Some(id) = added.ok().and_then(|()| self.encoder.token_to_id(&normalized)) else {
+            return fault("cannot be added to the vocabulary; choose another word".into());
         };
         let ids: Vec<u32> = (self.vocabulary_size as u32..).take(vectors).collect();
         self.vocabulary_size += vectors;
@@ -183,22 +183,21 @@ impl Tokenizer {
         let max_length = parts.max_length;
         let concepts = HashMap::new();
         let mut tokenizer = Self { encoder, begin, end, pad, comma, max_length, vocabulary_size, concepts };
-        for token in [&parts.begin, &parts.end] {
-            tokenizer.match_whole(token, true)?;
-        }
-        for token in &parts.added {
-            tokenizer.match_whole(token, false)?;
+        let special = [&parts.begin, &parts.end].map(|token| (token, true));
+        for (token, special) in special.into_iter().chain(parts.added.iter().map(|token| (token, false))) {
+            tokenizer.match_whole(token, special).map_err(|error| {
+                Error::weights(&parts.origin, format!("cannot add the token \"{token}\": {error}"))
+            })?;
         }
         Ok(tokenizer)
     }
 
     /// Has `token` found in the text as it stands (`special`) or after normalization, before words are split.
-    fn match_whole(&mut self, token: &str, special: bool) -> Result<()> {
+    fn match_whole(&mut self, token: &str, special: bool) -> tokenizers::Result<()> {
         let edges = [token.chars().next(), token.chars().next_back()];
         let whole_word = edges.into_iter().flatten().any(char::is_alphanumeric);
         let added = AddedToken::from(token, special).single_word(whole_word && !special);
-        let result = self.encoder.add_tokens([added]);
-        result.map(drop).map_err(|error| Error::setting(format!("token \"{token}\""), error.to_string()))
+        self.encoder.add_tokens([added]).map(drop)
     }
 
     fn normalized(&self, text: &str) -> Result<String> {
