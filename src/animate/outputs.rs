@@ -1,0 +1,96 @@
+//! What a render leaves behind: the clip, and if asked for a side-by-side clip and a contact sheet.
+
+use std::path::{Path, PathBuf};
+
+use image::RgbImage;
+
+use crate::error::{Error, Result};
+use crate::files::write_atomically;
+use crate::frame::Frame;
+use crate::picture::{SheetBuilder, side_by_side};
+use crate::render::clip::FinishedFrame;
+use crate::video::{EncodeSettings, VideoWriter};
+
+/// Where outputs go.
+#[derive(Debug, Clone)]
+pub struct OutputFiles {
+    /// The clip.
+    pub clip: PathBuf,
+    /// A clip of reference, pose and result side by side.
+    pub compare: Option<PathBuf>,
+    /// A picture of frames spread over the clip.
+    pub sheet: Option<PathBuf>,
+}
+
+/// Smallest height of the side-by-side clip, so that small models can be looked at.
+const COMPARE_HEIGHT: u32 = 256;
+/// Frames on a contact sheet.
+const SHEET_CELLS: usize = 24;
+/// Frames in one row of it.
+const SHEET_COLUMNS: usize = 8;
+/// Smallest width of one frame on it.
+const SHEET_CELL_WIDTH: u32 = 160;
+
+/// All outputs of one render, written at the same time.
+pub struct Outputs {
+    clip: VideoWriter,
+    compare: Option<(VideoWriter, RgbImage)>,
+    sheet: Option<(PathBuf, SheetBuilder)>,
+}
+
+impl Outputs {
+    /// Begins every output. Nothing appears under a final name before [`Self::finish`].
+    pub fn create(files: &OutputFiles, reference: &RgbImage, frames: usize, settings: &EncodeSettings) -> Result<Self> {
+        let (width, height) = reference.dimensions();
+        let clip = VideoWriter::create(&files.clip, width, height, settings)?;
+        let begin_compare = |path: &PathBuf| {
+            let row = compared(reference, None, reference);
+            let writer = VideoWriter::create(path, row.width(), row.height(), settings)?;
+            Ok::<_, Error>((writer, reference.clone()))
+        };
+        let compare = files.compare.as_ref().map(begin_compare).transpose()?;
+        let sheet = files.sheet.as_ref().map(|path| {
+            let cells = frames.min(SHEET_CELLS);
+            (path.clone(), SheetBuilder::new(frames, cells, SHEET_COLUMNS.min(cells), width.max(SHEET_CELL_WIDTH)))
+        });
+        Ok(Self { clip, compare, sheet })
+    }
+
+    /// Adds a frame to each output.
+    pub fn write(&mut self, finished: &FinishedFrame) -> Result<()> {
+        self.clip.write(&finished.frame)?;
+        if let Some((writer, reference)) = &mut self.compare {
+            let pose = finished.controls.iter().flatten().next();
+            let image = compared(reference, pose, &finished.frame.image);
+            writer.write(&Frame { image, time: finished.frame.time })?;
+        }
+        if let Some((_, sheet)) = &mut self.sheet {
+            sheet.push(&finished.frame.image);
+        }
+        Ok(())
+    }
+
+    /// Completes every output and gives it its final name; the names.
+    pub fn finish(self) -> Result<Vec<PathBuf>> {
+        let mut written = vec![self.clip.finish()?.path];
+        if let Some((writer, _)) = self.compare {
+            written.push(writer.finish()?.path);
+        }
+        if let Some((path, sheet)) = self.sheet {
+            write_png(&path, &sheet.finish())?;
+            written.push(path);
+        }
+        Ok(written)
+    }
+}
+
+fn compared(reference: &RgbImage, pose: Option<&RgbImage>, result: &RgbImage) -> RgbImage {
+    side_by_side(&[reference, pose.unwrap_or(result), result], result.height().max(COMPARE_HEIGHT))
+}
+
+/// Writes a PNG file, whole or not at all.
+pub fn write_png(path: &Path, image: &RgbImage) -> Result<()> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    image.write_to(&mut bytes, image::ImageFormat::Png).map_err(|error| Error::output(path, error.to_string()))?;
+    write_atomically(path, bytes.get_ref())
+}

@@ -1,0 +1,156 @@
+//! The weights of a render: model, ControlNets, LoRAs, textual inversions, from files.
+
+use std::path::PathBuf;
+
+use candle_core::{DType, Device};
+use serde_json::{Value, json};
+
+use super::job::Event;
+use crate::error::{Error, Result};
+use crate::model::{LoadOptions, Lora, ModelFiles, Part, PartFiles, StableDiffusion, TextualInversion};
+use crate::render::networks::ControlUnit;
+
+/// Which weights a render uses.
+#[derive(Debug, Clone, Default)]
+pub struct WeightFiles {
+    /// A diffusers folder or single file; the embedded model where absent.
+    pub model: Option<PathBuf>,
+    /// A VAE in place of the model's own.
+    pub vae: Option<PathBuf>,
+    /// LoRA files, each with its weight.
+    pub loras: Vec<(PathBuf, f64)>,
+    /// Textual-inversion files.
+    pub textual_inversions: Vec<PathBuf>,
+    /// The ControlNets.
+    pub controlnets: Vec<ControlNetFile>,
+}
+
+/// One ControlNet with its share in the render.
+#[derive(Debug, Clone)]
+pub struct ControlNetFile {
+    /// A diffusers folder or single file; the model's own where absent.
+    pub path: Option<PathBuf>,
+    /// Its residuals are multiplied by this, 0 to 10.
+    pub strength: f64,
+    /// It acts from this fraction of the steps on, 0 to 1.
+    pub start: f64,
+    /// It acts up to this fraction of the steps, 0 to 1.
+    pub end: f64,
+}
+
+/// Weights that have been opened: what they are is known, their tensors are not read yet.
+#[derive(Debug)]
+pub struct OpenWeights {
+    model: ModelFiles,
+    loras: Vec<(Lora, f64)>,
+    lora_hashes: Vec<Value>,
+    textual_inversions: Vec<TextualInversion>,
+    controlnets: Vec<(PartFiles, ControlNetFile)>,
+}
+
+impl WeightFiles {
+    /// Opens every file.
+    ///
+    /// # Errors
+    /// Files that cannot be read or used; a model without a ControlNet where its own is asked for; settings out of range.
+    pub fn open(&self) -> Result<OpenWeights> {
+        self.check()?;
+        let mut model = match &self.model {
+            Some(path) => ModelFiles::open(path)?,
+            None => ModelFiles::builtin()?,
+        };
+        if let Some(path) = &self.vae {
+            model.vae = PartFiles::open(path, Part::Vae)?;
+        }
+        let mut controlnets = Vec::new();
+        for file in &self.controlnets {
+            let part = match &file.path {
+                Some(path) => PartFiles::open(path, Part::ControlNet)?,
+                None => model.controlnet.clone().ok_or_else(|| {
+                    Error::setting("controlnet", "the model has none of its own: give --controlnet PATH")
+                })?,
+            };
+            controlnets.push((part, file.clone()));
+        }
+        let loras = self
+            .loras
+            .iter()
+            .map(|(path, weight)| Ok((Lora::open(path)?, *weight)))
+            .collect::<Result<Vec<_>>>()?;
+        let lora_hashes =
+            loras.iter().map(|(lora, weight)| json!({"file": lora.fingerprint(), "weight": weight})).collect();
+        let textual_inversions =
+            self.textual_inversions.iter().map(|path| TextualInversion::open(path)).collect::<Result<_>>()?;
+        Ok(OpenWeights { model, loras, lora_hashes, textual_inversions, controlnets })
+    }
+
+    fn check(&self) -> Result<()> {
+        for (path, weight) in &self.loras {
+            if !(-10.0..=10.0).contains(weight) {
+                let problem = format!("{weight} for {}; -10 to 10 is allowed", path.display());
+                return Err(Error::setting("LoRA weight", problem));
+            }
+        }
+        for ControlNetFile { strength, start, end, .. } in &self.controlnets {
+            if !(0.0..=10.0).contains(strength) {
+                return Err(Error::setting("ControlNet strength", format!("{strength}; 0 to 10 is allowed")));
+            }
+            if !(0.0..=1.0).contains(start) || !(0.0..=1.0).contains(end) || start > end {
+                let problem = format!("{start} to {end}; fractions of the steps, 0 to 1, are allowed");
+                return Err(Error::setting("ControlNet start and end", problem));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl OpenWeights {
+    /// A short hash of every file, for the plan of a render.
+    pub fn fingerprints(&self) -> Result<Value> {
+        let controlnets = self
+            .controlnets
+            .iter()
+            .map(|(part, file)| {
+                let ControlNetFile { strength, start, end, .. } = file;
+                Ok(json!({"file": part.fingerprint()?, "strength": strength, "start": start, "end": end}))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        Ok(json!({
+            "unet": self.model.unet.fingerprint()?,
+            "vae": self.model.vae.fingerprint()?,
+            "text_encoder": self.model.text_encoder.fingerprint()?,
+            "scheduler": self.model.scheduler,
+            "loras": self.lora_hashes,
+            "textual_inversions": self.textual_inversions.iter().map(|word| &word.word).collect::<Vec<_>>(),
+            "controlnets": controlnets,
+        }))
+    }
+
+    /// Reads the tensors and builds the networks. Unused keys are told to `on_event`.
+    pub fn load(
+        self,
+        device: &Device,
+        dtype: DType,
+        on_event: &mut dyn FnMut(Event),
+    ) -> Result<(StableDiffusion, Vec<ControlUnit>)> {
+        let options = LoadOptions {
+            device: device.clone(),
+            dtype,
+            loras: self.loras,
+            textual_inversions: self.textual_inversions,
+        };
+        let mut note = |part: &PartFiles, report: &crate::model::LoadReport| {
+            if !report.is_clean() {
+                on_event(Event::Note(format!("{}: {report}", part.path().display())));
+            }
+        };
+        let model = StableDiffusion::load(&self.model, &options, &mut note)?;
+        let mut units = Vec::new();
+        for (part, file) in &self.controlnets {
+            let (network, report) = model.load_controlnet(part)?;
+            note(part, &report);
+            units.push(ControlUnit { network, strength: file.strength, start: file.start, end: file.end });
+        }
+        Ok((model, units))
+    }
+}
