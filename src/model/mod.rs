@@ -1,7 +1,17 @@
-//! The networks and their text input: prompts, tokenizer, text encoder, U-Net, ControlNet, VAE and their weights.
+//! The networks of Stable Diffusion 1.x and 2.x with self-subject-attention, their text input and their weights.
+//!
+//! `config` describes a network; `text`, `unet`, `controlnet` and `vae` are the networks.
 
+pub mod attention;
+mod blocks;
+pub mod config;
+pub mod controlnet;
 pub mod prompt;
+pub mod text;
 mod tokenizer;
 mod tokenizer_files;
+pub mod transformer;
+pub mod unet;
+pub mod vae;
 
 pub use tokenizer::{Chunk, MAX_CHUNKS, Tokenizer};
