@@ -79,15 +79,14 @@ impl Guidance {
             .collect()
     }
 
-    /// The time of references that carry `noise` when the picture is at `timestep`, kept within the schedule's
-    /// `0..train_timesteps`.
-    pub fn reference_time(&self, noise: ReferenceNoise, timestep: f64, train_timesteps: usize) -> f64 {
+    /// The time of references that carry `noise` when the picture is at `timestep`, kept within 0 to `last_timestep`.
+    pub fn reference_time(&self, noise: ReferenceNoise, timestep: f64, last_timestep: usize) -> f64 {
         let shift = match (*self, noise) {
             (Self::Interleaved { less_noise, .. }, ReferenceNoise::Less) => -less_noise,
             (Self::Interleaved { more_noise, .. }, ReferenceNoise::More) => more_noise,
             _ => 0.0,
         };
-        (timestep + shift).clamp(0.0, train_timesteps as f64 - 1.0)
+        (timestep + shift).clamp(0.0, last_timestep as f64)
     }
 
     /// Refuses values outside their ranges.

@@ -7,16 +7,19 @@
 //! 1. [`Schedule`] (from `scheduler_config.json`) says how noisy each training time step is.
 //! 2. [`Sampler::steps`] lists the [`Step`]s that a sampler will take, before it runs.
 //! 3. [`NoiseSource`] gives the initial noise, keyed by (seed, purpose, step), or reads it from a file.
-//! 4. [`sample`] asks a [`Denoiser`] for one [`Prediction`] per step; [`PredictionType::interpret`] turns what
+//! 4. [`Guidance`] says which passes through the network make one prediction.
+//! 5. [`sample`] asks a [`Denoiser`] for one [`Prediction`] per step; [`PredictionType::interpret`] turns what
 //!    the network says (noise, velocity or clean latent) into it.
 
 mod arithmetic;
 mod denoiser;
+mod guidance;
 mod noise;
 mod sampler;
 mod schedule;
 
 pub use denoiser::{Denoiser, Prediction, PredictionType, Step};
+pub use guidance::{Guidance, Pass, PassText, ReferenceNoise};
 pub use noise::{NoiseSource, Purpose};
 pub use sampler::{Sampler, sample, sample_from};
 pub use schedule::{BetaSchedule, NoiseLevel, Schedule, ScheduleConfig, TimestepSpacing};

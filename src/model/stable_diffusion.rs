@@ -15,6 +15,9 @@ use super::vae::Vae;
 use crate::error::{Error, Result};
 use crate::frame::{image_to_tensor, tensor_to_image};
 
+/// What Stable Diffusion 1.x was trained on.
+const NATIVE_SIDE: usize = 512;
+
 /// What is chosen once, when a model is loaded.
 #[derive(Debug)]
 pub struct LoadOptions {
@@ -44,8 +47,10 @@ pub struct StableDiffusion {
     pub scheduler: serde_json::Value,
     /// Channels of the latent.
     pub latent_channels: usize,
-    /// Side in pixels of the pictures that the U-Net was trained on, if the files say.
-    pub native_side: Option<usize>,
+    /// Side in pixels of the pictures that the U-Net was trained on; 512 where the files do not say.
+    pub native_side: usize,
+    /// Frame sizes in multiples of this many pixels are halved evenly at every resolution of the U-Net.
+    pub size_step: usize,
     /// Where the networks run.
     pub device: Device,
     /// Type of the U-Net's weights and activations.
@@ -87,7 +92,8 @@ impl StableDiffusion {
 
         Ok(Self {
             unet,
-            native_side: unet_config.sample_size.map(|size| size * vae_config.factor()),
+            native_side: unet_config.sample_size.map_or(NATIVE_SIDE, |size| size * vae_config.factor()),
+            size_step: vae_config.factor() << (unet_config.block_out_channels.len() - 1),
             latent_channels: vae_config.latent_channels,
             vae,
             text_encoder,

@@ -3,7 +3,7 @@
 use candle_core::{DType, Tensor};
 use image::RgbImage;
 
-use crate::diffusion::{NoiseSource, PredictionType, Purpose, Schedule, Step, sample};
+use crate::diffusion::{NoiseSource, Purpose, Schedule, ScheduleConfig, Step, sample};
 use crate::error::Result;
 use crate::model::stable_diffusion::StableDiffusion;
 use crate::render::denoiser::SubjectDenoiser;
@@ -45,7 +45,6 @@ pub struct Animator<'a> {
     cache: FeatureCache,
     interrupt: Interrupt,
     schedule: Schedule,
-    prediction: PredictionType,
     steps: Vec<Step>,
     noise: NoiseSource,
     start: Tensor,
@@ -74,8 +73,7 @@ impl Animator<'_> {
     ) -> Result<Animator<'a>> {
         settings.check(model.vae.factor())?;
         check_size("reference", &reference.image, &settings)?;
-        let schedule = Schedule::new(&model.scheduler)?;
-        let prediction = settings.prediction.unwrap_or(schedule.prediction_type());
+        let schedule = schedule(model, &settings)?;
         let steps = settings.sampler.steps(&schedule, settings.steps)?;
         let lambdas = noise.uniform(Purpose::Guidance, 0, steps.len())?;
         let factor = model.vae.factor();
@@ -103,7 +101,6 @@ impl Animator<'_> {
             cache,
             interrupt,
             schedule,
-            prediction,
             steps,
             noise,
             start,
@@ -142,7 +139,7 @@ impl Animator<'_> {
                 schedule: &self.schedule,
                 interrupt: &self.interrupt,
             },
-            prediction: self.prediction,
+            prediction: self.schedule.config().prediction_type,
             guidance: self.settings.guidance,
             lambdas: &self.lambdas,
             prompt: &self.prompt,
@@ -179,6 +176,14 @@ impl Animator<'_> {
         }
         self.previous = Some(reference(self.settings.previous_weight, FeatureCache::Recompute));
     }
+}
+
+/// The model's noise schedule, with the prediction type that the settings ask for.
+fn schedule(model: &StableDiffusion, settings: &RenderSettings) -> Result<Schedule> {
+    let mut config: ScheduleConfig = serde_json::from_value(model.scheduler.clone())
+        .map_err(|error| crate::Error::setting("scheduler_config.json", error.to_string()))?;
+    config.prediction_type = settings.prediction.unwrap_or(config.prediction_type);
+    Schedule::new(config)
 }
 
 /// Each ControlNet's view of its image.

@@ -70,7 +70,7 @@ impl SubjectDenoiser<'_> {
 
     fn reference_passes(&mut self, step: &Step, pass: Pass) -> Result<Vec<Arc<ReferencePass>>> {
         let Some(noise) = pass.references else { return Ok(Vec::new()) };
-        let time = self.guidance.reference_time(noise, step.timestep, self.networks.schedule.train_timesteps());
+        let time = self.guidance.reference_time(noise, step.timestep, self.networks.schedule.last_timestep());
         let mut passes = Vec::new();
         for reference in &mut self.references {
             passes.extend(reference.pass(&self.networks, step, (step.index, noise), time)?);
