@@ -1,0 +1,107 @@
+//! From a sequence to files.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::openpose::{BODY_KEY, FACE_KEY, LEFT_HAND_KEY, RIGHT_HAND_KEY};
+use crate::error::{Error, Result};
+use crate::pose::{Keypoint, Person, Pose, PoseSequence};
+
+#[derive(Serialize)]
+struct FrameFile {
+    version: &'static str,
+    canvas_width: u32,
+    canvas_height: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fps: Option<f64>,
+    people: Vec<PersonFile>,
+}
+
+/// One person as a map, so that the keys are those of the reader.
+struct PersonFile([(&'static str, Option<Vec<f32>>); 4]);
+
+impl Serialize for PersonFile {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(key, values)| (key, values)))
+    }
+}
+
+fn flat(points: &[Option<Keypoint>]) -> Vec<f32> {
+    points.iter().flat_map(|point| point.map_or([0.0; 3], |point| [point.x, point.y, point.confidence])).collect()
+}
+
+fn person_file(person: &Person) -> PersonFile {
+    PersonFile([
+        (BODY_KEY, Some(flat(&person.body))),
+        (FACE_KEY, person.face.as_ref().map(|face| flat(face))),
+        (LEFT_HAND_KEY, person.left_hand.as_ref().map(|hand| flat(hand))),
+        (RIGHT_HAND_KEY, person.right_hand.as_ref().map(|hand| flat(hand))),
+    ])
+}
+
+fn frame_file(pose: &Pose, frames_per_second: Option<f64>) -> FrameFile {
+    FrameFile {
+        version: "1.3",
+        canvas_width: pose.width,
+        canvas_height: pose.height,
+        fps: frames_per_second,
+        people: pose.people.iter().map(person_file).collect(),
+    }
+}
+
+fn write_json(file: &File, path: &Path, value: &impl Serialize) -> Result<()> {
+    let mut writer = BufWriter::new(file);
+    serde_json::to_writer(&mut writer, value).map_err(|error| Error::output(path, error.to_string()))?;
+    writer.flush().and_then(|()| file.sync_all()).map_err(|source| Error::io(path, source))
+}
+
+/// The folder that `path` is to stand in.
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Writes the sequence as a ComfyUI `POSE_KEYPOINT` list in pixels; each frame also has `fps` where it is known.
+/// The file is complete or absent: it is written beside `path` and renamed.
+///
+/// # Errors
+/// A folder that is missing or cannot be written to, or a full disk.
+pub fn write_pose_keypoints(sequence: &PoseSequence, path: &Path) -> Result<()> {
+    let frames: Vec<FrameFile> =
+        sequence.poses.iter().map(|pose| frame_file(pose, sequence.frames_per_second)).collect();
+    let file = tempfile::Builder::new()
+        .prefix(".poses-")
+        .make_in(parent(path), |candidate| File::create_new(candidate))
+        .map_err(|source| Error::io(path, source))?;
+    write_json(file.as_file(), path, &frames)?;
+    file.persist(path).map(drop).map_err(|error| Error::io(path, error.error))
+}
+
+/// Writes the sequence as an OpenPose folder: `frame_000000000000_keypoints.json` and so on, in pixels. Each file
+/// also has `canvas_width`, `canvas_height` and, where it is known, `fps`. The folder is complete or absent.
+///
+/// # Errors
+/// `folder` exists and is not an empty folder, its parent is missing or cannot be written to, or the disk is full.
+pub fn write_openpose_folder(sequence: &PoseSequence, folder: &Path) -> Result<()> {
+    if folder.exists() {
+        let mut entries = std::fs::read_dir(folder).map_err(|source| Error::io(folder, source))?;
+        if entries.next().is_some() {
+            return Err(Error::output(folder, "this folder already holds files; an empty or new one is needed"));
+        }
+        std::fs::remove_dir(folder).map_err(|source| Error::io(folder, source))?;
+    }
+    let staging = tempfile::Builder::new()
+        .prefix(".poses-")
+        .tempdir_in(parent(folder))
+        .map_err(|source| Error::io(folder, source))?;
+    let inner = staging.path().join("frames");
+    std::fs::create_dir(&inner).map_err(|source| Error::io(folder, source))?;
+    for (index, pose) in sequence.poses.iter().enumerate() {
+        let path = inner.join(format!("frame_{index:012}_keypoints.json"));
+        let file = File::create(&path).map_err(|source| Error::io(&path, source))?;
+        write_json(&file, &path, &frame_file(pose, sequence.frames_per_second))?;
+    }
+    std::fs::rename(&inner, folder).map_err(|source| Error::io(folder, source))
+}

@@ -1,0 +1,8 @@
+//! Poses through the public interface: drawing, files, people, gaps, recognition of skeleton videos.
+
+mod draw;
+mod figures;
+mod json;
+mod properties;
+mod sequence;
+mod skeleton_video;
