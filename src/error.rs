@@ -106,3 +106,13 @@ impl Error {
         }
     }
 }
+
+/// Lets networks, whose operations fail with candle's error, refuse a configuration.
+impl From<Error> for candle_core::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Compute(error) => error,
+            other => Self::wrap(other),
+        }
+    }
+}

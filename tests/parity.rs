@@ -28,7 +28,7 @@ fn unet(family: &str) -> UNet {
 fn vae(family: &str) -> Vae {
     let files = part(family, Part::Vae);
     let config = VaeConfig::from_json(&files.config).unwrap();
-    files.build(DType::F32, &Device::Cpu, &[], |vb| Ok(Vae::new(&config, vb)?)).unwrap().0
+    files.build(DType::F32, &Device::Cpu, &[], |vb| Vae::new(&config, vb)).unwrap().0
 }
 
 fn timestep(tensor: &Tensor) -> f64 {
@@ -40,7 +40,7 @@ fn check_text_encoder(family: &str) {
     let files = part(family, Part::TextEncoder);
     let config = TextConfig::from_json(&files.config).unwrap();
     let encoder =
-        files.build(DType::F32, &Device::Cpu, &[], |vb| Ok(TextEncoder::new(&config, None, vb)?)).unwrap().0;
+        files.build(DType::F32, &Device::Cpu, &[], |vb| TextEncoder::new(&config, None, vb)).unwrap().0;
     let ids = expected["text.ids"].to_dtype(DType::U32).unwrap();
     assert_close("last layer", &encoder.forward(&ids, 1).unwrap(), &expected["text.hidden"], TOLERANCE);
     assert_close("clip skip 2", &encoder.forward(&ids, 2).unwrap(), &expected["text.skip2"], TOLERANCE);

@@ -105,7 +105,7 @@ pub fn run(job: &Job, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event)) ->
     }
     // 2. Weights.
     let weights = job.weights.open()?;
-    let fingerprints = weights.fingerprints()?;
+    let fingerprints = weights.fingerprints();
     let (model, controls) = weights.load(&job.device, job.dtype, on_event)?;
     // 3. The size of the frames, and with it everything else.
     let settings = sized(job, &model, &pose, on_event)?;
@@ -286,7 +286,7 @@ fn encode_settings(job: &Job, pose: &PoseSource, metadata: Vec<(String, String)>
     let decode = &job.pose_settings.decode;
     let audio = (job.audio && pose.has_audio).then(|| AudioSource {
         path: job.pose.clone(),
-        start: decode.start,
+        start: decode.start.unwrap_or(0.0),
         end: decode.end,
     });
     EncodeSettings { frame_rate: pose.frame_rate, quality: job.quality, metadata, audio }

@@ -33,6 +33,7 @@ const SHEET_CELL_WIDTH: u32 = 160;
 
 /// All outputs of one render, written at the same time.
 pub struct Outputs {
+    files: OutputFiles,
     clip: VideoWriter,
     compare: Option<(VideoWriter, RgbImage)>,
     sheet: Option<(PathBuf, SheetBuilder)>,
@@ -53,7 +54,7 @@ impl Outputs {
             let cells = frames.min(SHEET_CELLS);
             (path.clone(), SheetBuilder::new(frames, cells, SHEET_COLUMNS.min(cells), width.max(SHEET_CELL_WIDTH)))
         });
-        Ok(Self { clip, compare, sheet })
+        Ok(Self { files: files.clone(), clip, compare, sheet })
     }
 
     /// Adds a frame to each output.
@@ -72,9 +73,11 @@ impl Outputs {
 
     /// Completes every output and gives it its final name; the names.
     pub fn finish(self) -> Result<Vec<PathBuf>> {
-        let mut written = vec![self.clip.finish()?.path];
+        self.clip.finish()?;
+        let mut written = vec![self.files.clip];
         if let Some((writer, _)) = self.compare {
-            written.push(writer.finish()?.path);
+            writer.finish()?;
+            written.extend(self.files.compare);
         }
         if let Some((path, sheet)) = self.sheet {
             write_png(&path, &sheet.finish())?;

@@ -106,24 +106,20 @@ impl WeightFiles {
 
 impl OpenWeights {
     /// A short hash of every file, for the plan of a render.
-    pub fn fingerprints(&self) -> Result<Value> {
-        let controlnets = self
-            .controlnets
-            .iter()
-            .map(|(part, file)| {
-                let ControlNetFile { strength, start, end, .. } = file;
-                Ok(json!({"file": part.fingerprint()?, "strength": strength, "start": start, "end": end}))
-            })
-            .collect::<Result<Vec<_>>>()?;
-        Ok(json!({
-            "unet": self.model.unet.fingerprint()?,
-            "vae": self.model.vae.fingerprint()?,
-            "text_encoder": self.model.text_encoder.fingerprint()?,
+    pub fn fingerprints(&self) -> Value {
+        let controlnet = |(part, file): &(PartFiles, ControlNetFile)| {
+            let ControlNetFile { strength, start, end, .. } = file;
+            json!({"file": part.fingerprint(), "strength": strength, "start": start, "end": end})
+        };
+        json!({
+            "unet": self.model.unet.fingerprint(),
+            "vae": self.model.vae.fingerprint(),
+            "text_encoder": self.model.text_encoder.fingerprint(),
             "scheduler": self.model.scheduler,
             "loras": self.lora_hashes,
-            "textual_inversions": self.textual_inversions.iter().map(|word| &word.word).collect::<Vec<_>>(),
-            "controlnets": controlnets,
-        }))
+            "textual_inversions": self.textual_inversions.iter().map(|word| &word.fingerprint).collect::<Vec<_>>(),
+            "controlnets": self.controlnets.iter().map(controlnet).collect::<Vec<_>>(),
+        })
     }
 
     /// Reads the tensors and builds the networks. Unused keys are told to `on_event`.
@@ -140,7 +136,7 @@ impl OpenWeights {
             textual_inversions: self.textual_inversions,
         };
         let mut note = |part: &PartFiles, report: &crate::model::LoadReport| {
-            if !report.is_clean() {
+            if !report.unused.is_empty() {
                 on_event(Event::Note(format!("{}: {report}", part.path().display())));
             }
         };

@@ -22,7 +22,7 @@ pub struct ControlNet {
 
 impl ControlNet {
     /// Builds the network that `config` describes with the weights under `vb`.
-    pub fn new(config: &UNetConfig, vb: VarBuilder) -> crate::error::Result<Self> {
+    pub fn new(config: &UNetConfig, vb: VarBuilder) -> Result<Self> {
         let channels = &config.block_out_channels;
         let mut down = vec![conv1x1(channels[0], channels[0], vb.pp("controlnet_down_blocks.0"))?];
         for (level, &width) in channels.iter().enumerate() {
@@ -88,13 +88,14 @@ struct ConditionEmbedding {
 }
 
 impl ConditionEmbedding {
-    fn new(config: &UNetConfig, vb: VarBuilder) -> crate::error::Result<Self> {
+    fn new(config: &UNetConfig, vb: VarBuilder) -> Result<Self> {
         let channels = &config.conditioning_embedding_out_channels;
         let (Some(&first), Some(&last)) = (channels.first(), channels.last()) else {
             return Err(crate::Error::setting(
                 "config.json, conditioning_embedding_out_channels",
                 "is empty",
-            ));
+            )
+            .into());
         };
         let halving = Conv2dConfig { stride: 2, padding: 1, ..Default::default() };
         let mut blocks = Vec::new();

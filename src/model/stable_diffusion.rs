@@ -3,12 +3,10 @@
 use candle_core::{DType, Device, Tensor};
 use image::RgbImage;
 
-use super::checkpoint::{LoadReport, ModelFiles, PartFiles};
+use super::weights::{LoadReport, Lora, ModelFiles, PartFiles, TextualInversion, TokenizerFiles};
 use super::config::{TextConfig, UNetConfig, VaeConfig};
 use super::controlnet::ControlNet;
-use super::lora::Lora;
 use super::text::TextEncoder;
-use super::textual_inversion::TextualInversion;
 use super::tokenizer::Tokenizer;
 use super::unet::UNet;
 use super::vae::Vae;
@@ -78,14 +76,14 @@ impl StableDiffusion {
         on_report(&files.unet, &report);
 
         let vae_config = VaeConfig::from_json(&files.vae.config).map_err(in_file(&files.vae))?;
-        let (vae, report) = files.vae.build(DType::F32, device, &[], |vb| Ok(Vae::new(&vae_config, vb)?))?;
+        let (vae, report) = files.vae.build(DType::F32, device, &[], |vb| Vae::new(&vae_config, vb))?;
         on_report(&files.vae, &report);
 
         let text_config = TextConfig::from_json(&files.text_encoder.config).map_err(in_file(&files.text_encoder))?;
-        let mut tokenizer = Tokenizer::from_files(&files.tokenizer)?;
+        let mut tokenizer = open_tokenizer(&files.tokenizer)?;
         let concepts = add_concepts(&mut tokenizer, &options.textual_inversions, &text_config)?;
         let (text_encoder, report) = files.text_encoder.build(DType::F32, device, &loras, |vb| {
-            Ok(TextEncoder::new(&text_config, concepts.as_ref(), vb)?)
+            TextEncoder::new(&text_config, concepts.as_ref(), vb)
         })?;
         on_report(&files.text_encoder, &report);
         check_fit(files, &unet_config, &vae_config, &text_config)?;
@@ -140,6 +138,15 @@ impl StableDiffusion {
             None => self.vae.decode(latent)?,
         };
         tensor_to_image(&((pixels + 1.0)? / 2.0)?)
+    }
+}
+
+fn open_tokenizer(files: &TokenizerFiles) -> Result<Tokenizer> {
+    match files {
+        TokenizerFiles::Folder(folder) => Tokenizer::from_folder(folder),
+        TokenizerFiles::Contents { vocab, merges, config } => Tokenizer::from_parts(vocab, merges, config),
+        TokenizerFiles::Clip { pad_with_exclamation: true } => Tokenizer::clip_padded_with("!"),
+        TokenizerFiles::Clip { pad_with_exclamation: false } => Tokenizer::clip(),
     }
 }
 

@@ -44,12 +44,12 @@ pub struct UNet {
 
 impl UNet {
     /// Builds the network that `config` describes with the weights under `vb`.
-    pub fn new(config: &UNetConfig, vb: VarBuilder) -> crate::error::Result<Self> {
+    pub fn new(config: &UNetConfig, vb: VarBuilder) -> Result<Self> {
         let finest = config.block_out_channels[0];
         let levels = config.block_out_channels.len();
         let up_blocks = (0..levels)
             .map(|index| UpBlock::new(config, index, vb.pp(format!("up_blocks.{index}"))))
-            .collect::<crate::error::Result<_>>()?;
+            .collect::<Result<_>>()?;
         Ok(Self {
             encoder: UNetEncoder::new(config, vb.clone())?,
             up_blocks,
@@ -109,12 +109,12 @@ pub(super) struct UNetEncoder {
 }
 
 impl UNetEncoder {
-    pub(super) fn new(config: &UNetConfig, vb: VarBuilder) -> crate::error::Result<Self> {
+    pub(super) fn new(config: &UNetConfig, vb: VarBuilder) -> Result<Self> {
         let finest = config.block_out_channels[0];
         let levels = config.block_out_channels.len();
         let down_blocks = (0..levels)
             .map(|level| DownBlock::new(config, level, vb.pp(format!("down_blocks.{level}"))))
-            .collect::<crate::error::Result<_>>()?;
+            .collect::<Result<_>>()?;
         let deepest = config.block_out_channels[levels - 1];
         let mid = vb.pp("mid_block");
         let mid_resnet = |index| {
@@ -167,7 +167,7 @@ struct DownBlock {
 }
 
 impl DownBlock {
-    fn new(config: &UNetConfig, level: usize, vb: VarBuilder) -> crate::error::Result<Self> {
+    fn new(config: &UNetConfig, level: usize, vb: VarBuilder) -> Result<Self> {
         let outputs = config.block_out_channels[level];
         let attends = config.down_block_types[level] == "CrossAttnDownBlock2D";
         let mut layers = Vec::new();
@@ -218,7 +218,7 @@ struct UpBlock {
 
 impl UpBlock {
     /// `index` counts from the coarsest resolution.
-    fn new(config: &UNetConfig, index: usize, vb: VarBuilder) -> crate::error::Result<Self> {
+    fn new(config: &UNetConfig, index: usize, vb: VarBuilder) -> Result<Self> {
         let channels = &config.block_out_channels;
         let level = channels.len() - 1 - index;
         let outputs = channels[level];
@@ -277,7 +277,7 @@ fn resnet_settings(config: &UNetConfig) -> ResnetSettings {
     }
 }
 
-fn transformer_settings(config: &UNetConfig, level: usize) -> crate::error::Result<TransformerSettings> {
+fn transformer_settings(config: &UNetConfig, level: usize) -> Result<TransformerSettings> {
     Ok(TransformerSettings {
         channels: config.block_out_channels[level],
         context_width: config.context_width(level)?,
@@ -295,7 +295,7 @@ fn attention_at(
     attends: bool,
     layer: usize,
     vb: &VarBuilder,
-) -> crate::error::Result<Option<Transformer>> {
+) -> Result<Option<Transformer>> {
     if !attends {
         return Ok(None);
     }

@@ -3,7 +3,7 @@
 //! Architecture: diffusers `models/autoencoders/autoencoder_kl.py`, `vae.py`.
 
 use candle_core::{Result, Tensor};
-use candle_nn::{Conv2d, GroupNorm, Linear, Module, VarBuilder, conv2d, group_norm, linear};
+use candle_nn::{Conv2d, GroupNorm, Linear, Module, VarBuilder, group_norm, linear};
 
 use super::attention::{Segment, weighted_attention};
 use super::blocks::{Downsample, ResnetBlock, ResnetSettings, Upsample, conv1x1, conv3x3};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 
-use crate::diffusion::{Schedule, Step};
+use crate::diffusion::Step;
 use crate::error::Result;
 use crate::model::attention::ReferenceTokens;
 use crate::model::transformer::{AttentionContext, LayerFeatures, ReferencePass};

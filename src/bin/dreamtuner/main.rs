@@ -1,1 +1,62 @@
-fn main() {}
+//! The command line: what is asked is parsed here, done in one file for each command, and turned into an exit code.
+
+mod animate;
+mod config_file;
+mod device;
+mod exit;
+mod models;
+mod parse;
+mod pose;
+mod progress;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "dreamtuner",
+    version,
+    about = "Animates one picture of a character along a dance",
+    after_help = exit::HELP,
+    args_override_self = true,
+    max_term_width = 110
+)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Render a clip of the character in a picture that follows a pose video or pose file.
+    Animate(Box<animate::AnimateArgs>),
+    /// Draw, convert and examine pose files.
+    #[command(subcommand)]
+    Pose(pose::PoseCommand),
+    /// Examine weights files.
+    #[command(subcommand)]
+    Models(models::ModelsCommand),
+}
+
+fn main() {
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")))
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .without_time()
+        .init();
+    std::process::exit(run());
+}
+
+fn run() -> i32 {
+    let arguments = match config_file::with_config(std::env::args_os().collect()) {
+        Ok(arguments) => arguments,
+        Err(error) => return exit::report(&error),
+    };
+    let result = match CommandLine::parse_from(arguments).command {
+        Command::Animate(arguments) => animate::run(*arguments),
+        Command::Pose(command) => pose::run(command).map(|()| exit::SUCCESS),
+        Command::Models(command) => models::run(command).map(|()| exit::SUCCESS),
+    };
+    result.unwrap_or_else(|error| exit::report(&error))
+}

@@ -1,0 +1,42 @@
+//! Exit codes: who has to act.
+
+use dreamtuner::Error;
+
+/// Everything was done.
+pub const SUCCESS: i32 = 0;
+/// Stopped on request; what was finished is kept.
+pub const INTERRUPTED: i32 = 130;
+
+/// Shown below the help.
+pub const HELP: &str = "\
+Exit codes:
+  0    done
+  1    a computation failed (memory, device)
+  2    a wrong option or setting
+  3    an input file cannot be used
+  4    a weights file cannot be used
+  5    the system refused to read or write
+  6    the output could not be encoded
+  7    the journal beside the output belongs to other settings
+  130  interrupted; the frames done so far are kept";
+
+/// The exit code for an error.
+fn code(error: &Error) -> i32 {
+    match error {
+        Error::Compute(_) => 1,
+        Error::Setting { .. } => 2,
+        Error::Input { .. } => 3,
+        Error::Weights { .. } => 4,
+        Error::Io { .. } => 5,
+        Error::Output { .. } => 6,
+        Error::Plan { .. } => 7,
+        Error::Interrupted => INTERRUPTED,
+        Error::Frame { source, .. } => code(source),
+    }
+}
+
+/// Says what went wrong; the exit code for it.
+pub fn report(error: &Error) -> i32 {
+    eprintln!("error: {error}");
+    code(error)
+}

@@ -1,0 +1,101 @@
+//! Options that say several things at once.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use dreamtuner::animate::weights::ControlNetFile;
+use serde::{Serialize, Serializer};
+
+/// `WIDTHxHEIGHT` in pixels.
+#[derive(Debug, Clone, Copy)]
+pub struct Size {
+    pub width: u32,
+    pub height: u32,
+}
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let sides = text.split_once(['x', '×']).and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
+        sides.map(|(width, height)| Self { width, height }).ok_or_else(|| format!("{text}: not of the form 512x768"))
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        write!(formatter, "{}x{}", self.width, self.height)
+    }
+}
+
+impl Serialize for Size {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// `PATH` or `PATH:WEIGHT`.
+#[derive(Debug, Clone)]
+pub struct LoraOption {
+    text: String,
+    pub path: PathBuf,
+    pub weight: f64,
+}
+
+impl FromStr for LoraOption {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // A path may hold colons; only a number after the last one is a weight.
+        let weighted = text.rsplit_once(':').and_then(|(path, weight)| Some((path, weight.parse().ok()?)));
+        let (path, weight) = weighted.unwrap_or((text, 1.0));
+        Ok(Self { text: text.into(), path: path.into(), weight })
+    }
+}
+
+impl Serialize for LoraOption {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
+}
+
+/// `PATH|model[,strength=…][,start=…][,end=…][,video=FILE][,reference=FILE]`.
+#[derive(Debug, Clone)]
+pub struct ControlNetOption {
+    text: String,
+    pub file: ControlNetFile,
+    pub video: Option<PathBuf>,
+    pub reference: Option<PathBuf>,
+}
+
+impl FromStr for ControlNetOption {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut parts = text.split(',');
+        let path = parts.next().unwrap_or_default();
+        let path = (path != "model").then(|| path.into());
+        let file = ControlNetFile { path, strength: 1.0, start: 0.0, end: 1.0 };
+        let mut option = Self { text: text.into(), file, video: None, reference: None };
+        for part in parts {
+            let (name, value) = part.split_once('=').ok_or_else(|| format!("{part}: not of the form name=value"))?;
+            let number = || value.parse::<f64>().map_err(|_| format!("{part}: {value} is no number"));
+            match name {
+                "strength" => option.file.strength = number()?,
+                "start" => option.file.start = number()?,
+                "end" => option.file.end = number()?,
+                "video" => option.video = Some(value.into()),
+                "reference" => option.reference = Some(value.into()),
+                other => return Err(format!("{other}: strength, start, end, video and reference are known")),
+            }
+        }
+        Ok(option)
+    }
+}
+
+impl Serialize for ControlNetOption {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
+}

@@ -1,0 +1,174 @@
+//! `dreamtuner pose`.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand, ValueEnum};
+use dreamtuner::frame::Frame;
+use dreamtuner::pose::{
+    DrawSettings, PersonChoice, PoseSequence, ReadSettings, StickWidth, draw_pose, fill_gaps, read_poses, summary,
+    write_openpose_folder, write_pose_keypoints,
+};
+use dreamtuner::video::{EncodeSettings, VideoWriter};
+use dreamtuner::{Error, Result};
+
+use crate::parse::Size;
+
+/// Commands for pose files.
+#[derive(Debug, Subcommand)]
+pub enum PoseCommand {
+    /// Draw a pose file as ControlNet expects it: a clip, or PNG files.
+    Draw(DrawArgs),
+    /// Convert between OpenPose folders, ComfyUI POSE_KEYPOINT files and COCO-17.
+    Convert(ConvertArgs),
+    /// Say what a pose file holds.
+    Info(InfoArgs),
+}
+
+#[derive(Debug, Args)]
+struct Source {
+    /// Pose JSON (OpenPose, ComfyUI POSE_KEYPOINT, COCO-17), or a folder of it
+    input: PathBuf,
+    /// Size of the canvas that the coordinates refer to, where the file does not say
+    #[arg(long, value_name = "WIDTHxHEIGHT")]
+    canvas: Option<Size>,
+}
+
+impl Source {
+    fn read(&self) -> Result<PoseSequence> {
+        read_poses(&self.input, &ReadSettings { canvas: self.canvas.map(|size| (size.width, size.height)) })
+    }
+}
+
+/// Options of `dreamtuner pose draw`.
+#[derive(Debug, Args)]
+pub struct DrawArgs {
+    #[command(flatten)]
+    source: Source,
+    /// The clip: .mp4, .webm, .gif, .mov, .mkv, or a folder ending in / for PNG files
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// Size of the pictures; the canvas where absent
+    #[arg(long, value_name = "WIDTHxHEIGHT")]
+    size: Option<Size>,
+    /// Frames a second; the file's own where absent, else 24
+    #[arg(long, value_name = "NUMBER")]
+    fps: Option<f64>,
+    /// Draw one person: largest, left, right, or a number from 0; everyone where absent
+    #[arg(long, value_name = "WHO")]
+    person: Option<PersonChoice>,
+    /// Thickness of the limbs
+    #[arg(long, value_enum, default_value_t)]
+    stick: StickOption,
+    /// Leave hands out
+    #[arg(long)]
+    no_hands: bool,
+    /// Leave faces out
+    #[arg(long)]
+    no_face: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum StickOption {
+    /// In proportion to the canvas: 4 pixels at 512
+    #[default]
+    Proportional,
+    /// 4 pixels at every size
+    Fixed,
+    /// 4 pixels below 500, then growing with the canvas
+    BySize,
+}
+
+/// Options of `dreamtuner pose convert`.
+#[derive(Debug, Args)]
+pub struct ConvertArgs {
+    #[command(flatten)]
+    source: Source,
+    /// A .json file (ComfyUI POSE_KEYPOINT), or a folder ending in / (OpenPose, one file a frame)
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// Keep one person: largest, left, right, or a number from 0; everyone where absent
+    #[arg(long, value_name = "WHO")]
+    person: Option<PersonChoice>,
+    /// Interpolate frames and joints without a pose; needs --person where there are several people
+    #[arg(long)]
+    fill: bool,
+}
+
+/// Options of `dreamtuner pose info`.
+#[derive(Debug, Args)]
+pub struct InfoArgs {
+    #[command(flatten)]
+    source: Source,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs a command.
+pub fn run(command: PoseCommand) -> Result<()> {
+    match command {
+        PoseCommand::Draw(arguments) => draw(&arguments),
+        PoseCommand::Convert(arguments) => convert(&arguments),
+        PoseCommand::Info(arguments) => info(&arguments),
+    }
+}
+
+fn draw(arguments: &DrawArgs) -> Result<()> {
+    let mut sequence = arguments.source.read()?;
+    if let Some(person) = arguments.person {
+        sequence.choose_person(person)?;
+    }
+    let (width, height) = arguments.size.map_or((sequence.width, sequence.height), |size| (size.width, size.height));
+    let rate = arguments.fps.or(sequence.frames_per_second).unwrap_or(24.0);
+    if !(0.01..=1000.0).contains(&rate) {
+        return Err(Error::setting("fps", format!("{rate}; 0.01 to 1000 is allowed")));
+    }
+    let drawing = DrawSettings {
+        hands: !arguments.no_hands,
+        face: !arguments.no_face,
+        stick_width: match arguments.stick {
+            StickOption::Proportional => StickWidth::Proportional,
+            StickOption::Fixed => StickWidth::Fixed,
+            StickOption::BySize => StickWidth::BySize,
+        },
+    };
+    let settings = EncodeSettings { frame_rate: ((rate * 1000.0).round() as u32, 1000), ..Default::default() };
+    let mut writer = VideoWriter::create(&arguments.output, width, height, &settings)?;
+    for (index, pose) in sequence.fit(width, height, dreamtuner::pose::Fit::Contain).poses.iter().enumerate() {
+        let image = draw_pose(pose, width, height, &drawing);
+        writer.write(&Frame { image, time: index as f64 / rate })?;
+    }
+    writer.finish()?;
+    Ok(())
+}
+
+fn convert(arguments: &ConvertArgs) -> Result<()> {
+    let mut sequence = arguments.source.read()?;
+    if let Some(person) = arguments.person {
+        sequence.choose_person(person)?;
+    }
+    if arguments.fill {
+        let report = fill_gaps(&mut sequence)?;
+        eprintln!("filled {} of {} frames and {} joints", report.filled_frames, report.frames, report.filled_joints);
+    }
+    if is_json(&arguments.output) {
+        write_pose_keypoints(&sequence, &arguments.output)
+    } else {
+        write_openpose_folder(&sequence, &arguments.output)
+    }
+}
+
+fn is_json(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"))
+}
+
+fn info(arguments: &InfoArgs) -> Result<()> {
+    let summary = summary(&arguments.source.read()?);
+    let text = if arguments.json {
+        serde_json::to_string_pretty(&summary).map_err(|error| Error::output("standard output", error.to_string()))?
+    } else {
+        summary.to_string()
+    };
+    writeln!(std::io::stdout(), "{text}").map_err(|error| Error::io("standard output", error))
+}

@@ -1,0 +1,184 @@
+//! The whole method against a plain PyTorch reading of Eq. 3-6 (tests/fixtures/dreamtuner.py): two references with masks
+//! and weights 10 and 1, ten steps, both guidance branches occurring.
+
+mod common;
+
+use std::collections::HashMap;
+
+use candle_core::{DType, Device, Tensor};
+use common::{assert_close, fixtures, relative_error, tensors};
+use dreamtuner::diffusion::{
+    Guidance, NoiseSource, PredictionType, Purpose, Sampler, Schedule, ScheduleConfig, sample,
+};
+use dreamtuner::model::config::UNetConfig;
+use dreamtuner::model::controlnet::ControlNet;
+use dreamtuner::model::unet::UNet;
+use dreamtuner::model::{Part, PartFiles};
+use dreamtuner::render::denoiser::SubjectDenoiser;
+use dreamtuner::render::feature_store::{FeatureCache, FeatureStore};
+use dreamtuner::render::interrupt::Interrupt;
+use dreamtuner::render::networks::{ControlUnit, Networks};
+use dreamtuner::render::reference::{CachedReference, Mask, Reference};
+
+/// Largest relative error of the final latent.
+const TOLERANCE: f64 = 1e-3;
+
+/// Networks and inputs of the fixture.
+struct Fixture {
+    unet: UNet,
+    controls: Vec<ControlUnit>,
+    schedule: Schedule,
+    inputs: HashMap<String, Tensor>,
+    expected: HashMap<String, Tensor>,
+    settings: HashMap<String, String>,
+    noise: NoiseSource,
+}
+
+impl Fixture {
+    fn open() -> Self {
+        let part = |part| PartFiles::open(&fixtures().join("sd1"), part).unwrap();
+        let unet = part(Part::Unet);
+        let config = UNetConfig::from_json(&unet.config).unwrap();
+        let unet = unet.build(DType::F32, &Device::Cpu, &[], |vb| UNet::new(&config, vb)).unwrap().0;
+        let controlnet = part(Part::ControlNet);
+        let config = UNetConfig::from_json(&controlnet.config).unwrap();
+        let controlnet =
+            controlnet.build(DType::F32, &Device::Cpu, &[], |vb| ControlNet::new(&config, vb)).unwrap().0;
+        let schedule = ScheduleConfig::from_file(fixtures().join("sd1/scheduler/scheduler_config.json")).unwrap();
+        let bytes = std::fs::read(fixtures().join("method/inputs.safetensors")).unwrap();
+        let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
+        Self {
+            unet,
+            controls: vec![ControlUnit::new(controlnet, 1.0)],
+            schedule: Schedule::new(schedule).unwrap(),
+            inputs: tensors("method/inputs.safetensors"),
+            expected: tensors("method/expected.safetensors"),
+            settings: header.metadata().clone().unwrap(),
+            noise: NoiseSource::from_file(fixtures().join("method/noise.safetensors")).unwrap(),
+        }
+    }
+
+    fn number(&self, name: &str) -> f64 {
+        self.settings[name].parse().unwrap_or_else(|_| panic!("{name}: {}", self.settings[name]))
+    }
+
+    fn embedded(&self, image: &str) -> Vec<Option<Tensor>> {
+        vec![Some(self.controls[0].network.embed(&self.inputs[image]).unwrap())]
+    }
+
+    fn reference(&self, name: &str, cache: FeatureCache) -> CachedReference {
+        let input = |field: &str| self.inputs[&format!("{name}.{field}")].clone();
+        let latent = input("latent");
+        let (_, _, height, width) = input("mask").dims4().unwrap();
+        let mask: Vec<f32> = input("mask").flatten_all().unwrap().to_vec1().unwrap();
+        let reference = Reference {
+            noise: self.noise.normal(Purpose::Reference, 0, latent.dims(), DType::F32, &Device::Cpu).unwrap(),
+            latent,
+            mask: Some(Mask::new(height, width, mask).unwrap()),
+            text: input("context"),
+            controls: self.embedded(&format!("{name}.control")),
+            weight: self.number(&format!("{name}.weight")),
+        };
+        CachedReference::new(reference, FeatureStore::new(cache))
+    }
+
+    fn run(&self, guidance: Guidance, references: &mut [CachedReference]) -> Tensor {
+        let steps = Sampler::Ddim.steps(&self.schedule, self.number("steps") as usize).unwrap();
+        let lambdas = self.noise.uniform(Purpose::Guidance, 0, steps.len()).unwrap();
+        let shape = self.inputs["ref0.latent"].dims();
+        let start = self.noise.normal(Purpose::Latent, 0, shape, DType::F32, &Device::Cpu).unwrap();
+        let interrupt = Interrupt::default();
+        let controls = self.embedded("control");
+        let mut denoiser = SubjectDenoiser {
+            networks: Networks {
+                unet: &self.unet,
+                controls: &self.controls,
+                schedule: &self.schedule,
+                interrupt: &interrupt,
+            },
+            prediction: PredictionType::Epsilon,
+            guidance,
+            lambdas: &lambdas,
+            prompt: &self.inputs["context"],
+            negative: &self.inputs["negative_context"],
+            controls: &controls,
+            references: references.iter_mut().collect(),
+            after_step: None,
+        };
+        sample(Sampler::Ddim, &self.schedule, &steps, &start, &self.noise, &mut denoiser).unwrap()
+    }
+
+    fn interleaved(&self) -> Guidance {
+        Guidance::Interleaved {
+            reference_probability: self.number("p_r"),
+            reference_scale: self.number("omega_r"),
+            text_scale: self.number("omega_c"),
+            less_noise: self.number("delta_t"),
+            more_noise: self.number("delta_t_prime"),
+        }
+    }
+}
+
+const KEEP: FeatureCache = FeatureCache::Keep { bytes: 1 << 30 };
+
+fn both(fixture: &Fixture, cache: FeatureCache) -> [CachedReference; 2] {
+    [fixture.reference("ref0", cache), fixture.reference("ref1", cache)]
+}
+
+#[test]
+fn interleaved_guidance_with_two_references() {
+    let fixture = Fixture::open();
+    let lambdas = fixture.noise.uniform(Purpose::Guidance, 0, fixture.number("steps") as usize).unwrap();
+    let towards_reference = lambdas.iter().filter(|&&lambda| lambda <= fixture.number("p_r")).count();
+    assert!(towards_reference > 0 && towards_reference < lambdas.len(), "only one branch occurs");
+    let latent = fixture.run(fixture.interleaved(), &mut both(&fixture, KEEP));
+    assert_close("final latent", &latent, &fixture.expected["latent"], TOLERANCE);
+}
+
+#[test]
+fn classifier_free_guidance_with_two_references() {
+    let fixture = Fixture::open();
+    let guidance = Guidance::ClassifierFree { scale: fixture.number("omega_c") };
+    let latent = fixture.run(guidance, &mut both(&fixture, KEEP));
+    assert_close("final latent", &latent, &fixture.expected["cfg.latent"], TOLERANCE);
+}
+
+#[test]
+fn the_references_matter() {
+    let fixture = Fixture::open();
+    let with = &fixture.expected["latent"];
+    let without = fixture.run(fixture.interleaved(), &mut []);
+    assert!(relative_error(&without, with) > 10.0 * TOLERANCE, "the fixture's references change nothing");
+}
+
+#[test]
+fn kept_spilled_and_recomputed_features_give_the_same_bytes() {
+    let fixture = Fixture::open();
+    let bytes = |cache| -> Vec<f32> {
+        let latent = fixture.run(fixture.interleaved(), &mut both(&fixture, cache));
+        latent.flatten_all().unwrap().to_vec1().unwrap()
+    };
+    let kept = bytes(KEEP);
+    assert_eq!(kept, bytes(FeatureCache::Recompute), "kept and recomputed features differ");
+    assert_eq!(kept, bytes(FeatureCache::Keep { bytes: 100_000 }), "spilled features differ");
+    // The second use of a store reads what the first put there.
+    let mut references = both(&fixture, FeatureCache::Keep { bytes: 0 });
+    let _ = fixture.run(fixture.interleaved(), &mut references);
+    let again: Vec<f32> =
+        fixture.run(fixture.interleaved(), &mut references).flatten_all().unwrap().to_vec1().unwrap();
+    assert_eq!(kept, again, "features read back from the temporary file differ");
+}
+
+#[test]
+fn weight_zero_equals_no_reference() {
+    let fixture = Fixture::open();
+    let none: Vec<f32> = fixture.run(fixture.interleaved(), &mut []).flatten_all().unwrap().to_vec1().unwrap();
+    let mut zero = fixture;
+    for name in ["ref0.weight", "ref1.weight"] {
+        zero.settings.insert(name.into(), "0".into());
+    }
+    let mut references = both(&zero, KEEP);
+    let latent: Vec<f32> =
+        zero.run(zero.interleaved(), &mut references).flatten_all().unwrap().to_vec1().unwrap();
+    assert_eq!(none, latent);
+}
