@@ -1,0 +1,24 @@
+//! Files that hold weights: diffusers folders, single checkpoints, LoRAs, textual inversions, and the built-in model.
+//!
+//! Whatever the naming in a file, the networks see one set of names, diffusers' of today ([`PartFiles`]).
+
+mod build;
+mod builtin;
+mod folder;
+mod infer;
+mod inspect;
+mod keys;
+mod lora;
+mod lora_keys;
+mod model;
+mod part;
+mod tensor_file;
+mod textual_inversion;
+
+pub use build::{LoadReport, MisShaped};
+pub use inspect::{Description, Kind, PartDescription, inspect};
+pub use lora::Lora;
+pub use lora_keys::LoraNaming;
+pub use model::{ModelFiles, TokenizerFiles};
+pub use part::{Part, PartFiles};
+pub use textual_inversion::TextualInversion;
