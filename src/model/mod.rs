@@ -1,3 +1,24 @@
-//! The networks of Stable Diffusion 1.x and 2.x, and the loading of their weights.
+//! The networks of Stable Diffusion 1.x and 2.x with self-subject-attention, their text input and their weights.
+//!
+//! `config` describes a network; `text`, `unet`, `controlnet` and `vae` are the networks.
 
-pub mod weights;
+pub mod attention;
+mod blocks;
+pub mod config;
+pub mod controlnet;
+pub mod prompt;
+pub mod text;
+mod tokenizer;
+mod tokenizer_files;
+pub mod stable_diffusion;
+pub mod transformer;
+pub mod unet;
+pub mod vae;
+mod weights;
+
+pub use stable_diffusion::{LoadOptions, StableDiffusion};
+pub use tokenizer::{Chunk, MAX_CHUNKS, Tokenizer};
+pub use weights::{
+    Description, Kind, LoadReport, Lora, LoraNaming, MisShaped, ModelFiles, Part, PartDescription, PartFiles, TextualInversion,
+    TokenizerFiles, inspect,
+};

@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 const LISTED: usize = 20;
 
 /// A LoRA file: the changes of a U-Net's weights, of a text encoder's, or of both.
+#[derive(Debug)]
 pub struct Lora {
     file: TensorFile,
     layers: Vec<Layer>,

@@ -38,6 +38,12 @@ pub(super) struct TensorFile {
     hash: OnceLock<blake3::Hash>,
 }
 
+impl std::fmt::Debug for TensorFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.debug_struct("TensorFile").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
 impl TensorFile {
     /// Maps the file and checks its header.
     ///
