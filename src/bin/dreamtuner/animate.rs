@@ -76,10 +76,10 @@ pub struct AnimateArgs {
     no_audio: bool,
     /// Also write a clip of reference, pose and result side by side
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "", require_equals = true, help_heading = "Output")]
-    compare: Option<PathBuf>,
+    compare: Option<String>,
     /// Also write a contact sheet
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "", require_equals = true, help_heading = "Output")]
-    sheet: Option<PathBuf>,
+    sheet: Option<String>,
     /// Keep the frames as PNG files beside the clip
     #[arg(long, help_heading = "Output")]
     keep_frames: bool,
@@ -337,10 +337,9 @@ impl AnimateArgs {
     }
 
     fn outputs(&self) -> OutputFiles {
-        let named = |choice: &Option<PathBuf>, extension: &str| {
-            choice.as_ref().map(|path| {
-                if path.as_os_str().is_empty() { self.output.with_extension(extension) } else { path.clone() }
-            })
+        let named = |choice: &Option<String>, extension: &str| match choice.as_deref() {
+            Some("") => Some(self.output.with_extension(extension)),
+            path => path.map(PathBuf::from),
         };
         let extension = self.output.extension().map_or("mp4".into(), |extension| extension.to_string_lossy());
         OutputFiles {
