@@ -107,7 +107,8 @@ impl PartFiles {
         let made = make(VarBuilder::from_backend(Box::new(source), dtype, device.clone()));
         let report = self.report(log.into_inner().unwrap_or_else(PoisonError::into_inner), deltas.len());
         if !report.is_complete() {
-            let problem = format!("does not fit the {} that its configuration describes\n{report}", self.part());
+            let problem =
+                format!("does not fit the {} that its configuration describes\n{report}", self.part());
             return Err(Error::weights(self.path(), problem));
         }
         Ok((made?, report))
@@ -116,7 +117,8 @@ impl PartFiles {
     fn report(&self, log: Log, lora_layers: usize) -> LoadReport {
         let unasked = self.entries.iter().filter(|(name, _)| !log.asked.contains(*name));
         let unasked = unasked.map(|(_, entry)| entry.key.clone());
-        let mut unused: Vec<_> = unasked.chain(self.unknown.iter().cloned()).filter(|key| !is_harmless(key)).collect();
+        let mut unused: Vec<_> =
+            unasked.chain(self.unknown.iter().cloned()).filter(|key| !is_harmless(key)).collect();
         unused.sort();
         unused.dedup();
         let Log { missing, mis_shaped, unreadable, .. } = log;
@@ -146,7 +148,13 @@ impl Source<'_> {
     }
 
     /// The tensor, or `None` if it cannot be used, which is then in the log.
-    fn load(&self, name: &str, entry: &Entry, dtype: DType, device: &Device) -> candle_core::Result<Option<Tensor>> {
+    fn load(
+        &self,
+        name: &str,
+        entry: &Entry,
+        dtype: DType,
+        device: &Device,
+    ) -> candle_core::Result<Option<Tensor>> {
         match self.convert(name, entry, dtype, device) {
             Ok(tensor) => Ok(Some(tensor)),
             Err(Error::Compute(error)) => Err(error),
@@ -172,8 +180,10 @@ impl Source<'_> {
         if let Some(limit) = largest_finite(dtype).filter(|&limit| !(magnitude <= limit)) {
             let (path, key) = self.part.place(entry);
             let lora = if self.deltas.contains_key(name) { " with the LoRA merged" } else { "" };
-            let problem =
-                format!("{key}: holds {magnitude:.3e}{lora}, {} ends at {limit}; use f32 or bf16", dtype.as_str());
+            let problem = format!(
+                "{key}: holds {magnitude:.3e}{lora}, {} ends at {limit}; use f32 or bf16",
+                dtype.as_str()
+            );
             return Err(Error::weights(path, problem));
         }
         // Not every device knows f64.

@@ -90,7 +90,9 @@ fn from_index(folder: &Path, index: &str, names: &[String]) -> Result<Vec<PathBu
         return Err(Error::weights(&path, "weight_map names no files"));
     }
     match shards.iter().find(|shard| !names.iter().any(|name| name == *shard)) {
-        Some(shard) => Err(Error::weights(&path, format!("names the shard {shard}, which is not in the folder"))),
+        Some(shard) => {
+            Err(Error::weights(&path, format!("names the shard {shard}, which is not in the folder")))
+        }
         None => Ok(shards.into_iter().map(|shard| folder.join(shard)).collect()),
     }
 }

@@ -125,7 +125,12 @@ fn encoder(shapes: &Shapes) -> Result<Value, String> {
     }))
 }
 
-fn block_types<'a>(shapes: &Shapes, list: &str, levels: usize, [with, without]: [&'a str; 2]) -> Vec<&'a str> {
+fn block_types<'a>(
+    shapes: &Shapes,
+    list: &str,
+    levels: usize,
+    [with, without]: [&'a str; 2],
+) -> Vec<&'a str> {
     let has_attention = |level| shapes.has(&format!("{list}{level}.attentions."));
     (0..levels).map(|level| if has_attention(level) { with } else { without }).collect()
 }

@@ -148,14 +148,16 @@ fn folder(path: &Path) -> Result<Description> {
     let files: Vec<_> = parts.iter().flat_map(|part| part.files.iter().cloned()).collect();
     let mut description = Description::new(path, Kind::ModelFolder, &files);
     parts.into_iter().for_each(|part| description.add(part));
-    description.prediction_type = model.scheduler.get("prediction_type").and_then(Value::as_str).map(str::to_owned);
+    description.prediction_type =
+        model.scheduler.get("prediction_type").and_then(Value::as_str).map(str::to_owned);
     Ok(description)
 }
 
 fn file(file: &Arc<TensorFile>) -> Result<Description> {
     let keys = || file.tensors().keys().map(String::as_str);
     let describe = |kind| Description::new(file.path(), kind, std::slice::from_ref(file));
-    let is_lora = keys().any(|key| parse_key(key).is_some()) || unsupported_kind(file.tensors().keys()).is_some();
+    let is_lora =
+        keys().any(|key| parse_key(key).is_some()) || unsupported_kind(file.tensors().keys()).is_some();
     if is_lora {
         return Ok(lora(describe(Kind::Lora)));
     }
@@ -170,7 +172,8 @@ fn file(file: &Arc<TensorFile>) -> Result<Description> {
         description.refuse(format!("{family} is not supported; Stable Diffusion 1.x and 2.x are"));
         return Ok(description);
     }
-    let found: Vec<_> = Part::ALL.into_iter().filter(|&part| Naming::detect(part, keys(), None).is_some()).collect();
+    let found: Vec<_> =
+        Part::ALL.into_iter().filter(|&part| Naming::detect(part, keys(), None).is_some()).collect();
     if found.is_empty() {
         return Ok(textual_inversion(describe, file.tensors().len()));
     }
@@ -295,7 +298,8 @@ impl Description {
             let family = if part.is_second_generation() { SECOND } else { FIRST };
             self.family.get_or_insert(family.to_owned());
         }
-        let sizes = part.names().filter_map(|name| part.shape(name)).map(|shape| shape.iter().product::<usize>());
+        let sizes =
+            part.names().filter_map(|name| part.shape(name)).map(|shape| shape.iter().product::<usize>());
         let parameters = sizes.sum::<usize>() as u64;
         self.parts.push(PartDescription { part: part.part(), parameters, architecture: architecture(part) });
     }
@@ -355,7 +359,8 @@ impl fmt::Display for Description {
         }
         for (name, note) in &self.metadata {
             let more = if note.chars().count() > SHOWN_NOTE { "…" } else { "" };
-            let shown: String = note.chars().take(SHOWN_NOTE).map(|c| if c.is_control() { ' ' } else { c }).collect();
+            let shown: String =
+                note.chars().take(SHOWN_NOTE).map(|c| if c.is_control() { ' ' } else { c }).collect();
             line(&format!("header: {name}"), format!("{shown}{more}"));
         }
         let width = lines.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);

@@ -125,7 +125,8 @@ impl Lora {
 
     /// Width of the text context that it was made for, if it changes cross-attention.
     pub fn context_width(&self) -> Option<usize> {
-        let cross = |layer: &&Layer| layer.target.ends_with("attn2.to_k") || layer.target.ends_with("attn2_to_k");
+        let cross =
+            |layer: &&Layer| layer.target.ends_with("attn2.to_k") || layer.target.ends_with("attn2_to_k");
         self.file.shape(self.layers.iter().find(cross)?.down.as_ref()?)?.get(1).copied()
     }
 
@@ -169,7 +170,8 @@ pub(super) struct Delta<'a> {
 impl Delta<'_> {
     /// `weight · alpha / rank · up · down`, f32, in the shape of the weight that it changes.
     pub fn tensor(&self, shape: &[usize]) -> Result<Tensor> {
-        let fail = |problem: String| Error::weights(self.lora.path(), format!("{}: {problem}", self.layer.target));
+        let fail =
+            |problem: String| Error::weights(self.lora.path(), format!("{}: {problem}", self.layer.target));
         let (down, up) = (self.read(self.layer.down.as_ref())?, self.read(self.layer.up.as_ref())?);
         let (Some(down), Some(up)) = (down, up) else { return Err(fail("lacks a weight".into())) };
         let mid = self.read(self.layer.mid.as_ref())?;
@@ -232,7 +234,8 @@ fn targets(part: &PartFiles) -> BTreeMap<String, String> {
         let Some(layer) = name.strip_suffix(".weight") else { continue };
         let mut aliases = vec![layer.to_owned(), layer.replace('.', "_")];
         if let Some(originals) = &originals {
-            aliases.extend(originals.to_original(layer).into_iter().map(|original| original.replace('.', "_")));
+            aliases
+                .extend(originals.to_original(layer).into_iter().map(|original| original.replace('.', "_")));
         }
         for alias in aliases {
             targets.insert(alias, name.to_owned());
@@ -244,13 +247,15 @@ fn targets(part: &PartFiles) -> BTreeMap<String, String> {
 /// Takes alphas from the header, where diffusers writes them since 2025 (`lora_adapter_metadata`).
 fn header_alphas(file: &TensorFile, layers: &mut [Layer]) -> Result<()> {
     let Some(text) = file.metadata().get("lora_adapter_metadata") else { return Ok(()) };
-    let json: serde_json::Value = serde_json::from_str(text)
-        .map_err(|error| Error::weights(file.path(), format!("lora_adapter_metadata is not JSON: {error}")))?;
+    let json: serde_json::Value = serde_json::from_str(text).map_err(|error| {
+        Error::weights(file.path(), format!("lora_adapter_metadata is not JSON: {error}"))
+    })?;
     for layer in layers.iter_mut().filter(|layer| layer.alpha.is_none()) {
         let prefix = layer.part.map_or("", Part::folder);
         let field = |name: &str| json.get(format!("{prefix}.{name}"));
         let patterns = field("alpha_pattern").and_then(|patterns| patterns.as_object());
-        let matches = |pattern: &str| layer.target == pattern || layer.target.ends_with(&format!(".{pattern}"));
+        let matches =
+            |pattern: &str| layer.target == pattern || layer.target.ends_with(&format!(".{pattern}"));
         let special = patterns.and_then(|patterns| patterns.iter().find(|(pattern, _)| matches(pattern)));
         let alpha = special.map(|(_, alpha)| alpha).or_else(|| field("lora_alpha"));
         layer.alpha = alpha.and_then(serde_json::Value::as_f64);

@@ -50,13 +50,11 @@ pub(super) fn parse_key(key: &str) -> Option<ParsedKey> {
 }
 
 fn kohya(key: &str) -> Option<ParsedKey> {
-    const PREFIXES: [(&str, Part); 3] = [
-        ("lora_unet_", Part::Unet),
-        ("lora_te_", Part::TextEncoder),
-        ("lora_te1_", Part::TextEncoder),
-    ];
+    const PREFIXES: [(&str, Part); 3] =
+        [("lora_unet_", Part::Unet), ("lora_te_", Part::TextEncoder), ("lora_te1_", Part::TextEncoder)];
     let (module, piece) = key.split_once('.')?;
-    let (part, target) = PREFIXES.iter().find_map(|(prefix, part)| Some((*part, module.strip_prefix(prefix)?)))?;
+    let (part, target) =
+        PREFIXES.iter().find_map(|(prefix, part)| Some((*part, module.strip_prefix(prefix)?)))?;
     let piece = match piece {
         "lora_down.weight" | "lora_A.weight" => Piece::Down,
         "lora_up.weight" | "lora_B.weight" => Piece::Up,
@@ -122,7 +120,9 @@ fn old_projection(part: Part, target: String) -> String {
 
 /// A kind of change that is not a plain product of two matrices, or a LoRA of another family, with the keys that
 /// show it.
-pub(super) fn unsupported_kind<'a>(keys: impl Iterator<Item = &'a String> + Clone) -> Option<(&'static str, Vec<String>)> {
+pub(super) fn unsupported_kind<'a>(
+    keys: impl Iterator<Item = &'a String> + Clone,
+) -> Option<(&'static str, Vec<String>)> {
     const SIGNS: [(&str, &str); 13] = [
         (".dora_scale", "a DoRA"),
         ("lora_magnitude_vector", "a DoRA"),
@@ -139,7 +139,8 @@ pub(super) fn unsupported_kind<'a>(keys: impl Iterator<Item = &'a String> + Clon
         ("transformer.", "a LoRA of a diffusion transformer"),
     ];
     SIGNS.iter().find_map(|&(sign, kind)| {
-        let shows = |key: &&String| if sign.starts_with('.') { key.contains(sign) } else { key.starts_with(sign) };
+        let shows =
+            |key: &&String| if sign.starts_with('.') { key.contains(sign) } else { key.starts_with(sign) };
         let magnitude = |key: &&String| sign == "lora_magnitude_vector" && key.contains(sign);
         let found: Vec<_> = keys.clone().filter(|key| shows(key) || magnitude(key)).cloned().collect();
         (!found.is_empty()).then_some((kind, found))

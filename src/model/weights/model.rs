@@ -74,7 +74,11 @@ impl ModelFiles {
     fn open_folder(folder: &Path, configs: Option<&Path>) -> Result<Self> {
         check_pipeline(folder)?;
         let open = |part: Part| {
-            PartFiles::in_folder(&folder.join(part.folder()), part, replacement(configs, part.folder(), "config.json")?)
+            PartFiles::in_folder(
+                &folder.join(part.folder()),
+                part,
+                replacement(configs, part.folder(), "config.json")?,
+            )
         };
         let scheduler = match replacement(configs, "scheduler", "scheduler_config.json")? {
             Some(scheduler) => scheduler,
@@ -85,7 +89,10 @@ impl ModelFiles {
             None => folder.join("tokenizer"),
         };
         if !tokenizer.is_dir() {
-            return Err(Error::weights(&tokenizer, "not found; vocab.json and merges.txt are expected there"));
+            return Err(Error::weights(
+                &tokenizer,
+                "not found; vocab.json and merges.txt are expected there",
+            ));
         }
         let has_controlnet = folder.join(Part::ControlNet.folder()).is_dir();
         Ok(Self {
@@ -101,9 +108,8 @@ impl ModelFiles {
 
     fn open_file(path: &Path, configs: Option<&Path>) -> Result<Self> {
         let file = Arc::new(TensorFile::open(path)?);
-        let open = |part: Part| {
-            PartFiles::in_file(&file, part, replacement(configs, part.folder(), "config.json")?)
-        };
+        let open =
+            |part: Part| PartFiles::in_file(&file, part, replacement(configs, part.folder(), "config.json")?);
         let (unet, vae, text_encoder) = (open(Part::Unet)?, open(Part::Vae)?, open(Part::TextEncoder)?);
         let has_controlnet = file.tensors().keys().any(|key| key.starts_with("control_model."));
         let second_generation = unet.is_second_generation() || text_encoder.is_second_generation();
@@ -111,10 +117,8 @@ impl ModelFiles {
             Some(scheduler) => scheduler,
             None => default_scheduler(&file, second_generation),
         };
-        let tokenizer = tokenizer_folder(configs).map_or(
-            TokenizerFiles::Clip { pad_with_exclamation: second_generation },
-            TokenizerFiles::Folder,
-        );
+        let tokenizer = tokenizer_folder(configs)
+            .map_or(TokenizerFiles::Clip { pad_with_exclamation: second_generation }, TokenizerFiles::Folder);
         Ok(Self {
             unet,
             vae,
@@ -142,7 +146,8 @@ fn check_pipeline(folder: &Path) -> Result<()> {
     let index = folder.join("model_index.json");
     let class = if index.exists() { read_json(&index)?.get("_class_name").cloned() } else { None };
     let class = class.as_ref().and_then(Value::as_str).unwrap_or_default();
-    let wanted = "Stable Diffusion 1.x and 2.x folders (unet, vae, text_encoder, tokenizer, scheduler) can be used";
+    let wanted =
+        "Stable Diffusion 1.x and 2.x folders (unet, vae, text_encoder, tokenizer, scheduler) can be used";
     if class.contains("XL") || folder.join("text_encoder_2").is_dir() {
         return Err(Error::weights(folder, format!("is a model of SDXL's kind ({class}); only {wanted}")));
     }
@@ -155,7 +160,8 @@ fn check_pipeline(folder: &Path) -> Result<()> {
 
 /// The schedule that Stable Diffusion was trained with.
 fn default_scheduler(file: &TensorFile, second_generation: bool) -> Value {
-    let prediction = stated_prediction(file).unwrap_or(if second_generation { "v_prediction" } else { "epsilon" });
+    let prediction =
+        stated_prediction(file).unwrap_or(if second_generation { "v_prediction" } else { "epsilon" });
     json!({
         "_class_name": "DDIMScheduler",
         "beta_end": 0.012,

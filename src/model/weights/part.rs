@@ -138,7 +138,8 @@ impl PartFiles {
         let layers = layers.and_then(|layers| usize::try_from(layers).ok());
         let naming = Naming::detect(part, keys(), layers).ok_or_else(|| {
             let first: Vec<_> = keys().take(3).collect();
-            let problem = format!("holds no {part} (its {} tensors begin with {first:?})", file.tensors().len());
+            let problem =
+                format!("holds no {part} (its {} tensors begin with {first:?})", file.tensors().len());
             Error::weights(file.path(), problem)
         })?;
         Self::new(part, file.path().to_path_buf(), vec![file.clone()], &naming, config)
@@ -234,7 +235,8 @@ impl PartFiles {
     /// A tensor and the largest magnitude in it.
     pub(super) fn read(&self, entry: &Entry) -> Result<(Tensor, f64)> {
         let file = self.files.get(entry.file);
-        let file = file.ok_or_else(|| Error::weights(&self.origin, format!("{}: no such file", entry.key)))?;
+        let file =
+            file.ok_or_else(|| Error::weights(&self.origin, format!("{}: no such file", entry.key)))?;
         let (tensor, magnitude) = match entry.rows {
             Some((start, length)) => file.rows(&entry.key, start, length)?,
             None => file.tensor(&entry.key)?,
@@ -298,7 +300,9 @@ fn check_supported(part: Part, config: &Value) -> std::result::Result<(), String
         9 => "an inpainting U-Net",
         _ => "a U-Net with an additional input",
     };
-    Err(format!("is {kind} ({channels} input channels); only plain Stable Diffusion 1.x and 2.x (4) can be used"))
+    Err(format!(
+        "is {kind} ({channels} input channels); only plain Stable Diffusion 1.x and 2.x (4) can be used"
+    ))
 }
 
 fn unsupported(family: &str) -> String {
@@ -315,7 +319,8 @@ fn entries(part: Part, files: &[Arc<TensorFile>], naming: &Naming) -> Result<Ent
         for (key, info) in source.tensors().iter().filter(|(key, _)| key.starts_with(naming.prefix)) {
             let Some(name) = naming.canonical(part, key) else {
                 let dropped = naming.is_open_clip() && key.contains("resblocks.");
-                if !dropped && !is_harmless(key) && !(naming.prefix.is_empty() && of_another_part(part, key)) {
+                if !dropped && !is_harmless(key) && !(naming.prefix.is_empty() && of_another_part(part, key))
+                {
                     unknown.push(key.clone());
                 }
                 continue;
@@ -348,7 +353,8 @@ fn split(part: Part, file: usize, key: &str, name: String, shape: &[usize]) -> V
             })
             .collect();
     }
-    let squeezed = Naming::may_squeeze(part, &name) && shape.len() > 2 && shape.iter().skip(2).all(|&size| size == 1);
+    let squeezed =
+        Naming::may_squeeze(part, &name) && shape.len() > 2 && shape.iter().skip(2).all(|&size| size == 1);
     let shape = if squeezed { shape.iter().take(2).copied().collect() } else { shape.to_vec() };
     vec![(name, entry(None, shape))]
 }

@@ -155,7 +155,9 @@ impl TensorFile {
         }
         let begin = self.data_start + info.data_offsets.0;
         let integer = match info.dtype {
-            Dtype::I64 => self.content().get(begin..).and_then(<[u8]>::first_chunk).map(|b| i64::from_le_bytes(*b)),
+            Dtype::I64 => {
+                self.content().get(begin..).and_then(<[u8]>::first_chunk).map(|b| i64::from_le_bytes(*b))
+            }
             Dtype::I32 => {
                 let bytes = self.content().get(begin..).and_then(<[u8]>::first_chunk);
                 bytes.map(|bytes| i64::from(i32::from_le_bytes(*bytes)))
@@ -241,7 +243,8 @@ pub(super) fn is_pickle_file(path: &Path) -> Result<bool> {
 /// Whether a file is a Python pickle, by its first bytes or its extension.
 fn is_pickle(path: &Path, content: &[u8]) -> bool {
     let zip = content.starts_with(b"PK\x03\x04");
-    let bare = content.first() == Some(&0x80) && content.get(1).is_some_and(|version| (2..=5).contains(version));
+    let bare =
+        content.first() == Some(&0x80) && content.get(1).is_some_and(|version| (2..=5).contains(version));
     zip || bare || has_pickle_extension(path)
 }
 
@@ -273,7 +276,9 @@ fn largest_magnitude(dtype: DType, data: &[u8]) -> f64 {
             data.par_chunks(CHUNK)
                 .map(|chunk| {
                     let (values, _) = chunk.as_chunks::<{ size_of::<$bits>() }>();
-                    let magnitude = |bytes: &[u8; size_of::<$bits>()]| <$bits>::from_le_bytes(*bytes) & (<$bits>::MAX >> 1);
+                    let magnitude = |bytes: &[u8; size_of::<$bits>()]| {
+                        <$bits>::from_le_bytes(*bytes) & (<$bits>::MAX >> 1)
+                    };
                     values.iter().map(magnitude).max().unwrap_or(0)
                 })
                 .max()

@@ -33,7 +33,9 @@ impl TextualInversion {
         let file = TensorFile::open(path)?;
         let fail = |problem: String| Error::weights(path, problem);
         if ["clip_g", "clip_l"].iter().any(|key| file.shape(key).is_some()) {
-            return Err(fail("is a textual inversion of SDXL (clip_l, clip_g), which is not supported".into()));
+            return Err(fail(
+                "is a textual inversion of SDXL (clip_l, clip_g), which is not supported".into(),
+            ));
         }
         let keys: Vec<_> = file.tensors().keys().collect();
         let [key] = keys.as_slice() else {
@@ -41,10 +43,12 @@ impl TextualInversion {
         };
         let (tensor, _) = file.tensor(key)?;
         let vectors = if tensor.rank() == 1 { tensor.unsqueeze(0)? } else { tensor };
-        let allowed = vectors.rank() == 2 && (1..=MAX_VECTORS).contains(&vectors.dims().first().copied().unwrap_or(0));
+        let allowed =
+            vectors.rank() == 2 && (1..=MAX_VECTORS).contains(&vectors.dims().first().copied().unwrap_or(0));
         if !allowed || vectors.elem_count() == 0 {
             let shape = vectors.dims();
-            let problem = format!("{key} has the shape {shape:?}; (1 to {MAX_VECTORS}, hidden size) was expected");
+            let problem =
+                format!("{key} has the shape {shape:?}; (1 to {MAX_VECTORS}, hidden size) was expected");
             return Err(fail(problem));
         }
         let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();

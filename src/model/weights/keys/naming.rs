@@ -120,7 +120,10 @@ pub(crate) fn foreign_family<'a>(keys: impl Iterator<Item = &'a str> + Clone) ->
         ("lora_controlnet", "Control-LoRA"),
         ("body.0.block1.", "T2I-Adapter"),
     ];
-    signs.into_iter().find(|(sign, _)| keys.clone().any(|key| key.starts_with(sign))).map(|(_, family)| family)
+    signs
+        .into_iter()
+        .find(|(sign, _)| keys.clone().any(|key| key.starts_with(sign)))
+        .map(|(_, family)| family)
 }
 
 /// Whether a tensor without a place in any network is nothing to speak of: buffers, averages kept for training, the

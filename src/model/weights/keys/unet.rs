@@ -26,10 +26,15 @@ pub(super) fn from_original<'a>(names: impl Iterator<Item = &'a str> + Clone) ->
     let inputs = indices("input_blocks.");
     let downsampler = names.clone().filter(|name| name.ends_with(".0.op.weight"));
     // Without a downsampler there is one resolution, and all layers are its own.
-    let layers = downsampler.filter_map(|name| index(name, "input_blocks.")).min().map(|first| first.max(1) - 1);
+    let layers =
+        downsampler.filter_map(|name| index(name, "input_blocks.")).min().map(|first| first.max(1) - 1);
     let layers = layers.unwrap_or_else(|| inputs.last().copied().unwrap_or(0));
-    let hints = indices("input_hint_block.");
-    table(layers, &inputs, &indices("output_blocks."), &hints)
+    let mut renames = table(layers, &inputs, &indices("output_blocks."));
+    for place in indices("zero_convs.") {
+        renames.add(format!("zero_convs.{place}.0"), format!("controlnet_down_blocks.{place}"));
+    }
+    add_hints(&mut renames, &indices("input_hint_block."));
+    renames
 }
 
 /// The table for a network whose canonical names are `names`.
@@ -37,7 +42,8 @@ pub(super) fn from_canonical<'a>(names: impl Iterator<Item = &'a str> + Clone) -
     let count = |list: &str, inner: &str| {
         let numbers = names.clone().filter_map(|name| {
             let (block, rest) = name.strip_prefix(list)?.split_once('.')?;
-            let number = if inner.is_empty() { block } else { rest.strip_prefix(inner)?.split('.').next()? };
+            let number =
+                if inner.is_empty() { block } else { rest.strip_prefix(inner)?.split('.').next()? };
             number.parse::<usize>().ok()
         });
         numbers.collect::<BTreeSet<usize>>().len()
@@ -45,15 +51,11 @@ pub(super) fn from_canonical<'a>(names: impl Iterator<Item = &'a str> + Clone) -
     let layers = count("down_blocks.", "resnets.");
     let inputs = (0..count("down_blocks.", "") * (layers + 1)).collect();
     let outputs = (0..count("up_blocks.", "") * (layers + 1)).collect();
-    table(layers, &inputs, &outputs, &BTreeSet::new())
+    table(layers, &inputs, &outputs)
 }
 
-fn table(
-    layers: usize,
-    inputs: &BTreeSet<usize>,
-    outputs: &BTreeSet<usize>,
-    hints: &BTreeSet<usize>,
-) -> Renames {
+/// The table for `layers` layers a resolution and the numbers of blocks that occur.
+fn table(layers: usize, inputs: &BTreeSet<usize>, outputs: &BTreeSet<usize>) -> Renames {
     let mut renames = Renames::default();
     for (original, canonical) in [
         ("time_embed.0", "time_embedding.linear_1"),
@@ -70,7 +72,6 @@ fn table(
     renames.add_under("middle_block.2", "mid_block.resnets.1", &RESNET);
     let stride = layers.saturating_add(1);
     for &input in inputs {
-        renames.add(format!("zero_convs.{input}.0"), format!("controlnet_down_blocks.{input}"));
         let Some(place) = input.checked_sub(1) else { continue };
         let (block, layer) = (place / stride, place % stride);
         let (original, canonical) = (format!("input_blocks.{input}"), format!("down_blocks.{block}"));
@@ -90,12 +91,10 @@ fn table(
         if layer == layers {
             // The upsampler comes second where the layer has no attention.
             for place in [1, 2] {
-                renames
-                    .add(format!("{original}.{place}.conv"), format!("{canonical}.upsamplers.0.conv"));
+                renames.add(format!("{original}.{place}.conv"), format!("{canonical}.upsamplers.0.conv"));
             }
         }
     }
-    add_hints(&mut renames, hints);
     renames
 }
 

@@ -46,7 +46,8 @@ fn add_levels<'a>(
     for name in names {
         let mut parts = name.strip_prefix(list).unwrap_or_default().split('.');
         let Some(Ok(level)) = parts.next().map(str::parse::<usize>) else { continue };
-        let layer = parts.next().filter(|&part| part == "block").and_then(|_| parts.next()?.parse::<usize>().ok());
+        let layer =
+            parts.next().filter(|&part| part == "block").and_then(|_| parts.next()?.parse::<usize>().ok());
         places.insert((level, layer));
     }
     let coarsest = places.last().map_or(0, |&(level, _)| level);
@@ -82,5 +83,6 @@ pub(super) fn from_diffusers(name: &str) -> String {
 /// Whether a canonical name is a projection of an attention layer, which old files store as a 1×1 convolution.
 pub(super) fn is_attention_projection(name: &str) -> bool {
     let layer = name.strip_suffix(".weight").unwrap_or_default();
-    name.contains(".attentions.") && ["to_q", "to_k", "to_v", "to_out.0"].iter().any(|end| layer.ends_with(end))
+    name.contains(".attentions.")
+        && ["to_q", "to_k", "to_v", "to_out.0"].iter().any(|end| layer.ends_with(end))
 }

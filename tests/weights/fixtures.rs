@@ -1,0 +1,135 @@
+//! Files that diffusers wrote, or that it reads back as the same weights: every form holds the same numbers.
+
+use std::path::Path;
+
+use candle_core::{DType, Device};
+use dreamtuner::model::weights::{Kind, ModelFiles, Part, PartFiles, TokenizerFiles, inspect};
+use serde_json::json;
+
+use super::support::{fixtures, values};
+
+/// Names that a network asks for.
+fn names(part: &PartFiles) -> Vec<&str> {
+    part.names().filter(|name| !name.ends_with("position_ids")).collect()
+}
+
+#[track_caller]
+fn assert_same(left: &PartFiles, right: &PartFiles) {
+    assert_eq!(names(left), names(right), "{left:?}, {right:?}");
+    for name in names(left) {
+        assert_eq!(left.shape(name), right.shape(name), "{name}");
+        assert_eq!(values(&left.tensor(name).unwrap()), values(&right.tensor(name).unwrap()), "{name}");
+    }
+}
+
+/// The fields that shapes tell must be those that diffusers wrote.
+#[track_caller]
+fn assert_inferred(inferred: &PartFiles, written: &PartFiles) {
+    // Numbers of heads cannot be read off shapes; the small models have other ones than the real.
+    let guessed = ["attention_head_dim", "num_attention_heads", "sample_size", "upcast_attention"];
+    for (field, value) in inferred.config.as_object().unwrap() {
+        let known = written
+            .config
+            .get(field)
+            .filter(|_| !guessed.contains(&field.as_str()) && field != "architectures");
+        if let Some(known) = known {
+            let same = known == value || known.as_f64().is_some_and(|known| Some(known) == value.as_f64());
+            assert!(same, "{field}: {value} inferred, {known} written");
+        }
+    }
+}
+
+fn open(path: impl AsRef<Path>) -> ModelFiles {
+    ModelFiles::open(&fixtures().join(path)).unwrap()
+}
+
+fn parts(model: &ModelFiles) -> [&PartFiles; 3] {
+    [&model.unet, &model.vae, &model.text_encoder]
+}
+
+#[test]
+fn single_files_hold_the_weights_of_the_folders() {
+    for (folder, files) in [("sd1", &["model", "model_fp16"][..]), ("sd2", &["model"])] {
+        let whole = open(folder);
+        for file in files {
+            let single = open(format!("{folder}/single/{file}.safetensors"));
+            for (part, other) in parts(&single).into_iter().zip(parts(&whole)) {
+                assert_same(part, other);
+                assert_inferred(part, other);
+            }
+            for field in ["prediction_type", "beta_start", "beta_end", "beta_schedule", "num_train_timesteps"]
+            {
+                assert_eq!(single.scheduler[field], whole.scheduler[field], "{field}");
+            }
+            assert_eq!(single.unrecognised, Vec::<String>::new());
+            assert_eq!(single.tokenizer, TokenizerFiles::Clip { pad_with_exclamation: folder == "sd2" });
+        }
+    }
+}
+
+#[test]
+fn single_files_can_take_the_configurations_of_a_folder() {
+    let folder = fixtures().join("sd2");
+    let single =
+        ModelFiles::open_with_configs(&folder.join("single/model.safetensors"), Some(&folder)).unwrap();
+    let whole = open("sd2");
+    for (part, other) in parts(&single).into_iter().zip(parts(&whole)) {
+        assert_eq!(part.config, other.config);
+        assert_same(part, other);
+    }
+    assert_eq!((&single.scheduler, &single.tokenizer), (&whole.scheduler, &whole.tokenizer));
+}
+
+#[test]
+fn control_networks_and_autoencoders_of_their_own() {
+    let whole = open("sd1");
+    for (file, other) in [("controlnet", whole.controlnet.as_ref().unwrap()), ("vae", &whole.vae)] {
+        let path = fixtures().join(format!("sd1/single/{file}.safetensors"));
+        let part = PartFiles::open(&path, other.part()).unwrap();
+        assert_same(&part, other);
+        assert_inferred(&part, other);
+    }
+}
+
+#[test]
+fn shards_hold_the_weights_of_one_file() {
+    let sharded = PartFiles::open(&fixtures().join("sd1/sharded"), Part::Unet).unwrap();
+    assert_same(&sharded, &open("sd1").unet);
+}
+
+#[test]
+fn every_part_can_be_built_and_uses_every_tensor() {
+    for path in ["sd1", "sd2", "sd1/single/model.safetensors", "sd2/single/model.safetensors"] {
+        let model = open(path);
+        for part in parts(&model).into_iter().chain(model.controlnet.as_ref()) {
+            let ask = |vb: candle_nn::VarBuilder| {
+                names(part).iter().try_for_each(|name| vb.get(part.shape(name).unwrap(), name).map(|_| ()))
+            };
+            let (_, report) = part.build(DType::F32, &Device::Cpu, &[], ask).unwrap();
+            assert!(report.unused.is_empty(), "{path}: {report}");
+        }
+    }
+}
+
+#[test]
+fn inspection_of_every_form() {
+    for (path, kind, family) in [
+        ("sd1", Kind::ModelFolder, Some("1.x")),
+        ("sd2", Kind::ModelFolder, Some("2.x")),
+        ("sd1/single/model.safetensors", Kind::Checkpoint, Some("1.x")),
+        ("sd2/single/model.safetensors", Kind::Checkpoint, Some("2.x")),
+        ("sd1/single/controlnet.safetensors", Kind::ControlNet, Some("1.x")),
+        ("sd1/controlnet", Kind::ControlNet, Some("1.x")),
+        ("sd1/single/vae.safetensors", Kind::Vae, None),
+        ("sd1/text_encoder", Kind::TextEncoder, None),
+    ] {
+        let description = inspect(&fixtures().join(path)).unwrap();
+        assert_eq!((description.kind, description.supported), (kind, true), "{path}: {description}");
+        let shown =
+            description.family.as_deref().map(|family| family.trim_start_matches("Stable Diffusion "));
+        assert_eq!(shown, family, "{path}");
+    }
+    let description = inspect(&fixtures().join("sd2/single/model.safetensors")).unwrap();
+    assert_eq!(description.prediction_type.as_deref(), Some("v_prediction"));
+    assert_eq!(description.parts[0].architecture["use_linear_projection"], json!(true));
+}

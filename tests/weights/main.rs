@@ -1,0 +1,10 @@
+//! Loading of weights: formats, namings, LoRA, textual inversion, bad files.
+
+mod damage;
+mod files;
+mod fixtures;
+mod inspection;
+mod lora;
+mod names;
+mod support;
+mod textual_inversion;
