@@ -5,9 +5,11 @@
 //! mirror. With red and blue swapped other pairs meet. So the neighbourhoods of hues in the samples are compared
 //! with those of a few figures drawn here, in both orders of the channels.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use image::{RgbImage, imageops};
+use image::{GrayImage, Luma, Rgb, RgbImage, imageops};
+use imageproc::region_labelling::{Connectivity, connected_components};
 
 use super::draw::{DrawSettings, draw_pose};
 use super::skeleton::{Joint, Keypoint, Person, Pose};
@@ -40,7 +42,9 @@ const LEAST_COLORED: f64 = 0.4;
 /// Fewer lit pixels than this show nobody.
 const LEAST_LIT: usize = 24;
 /// Least likeness, in [0, 1], of the neighbourhoods of hues to those of a figure.
-const LEAST_LIKENESS: f64 = 0.55;
+const LEAST_LIKENESS: f64 = 0.5;
+/// Most connected pieces that hold two thirds of the lit pixels: a figure hangs together, lights are scattered.
+const MOST_PIECES: usize = 24;
 /// Share of the pictures with anything in them that have to be skeletons.
 const LEAST_AGREEING: f64 = 0.7;
 
@@ -84,14 +88,18 @@ pub fn classify(samples: &[RgbImage]) -> ControlKind {
 }
 
 fn judge(found: &Neighbourhood) -> ControlKind {
-    let swapped_found: Neighbourhood =
+    let exchanged: Neighbourhood =
         std::array::from_fn(|a| std::array::from_fn(|b| found[swapped_hue(a)][swapped_hue(b)]));
-    let (proper, swapped) = (likeness(found, &FIGURES), likeness(&swapped_found, &FIGURES));
-    if proper.max(swapped) < LEAST_LIKENESS {
+    let (all, meeting) = (&*FIGURES, distinct(&FIGURES));
+    let like = |found: &Neighbourhood| (overlap(found, all), overlap(&distinct(found), &meeting));
+    let (proper, swapped) = (like(found), like(&exchanged));
+    let likeness = |like: (f64, f64)| (like.0 + like.1) / 2.0;
+    if likeness(proper).max(likeness(swapped)) < LEAST_LIKENESS {
         let why = "the colours beside each other are not those of an OpenPose skeleton".to_owned();
         return ControlKind::NotSkeleton { why };
     }
-    ControlKind::Skeleton { swapped: evidence(found) < 0.0 }
+    // Which different hues meet tells most in clear pictures; small and blurred ones need all that is there.
+    ControlKind::Skeleton { swapped: proper.1 - swapped.1 + log_ratio(found) < 0.0 }
 }
 
 /// Swaps the red and the blue channel.
@@ -102,12 +110,18 @@ pub fn swap_red_blue(image: &mut RgbImage) {
 }
 
 /// How much two neighbourhoods overlap (Bhattacharyya coefficient), in [0, 1].
-fn likeness(a: &Neighbourhood, b: &Neighbourhood) -> f64 {
+fn overlap(a: &Neighbourhood, b: &Neighbourhood) -> f64 {
     a.iter().flatten().zip(b.iter().flatten()).map(|(p, q)| (p * q).sqrt()).sum()
 }
 
+/// Only the pairs of hues that are clearly different (by 40° or more), which no single line or gradient has.
+fn distinct(all: &Neighbourhood) -> Neighbourhood {
+    let far = |a: usize, b: usize| (2..=HUES - 2).contains(&a.abs_diff(b));
+    normalized(std::array::from_fn(|a| std::array::from_fn(|b| if far(a, b) { all[a][b] } else { 0.0 })))
+}
+
 /// Mean log-likelihood ratio of proper against swapped channels: positive for proper ones.
-fn evidence(found: &Neighbourhood) -> f64 {
+fn log_ratio(found: &Neighbourhood) -> f64 {
     // Keeps hues that never meet in the figures from deciding alone.
     const FLOOR: f64 = 1e-3;
     let mut sum = 0.0;
@@ -157,7 +171,7 @@ fn neighbourhood(image: &RgbImage) -> Look {
         imageops::thumbnail(image, side(image.width()), side(image.height()))
     });
     let image = shrunk.as_ref().unwrap_or(image);
-    let lit = image.pixels().filter(|pixel| pixel.0.iter().any(|&channel| channel >= DARK)).count();
+    let lit = image.pixels().filter(|pixel| is_lit(pixel)).count();
     let all = (image.width() as usize * image.height() as usize).max(1);
     if lit < LEAST_LIT.min(all) {
         return Look::Empty;
@@ -167,6 +181,10 @@ fn neighbourhood(image: &RgbImage) -> Look {
         let why = format!("{:.0} % of the picture are black, a skeleton leaves 60 % or more", dark * 100.0);
         return Look::Other(why);
     }
+    let pieces = pieces(image);
+    if pieces > MOST_PIECES {
+        return Look::Other(format!("the picture is scattered over {pieces} or more pieces, a skeleton hangs together"));
+    }
     let spots: Vec<Spot> = image.enumerate_pixels().filter_map(|(x, y, pixel)| spot(x, y, pixel.0)).collect();
     let colored = spots.len() as f64 / lit as f64;
     if colored < LEAST_COLORED {
@@ -174,6 +192,34 @@ fn neighbourhood(image: &RgbImage) -> Look {
         return Look::Other(why);
     }
     Look::Lines(normalized(neighbours(&spots)))
+}
+
+fn is_lit(pixel: &Rgb<u8>) -> bool {
+    pixel.0.iter().any(|&channel| channel >= DARK)
+}
+
+/// How many connected pieces, the largest first, it takes to hold two thirds of the lit pixels.
+fn pieces(image: &RgbImage) -> usize {
+    let mask = GrayImage::from_fn(image.width(), image.height(), |x, y| {
+        Luma([u8::from(is_lit(image.get_pixel(x, y)))])
+    });
+    let mut sizes: HashMap<u32, usize> = HashMap::new();
+    for label in connected_components(&mask, Connectivity::Eight, Luma([0])).as_raw() {
+        *sizes.entry(*label).or_default() += 1;
+    }
+    // Label 0 is the background.
+    sizes.remove(&0);
+    let mut sizes: Vec<usize> = sizes.into_values().collect();
+    sizes.sort_unstable_by(|a, b| b.cmp(a));
+    let total: usize = sizes.iter().sum();
+    let mut held = 0;
+    for (count, size) in sizes.iter().enumerate() {
+        held += size;
+        if held * 3 >= total * 2 {
+            return count + 1;
+        }
+    }
+    sizes.len()
 }
 
 fn spot(x: u32, y: u32, [red, green, blue]: [u8; 3]) -> Option<Spot> {

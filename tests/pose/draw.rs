@@ -18,16 +18,16 @@ fn compare(name: &str, stick_width: StickWidth) {
     let lit = expected.pixels().filter(|pixel| pixel.0 != [0; 3]).count();
     let mean = sum as f64 / (3 * pixels) as f64;
     eprintln!("{name}: {differing} of {pixels} pixels differ ({lit} lit), mean difference {mean:.4}");
-    if differing * 50 > lit {
+    if differing * 100 > lit {
         let path = std::env::temp_dir().join(format!("dreamtuner-{name}.png"));
         drawn.save(&path).unwrap();
         panic!("{name}: {differing} of {lit} lit pixels differ; drawn: {}", path.display());
     }
-    assert!(differing * 100 <= pixels && mean < 0.25, "{name}: {differing} differ, mean {mean}");
+    assert!(mean < 0.1, "{name}: {differing} differ, mean {mean}");
 }
 
-/// The references are OpenCV's, see fixtures/pose/make.py. At most 2 % of the lit pixels, and 1 % of all, may
-/// differ by more than 8 of 255.
+/// The references are OpenCV's, see fixtures/pose/make.py. At most 1 % of the lit pixels may differ by more
+/// than 8 of 255, and the mean difference stays below 0.1.
 #[test]
 fn equals_opencv_drawing() {
     compare("body-512", StickWidth::Proportional);
