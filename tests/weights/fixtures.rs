@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use candle_core::{DType, Device};
-use dreamtuner::model::weights::{Kind, ModelFiles, Part, PartFiles, TokenizerFiles, inspect};
+use dreamtuner::model::weights::{
+    Kind, Lora, LoraNaming, ModelFiles, Part, PartFiles, TextualInversion, TokenizerFiles, inspect,
+};
 use serde_json::json;
 
 use super::support::{fixtures, values};
@@ -132,4 +134,52 @@ fn inspection_of_every_form() {
     let description = inspect(&fixtures().join("sd2/single/model.safetensors")).unwrap();
     assert_eq!(description.prediction_type.as_deref(), Some("v_prediction"));
     assert_eq!(description.parts[0].architecture["use_linear_projection"], json!(true));
+}
+
+/// All weights of a part with LoRAs merged, in the order of their names.
+fn merged(part: &PartFiles, loras: &[(&Lora, f64)]) -> (Vec<Vec<f32>>, usize) {
+    let ask = |vb: candle_nn::VarBuilder| {
+        names(part).iter().map(|name| Ok(values(&vb.get(part.shape(name).unwrap(), name)?))).collect()
+    };
+    let (weights, report) = part.build(DType::F32, &Device::Cpu, loras, ask).unwrap();
+    (weights, report.lora_layers)
+}
+
+#[test]
+fn loras_of_every_naming_change_all_their_targets() {
+    let model = open("sd1");
+    let lora = |name: &str| Lora::open(&fixtures().join(format!("sd1/lora/{name}.safetensors"))).unwrap();
+    for (name, naming) in [
+        ("kohya", LoraNaming::Kohya),
+        ("kohya_ldm", LoraNaming::Kohya),
+        ("diffusers", LoraNaming::Peft),
+        ("old", LoraNaming::Diffusers),
+    ] {
+        let lora = lora(name);
+        assert_eq!((lora.naming(), lora.ranks()), (naming, vec![4]), "{name}");
+        for part in [&model.unet, &model.text_encoder] {
+            let targets = lora.targets(part.part());
+            let ((plain, _), (changed, layers)) = (merged(part, &[]), merged(part, &[(&lora, 0.8)]));
+            let different = plain.iter().zip(&changed).filter(|(plain, changed)| plain != changed).count();
+            assert_eq!((different, layers), (targets, targets), "{name}");
+        }
+    }
+    let (kohya, ldm) = (lora("kohya"), lora("kohya_ldm"));
+    assert_eq!((kohya.alphas(), kohya.targets(Part::Unet)), (ldm.alphas(), ldm.targets(Part::Unet)));
+    for part in [&model.unet, &model.text_encoder] {
+        assert_eq!(merged(part, &[(&kohya, 0.8)]), merged(part, &[(&ldm, 0.8)]));
+    }
+}
+
+#[test]
+fn both_forms_of_a_textual_inversion_hold_the_same_vectors() {
+    let open = |name: &str| {
+        TextualInversion::open(&fixtures().join(format!("sd1/textual_inversion/{name}.safetensors"))).unwrap()
+    };
+    let (embedding, a1111) = (open("embedding"), open("a1111"));
+    assert_eq!((embedding.word.as_str(), a1111.word.as_str()), ("<hero>", "a1111"));
+    assert_eq!(values(&embedding.vectors), values(&a1111.vectors));
+    let width =
+        usize::try_from(self::open("sd1").text_encoder.config["hidden_size"].as_u64().unwrap()).unwrap();
+    assert_eq!(embedding.vectors.dims(), [2, width]);
 }

@@ -167,24 +167,22 @@ impl Source<'_> {
 
     fn convert(&self, name: &str, entry: &Entry, dtype: DType, device: &Device) -> Result<Tensor> {
         let (mut tensor, mut magnitude) = self.part.read(entry)?;
+        let mut origin = "";
         if let Some(deltas) = self.deltas.get(name) {
             tensor = tensor.to_dtype(DType::F32)?;
             for delta in deltas {
                 tensor = (tensor + delta.tensor(&entry.shape)?)?;
             }
-            let values = tensor.flatten_all()?.to_vec1::<f32>()?;
-            // `max` would pass over NaN.
-            let largest = |most: f32, value: f32| if value.abs() <= most { most } else { value.abs() };
-            magnitude = f64::from(values.into_iter().fold(0.0, largest));
+            magnitude = largest_magnitude(&tensor)?;
+            origin = " with the LoRA merged";
         }
-        if let Some(limit) = largest_finite(dtype).filter(|&limit| !(magnitude <= limit)) {
+        let limit = largest_finite(dtype);
+        if magnitude > limit {
             let (path, key) = self.part.place(entry);
-            let lora = if self.deltas.contains_key(name) { " with the LoRA merged" } else { "" };
-            let problem = format!(
-                "{key}: holds {magnitude:.3e}{lora}, {} ends at {limit}; use f32 or bf16",
-                dtype.as_str()
-            );
-            return Err(Error::weights(path, problem));
+            let problem =
+                format!("{key}: reaches {magnitude:.3e}{origin}; {} ends at {limit:.5e}", dtype.as_str());
+            let advice = if dtype == DType::F16 { ", use f32 or bf16" } else { "" };
+            return Err(Error::weights(path, format!("{problem}{advice}")));
         }
         // Not every device knows f64.
         let tensor = if tensor.dtype() == DType::F64 { tensor.to_dtype(DType::F32)? } else { tensor };
@@ -237,12 +235,18 @@ fn placeholder(shape: &Shape, dtype: DType, device: &Device) -> candle_core::Res
     Tensor::zeros((), dtype, device)?.broadcast_as(shape)
 }
 
+/// The largest magnitude in an f32 tensor; infinity where there is infinity or NaN.
+fn largest_magnitude(tensor: &Tensor) -> Result<f64> {
+    let values = tensor.flatten_all()?.to_vec1::<f32>()?;
+    let magnitude = |value: f32| if value.is_finite() { value.abs() } else { f32::INFINITY };
+    Ok(f64::from(values.into_iter().map(magnitude).fold(0.0, f32::max)))
+}
+
 /// The largest finite value of a type to compute in.
-fn largest_finite(dtype: DType) -> Option<f64> {
+fn largest_finite(dtype: DType) -> f64 {
     match dtype {
-        DType::F16 => Some(half::f16::MAX.to_f64()),
-        DType::BF16 => Some(half::bf16::MAX.to_f64()),
-        DType::F32 => Some(f64::from(f32::MAX)),
-        _ => None,
+        DType::F16 => half::f16::MAX.to_f64(),
+        DType::BF16 => half::bf16::MAX.to_f64(),
+        _ => f64::from(f32::MAX),
     }
 }

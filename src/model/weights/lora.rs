@@ -48,40 +48,15 @@ impl Lora {
         if let Some((kind, keys)) = unsupported_kind(file.tensors().keys()) {
             return Err(fail(format!("is {kind}, which is not supported; its keys: {}", list(&keys))));
         }
-        let mut layers: BTreeMap<(Part, String), Layer> = BTreeMap::new();
-        let mut unknown = Vec::new();
-        for key in file.tensors().keys() {
-            let Some(parsed) = parse_key(key) else {
-                unknown.push(key.clone());
-                continue;
-            };
-            let layer = layers.entry((parsed.part, parsed.target.clone())).or_default();
-            layer.part = Some(parsed.part);
-            layer.naming.get_or_insert(parsed.naming);
-            layer.target = parsed.target;
-            let slot = match parsed.piece {
-                Piece::Down => &mut layer.down,
-                Piece::Up => &mut layer.up,
-                Piece::Mid => &mut layer.mid,
-                Piece::Alpha => {
-                    layer.alpha = Some(file.number(key)?);
-                    continue;
-                }
-            };
-            if let Some(other) = slot.replace(key.clone()) {
-                return Err(fail(format!("{other} and {key} are the same weight")));
-            }
+        let mut layers = layers(&file)?;
+        if layers.is_empty() {
+            return Err(fail("holds no tensors".into()));
         }
-        if !unknown.is_empty() {
-            return Err(fail(format!("holds keys that are not those of a LoRA: {}", list(&unknown))));
-        }
-        let halves = layers.values().filter(|layer| layer.down.is_none() || layer.up.is_none());
+        let halves = layers.iter().filter(|layer| layer.down.is_none() || layer.up.is_none());
         let halves: Vec<_> = halves.map(|layer| layer.target.clone()).collect();
-        if layers.is_empty() || !halves.is_empty() {
-            let problem = format!("lacks the up or the down weight of {}", list(&halves));
-            return Err(fail(if layers.is_empty() { "holds no tensors".into() } else { problem }));
+        if !halves.is_empty() {
+            return Err(fail(format!("lacks the up or the down weight of {}", list(&halves))));
         }
-        let mut layers: Vec<_> = layers.into_values().collect();
         header_alphas(&file, &mut layers)?;
         Ok(Self { file, layers })
     }
@@ -158,6 +133,39 @@ impl Lora {
         }
         Ok(deltas)
     }
+}
+
+/// The layers that a file's keys speak of. Alphas are read, tensors are not.
+fn layers(file: &TensorFile) -> Result<Vec<Layer>> {
+    let fail = |problem: String| Error::weights(file.path(), problem);
+    let mut layers: BTreeMap<(Part, String), Layer> = BTreeMap::new();
+    let mut unknown = Vec::new();
+    for key in file.tensors().keys() {
+        let Some(parsed) = parse_key(key) else {
+            unknown.push(key.clone());
+            continue;
+        };
+        let layer = layers.entry((parsed.part, parsed.target.clone())).or_default();
+        layer.part = Some(parsed.part);
+        layer.naming.get_or_insert(parsed.naming);
+        layer.target = parsed.target;
+        let slot = match parsed.piece {
+            Piece::Down => &mut layer.down,
+            Piece::Up => &mut layer.up,
+            Piece::Mid => &mut layer.mid,
+            Piece::Alpha => {
+                layer.alpha = Some(file.number(key)?);
+                continue;
+            }
+        };
+        if let Some(other) = slot.replace(key.clone()) {
+            return Err(fail(format!("{other} and {key} are the same weight")));
+        }
+    }
+    if !unknown.is_empty() {
+        return Err(fail(format!("holds keys that are not those of a LoRA: {}", list(&unknown))));
+    }
+    Ok(layers.into_values().collect())
 }
 
 /// The change of one weight by one LoRA.

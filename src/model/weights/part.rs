@@ -264,7 +264,9 @@ fn beside(path: &Path, part: Part) -> Option<Value> {
 }
 
 fn names_class(config: &Value, class: &str) -> bool {
-    let is_class = |value: &Value| value.as_str().is_some_and(|name| name.starts_with(class));
+    // The text encoder with a projection, which is not used here, is the same otherwise.
+    let is_class =
+        |value: &Value| value.as_str().is_some_and(|name| name.trim_end_matches("WithProjection") == class);
     let listed = config.get("architectures").and_then(Value::as_array);
     config.get("_class_name").is_some_and(is_class) || listed.is_some_and(|list| list.iter().any(is_class))
 }
@@ -319,8 +321,8 @@ fn entries(part: Part, files: &[Arc<TensorFile>], naming: &Naming) -> Result<Ent
         for (key, info) in source.tensors().iter().filter(|(key, _)| key.starts_with(naming.prefix)) {
             let Some(name) = naming.canonical(part, key) else {
                 let dropped = naming.is_open_clip() && key.contains("resblocks.");
-                if !dropped && !is_harmless(key) && !(naming.prefix.is_empty() && of_another_part(part, key))
-                {
+                let elsewhere = naming.prefix.is_empty() && of_another_part(part, key);
+                if !(dropped || elsewhere || is_harmless(key)) {
                     unknown.push(key.clone());
                 }
                 continue;
