@@ -24,15 +24,16 @@ fn the_word_is_the_key_or_the_name_of_the_file() {
 fn what_is_no_textual_inversion_of_this_family_is_refused() {
     let folder = folder();
     let path = folder.path().join("hero.safetensors");
-    let list: [(&[(&str, &[usize])], &str); 5] = [
+    type Case<'a> = (&'a [(&'a str, &'a [usize])], &'a str);
+    let list: [Case; 5] = [
         (&[("clip_g", &[2, 1280]), ("clip_l", &[2, 768])], "SDXL"),
         (&[("a", &[2, 8]), ("b", &[2, 8])], "2 tensors"),
         (&[("a", &[2, 8, 1])], "[2, 8, 1]"),
         (&[("a", &[76, 8])], "1 to 75"),
         (&[("a", &[0, 8])], "[0, 8]"),
     ];
-    for (tensors_, problem) in list {
-        save(&path, &tensors(tensors_));
+    for (content, problem) in list {
+        save(&path, &tensors(content));
         assert_says(&words(TextualInversion::open(&path), &path), &[problem]);
     }
 }

@@ -332,7 +332,7 @@ fn architecture(part: &PartFiles) -> Map<String, Value> {
 impl fmt::Display for Description {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let mut lines: Vec<(String, String)> = Vec::new();
-        let mut line = |label: &str, text: String| lines.push((label.replace('_', " "), text));
+        let mut line = |label: &str, text: String| lines.push((label.to_owned(), text));
         line("path", self.path.display().to_string());
         line("kind", self.kind.to_string());
         line("family", self.family.clone().unwrap_or_else(|| "not known".into()));
@@ -340,7 +340,7 @@ impl fmt::Display for Description {
         if let Some(note) = &self.note {
             line("note", note.clone());
         }
-        line("size", format!("{:.1} MB", self.size as f64 / 1e6));
+        line("size", bytes(self.size));
         line("tensors", self.tensors.to_string());
         line("parameters", millions(self.parameters));
         let dtypes = self.dtypes.iter().map(|(dtype, count)| format!("{dtype} ({})", millions(*count)));
@@ -349,12 +349,12 @@ impl fmt::Display for Description {
             line("prediction", prediction.clone());
         }
         for (name, fact) in &self.facts {
-            line(name, plain(fact));
+            line(&name.replace('_', " "), plain(fact));
         }
         for part in &self.parts {
             line(&part.part.to_string(), millions(part.parameters));
             for (name, value) in &part.architecture {
-                line(&format!("  {name}"), plain(value));
+                line(&format!("  {}", name.replace('_', " ")), plain(value));
             }
         }
         for (name, note) in &self.metadata {
@@ -388,6 +388,11 @@ impl fmt::Display for Kind {
             Self::Unknown => "unknown",
         })
     }
+}
+
+fn bytes(size: u64) -> String {
+    let size = size as f64;
+    if size < 1e6 { format!("{:.1} kB", size / 1e3) } else { format!("{:.1} MB", size / 1e6) }
 }
 
 fn millions(count: u64) -> String {
