@@ -66,7 +66,7 @@ impl Fixture {
         vec![Some(self.controls[0].network.embed(&self.inputs[image]).unwrap())]
     }
 
-    fn reference(&self, name: &str, cache: FeatureCache) -> CachedReference {
+    fn reference(&self, name: &str, weight: f64, cache: FeatureCache) -> CachedReference {
         let input = |field: &str| self.inputs[&format!("{name}.{field}")].clone();
         let latent = input("latent");
         let (_, _, height, width) = input("mask").dims4().unwrap();
@@ -77,7 +77,7 @@ impl Fixture {
             mask: Some(Mask::new(height, width, mask).unwrap()),
             text: input("context"),
             controls: self.embedded(&format!("{name}.control")),
-            weight: self.number(&format!("{name}.weight")),
+            weight,
         };
         CachedReference::new(reference, FeatureStore::new(cache))
     }
@@ -110,36 +110,41 @@ impl Fixture {
 
     fn interleaved(&self) -> Guidance {
         Guidance::Interleaved {
-            reference_probability: self.number("p_r"),
-            reference_scale: self.number("omega_r"),
-            text_scale: self.number("omega_c"),
-            less_noise: self.number("delta_t"),
-            more_noise: self.number("delta_t_prime"),
+            reference_probability: self.number("probability"),
+            reference_scale: self.number("reference_scale"),
+            text_scale: self.number("text_scale"),
+            less_noise: self.number("earlier"),
+            more_noise: self.number("later"),
         }
     }
 }
 
 const KEEP: FeatureCache = FeatureCache::Keep { bytes: 1 << 30 };
 
-fn both(fixture: &Fixture, cache: FeatureCache) -> [CachedReference; 2] {
-    [fixture.reference("ref0", cache), fixture.reference("ref1", cache)]
+/// The two references of the fixture, with its weights times `factor`.
+fn both(fixture: &Fixture, factor: f64, cache: FeatureCache) -> [CachedReference; 2] {
+    let weights: Vec<f64> = fixture.settings["weights"].split(',').map(|weight| weight.parse().unwrap()).collect();
+    [
+        fixture.reference("ref0", factor * weights[0], cache),
+        fixture.reference("ref1", factor * weights[1], cache),
+    ]
 }
 
 #[test]
 fn interleaved_guidance_with_two_references() {
     let fixture = Fixture::open();
     let lambdas = fixture.noise.uniform(Purpose::Guidance, 0, fixture.number("steps") as usize).unwrap();
-    let towards_reference = lambdas.iter().filter(|&&lambda| lambda <= fixture.number("p_r")).count();
+    let towards_reference = lambdas.iter().filter(|&&lambda| lambda <= fixture.number("probability")).count();
     assert!(towards_reference > 0 && towards_reference < lambdas.len(), "only one branch occurs");
-    let latent = fixture.run(fixture.interleaved(), &mut both(&fixture, KEEP));
+    let latent = fixture.run(fixture.interleaved(), &mut both(&fixture, 1.0, KEEP));
     assert_close("final latent", &latent, &fixture.expected["latent"], TOLERANCE);
 }
 
 #[test]
 fn classifier_free_guidance_with_two_references() {
     let fixture = Fixture::open();
-    let guidance = Guidance::ClassifierFree { scale: fixture.number("omega_c") };
-    let latent = fixture.run(guidance, &mut both(&fixture, KEEP));
+    let guidance = Guidance::ClassifierFree { scale: fixture.number("text_scale") };
+    let latent = fixture.run(guidance, &mut both(&fixture, 1.0, KEEP));
     assert_close("final latent", &latent, &fixture.expected["cfg.latent"], TOLERANCE);
 }
 
@@ -155,14 +160,14 @@ fn the_references_matter() {
 fn kept_spilled_and_recomputed_features_give_the_same_bytes() {
     let fixture = Fixture::open();
     let bytes = |cache| -> Vec<f32> {
-        let latent = fixture.run(fixture.interleaved(), &mut both(&fixture, cache));
+        let latent = fixture.run(fixture.interleaved(), &mut both(&fixture, 1.0, cache));
         latent.flatten_all().unwrap().to_vec1().unwrap()
     };
     let kept = bytes(KEEP);
     assert_eq!(kept, bytes(FeatureCache::Recompute), "kept and recomputed features differ");
     assert_eq!(kept, bytes(FeatureCache::Keep { bytes: 100_000 }), "spilled features differ");
     // The second use of a store reads what the first put there.
-    let mut references = both(&fixture, FeatureCache::Keep { bytes: 0 });
+    let mut references = both(&fixture, 1.0, FeatureCache::Keep { bytes: 0 });
     let _ = fixture.run(fixture.interleaved(), &mut references);
     let again: Vec<f32> =
         fixture.run(fixture.interleaved(), &mut references).flatten_all().unwrap().to_vec1().unwrap();
@@ -172,13 +177,8 @@ fn kept_spilled_and_recomputed_features_give_the_same_bytes() {
 #[test]
 fn weight_zero_equals_no_reference() {
     let fixture = Fixture::open();
-    let none: Vec<f32> = fixture.run(fixture.interleaved(), &mut []).flatten_all().unwrap().to_vec1().unwrap();
-    let mut zero = fixture;
-    for name in ["ref0.weight", "ref1.weight"] {
-        zero.settings.insert(name.into(), "0".into());
-    }
-    let mut references = both(&zero, KEEP);
-    let latent: Vec<f32> =
-        zero.run(zero.interleaved(), &mut references).flatten_all().unwrap().to_vec1().unwrap();
-    assert_eq!(none, latent);
+    let values = |latent: Tensor| -> Vec<f32> { latent.flatten_all().unwrap().to_vec1().unwrap() };
+    let none = values(fixture.run(fixture.interleaved(), &mut []));
+    let zero = values(fixture.run(fixture.interleaved(), &mut both(&fixture, 0.0, KEEP)));
+    assert_eq!(none, zero);
 }
