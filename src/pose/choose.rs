@@ -118,7 +118,9 @@ fn follow(sequence: &PoseSequence) -> Vec<Track> {
     for (frame, pose) in sequence.poses.iter().enumerate() {
         let mut pairs: Vec<(f32, usize, usize)> = Vec::new();
         for (index, person) in pose.people.iter().enumerate().filter(|(_, person)| !person.is_empty()) {
-            pairs.extend(tracks.iter().enumerate().map(|(t, track)| (track.distance(frame, person), t, index)));
+            pairs.extend(
+                tracks.iter().enumerate().map(|(t, track)| (track.distance(frame, person), t, index)),
+            );
         }
         pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
         let mut taken = vec![false; pose.people.len()];
@@ -161,7 +163,10 @@ impl PoseSequence {
         };
         let Some(track) = chosen else {
             return Err(match tracks.len() {
-                0 => Error::setting("pose", format!("nobody is seen in any of the {} frames", self.poses.len())),
+                0 => Error::setting(
+                    "pose",
+                    format!("nobody is seen in any of the {} frames", self.poses.len()),
+                ),
                 count => Error::setting("person", format!("{choice} is not in 0..={}", count - 1)),
             });
         };

@@ -170,8 +170,12 @@ fn draw_line(image: &mut RgbImage, a: Point, b: Point, thickness: u32, color: Rg
     if length > 0.0 {
         let half = f64::from(thickness) / 2.0;
         let (across, down) = (dy / length * half, -dx / length * half);
-        let corners =
-            [(a.0 + across, a.1 + down), (b.0 + across, b.1 + down), (b.0 - across, b.1 - down), (a.0 - across, a.1 - down)];
+        let corners = [
+            (a.0 + across, a.1 + down),
+            (b.0 + across, b.1 + down),
+            (b.0 - across, b.1 - down),
+            (a.0 - across, a.1 - down),
+        ];
         fill_convex(image, &corners, color);
     }
     draw_disc(image, a, thickness / 2, color);
@@ -221,7 +225,8 @@ fn widen_rows(rows: &mut [(f64, f64)], from: Point, to: Point) {
     let first = top.1.round().max(0.0) as usize;
     let beyond = (bottom.1.round() + 1.0).clamp(0.0, rows.len() as f64) as usize;
     for (y, row) in rows.iter_mut().enumerate().take(beyond).skip(first) {
-        let at = |y: f64| if height > 0.0 { top.0 + (y.clamp(top.1, bottom.1) - top.1) * slope } else { top.0 };
+        let at =
+            |y: f64| if height > 0.0 { top.0 + (y.clamp(top.1, bottom.1) - top.1) * slope } else { top.0 };
         // Where the edge is flat a row holds all columns whose nearest row it is.
         let reach = if steep { 0.0 } else { 0.5 };
         let (mut enter, mut leave) = (at(y as f64 - reach), at(y as f64 + reach));

@@ -61,7 +61,10 @@ fn group<const N: usize>(points: &[Option<Keypoint>]) -> Option<[Option<Keypoint
 pub fn fill_gaps(sequence: &mut PoseSequence) -> Result<GapReport> {
     if let Some(frame) = sequence.poses.iter().position(|pose| pose.people.len() > 1) {
         let count = sequence.poses[frame].people.len();
-        return Err(Error::setting("person", format!("frame {frame} holds {count} people; choose one first")));
+        return Err(Error::setting(
+            "person",
+            format!("frame {frame} holds {count} people; choose one first"),
+        ));
     }
     let mut frames: Vec<Points> = Vec::with_capacity(sequence.poses.len());
     for pose in &sequence.poses {

@@ -368,6 +368,10 @@ impl Pose {
         };
         let offset =
             ((width as f32 - old_width * scale.0) / 2.0, (height as f32 - old_height * scale.1) / 2.0);
-        Self { width, height, people: self.people.iter().map(|person| person.transformed(scale, offset)).collect() }
+        Self {
+            width,
+            height,
+            people: self.people.iter().map(|person| person.transformed(scale, offset)).collect(),
+        }
     }
 }

@@ -151,7 +151,7 @@ enum Look {
     /// Nothing but background.
     Empty,
     /// Coloured lines on black.
-    Lines(Neighbourhood),
+    Lines(Box<Neighbourhood>),
     /// Something else, and why.
     Other(String),
 }
@@ -167,7 +167,8 @@ struct Spot {
 fn neighbourhood(image: &RgbImage) -> Look {
     let longer = image.width().max(image.height());
     let shrunk = (longer > ANALYSIS_SIZE).then(|| {
-        let side = |length: u32| (u64::from(length) * u64::from(ANALYSIS_SIZE) / u64::from(longer)).max(1) as u32;
+        let side =
+            |length: u32| (u64::from(length) * u64::from(ANALYSIS_SIZE) / u64::from(longer)).max(1) as u32;
         imageops::thumbnail(image, side(image.width()), side(image.height()))
     });
     let image = shrunk.as_ref().unwrap_or(image);
@@ -183,15 +184,18 @@ fn neighbourhood(image: &RgbImage) -> Look {
     }
     let pieces = pieces(image);
     if pieces > MOST_PIECES {
-        return Look::Other(format!("the picture is scattered over {pieces} or more pieces, a skeleton hangs together"));
+        return Look::Other(format!(
+            "the picture is scattered over {pieces} or more pieces, a skeleton hangs together"
+        ));
     }
     let spots: Vec<Spot> = image.enumerate_pixels().filter_map(|(x, y, pixel)| spot(x, y, pixel.0)).collect();
     let colored = spots.len() as f64 / lit as f64;
     if colored < LEAST_COLORED {
-        let why = format!("{:.0} % of the lit pixels are coloured, a skeleton has 40 % or more", colored * 100.0);
+        let why =
+            format!("{:.0} % of the lit pixels are coloured, a skeleton has 40 % or more", colored * 100.0);
         return Look::Other(why);
     }
-    Look::Lines(normalized(neighbours(&spots)))
+    Look::Lines(Box::new(normalized(neighbours(&spots))))
 }
 
 fn is_lit(pixel: &Rgb<u8>) -> bool {
@@ -335,7 +339,11 @@ fn figure(right: &Side, left: &Side) -> Pose {
     put(Joint::Neck, (0.5, 0.32));
     use Joint::*;
     let sides = [
-        (-1.0, right, [RightShoulder, RightElbow, RightWrist, RightHip, RightKnee, RightAnkle, RightEye, RightEar]),
+        (
+            -1.0,
+            right,
+            [RightShoulder, RightElbow, RightWrist, RightHip, RightKnee, RightAnkle, RightEye, RightEar],
+        ),
         (1.0, left, [LeftShoulder, LeftElbow, LeftWrist, LeftHip, LeftKnee, LeftAnkle, LeftEye, LeftEar]),
     ];
     for (side, angles, [shoulder, elbow, wrist, hip, knee, ankle, eye, ear]) in sides {

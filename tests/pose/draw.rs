@@ -71,7 +71,8 @@ fn another_size_is_the_same_figure() {
     let large = draw_pose(&pose, 512, 512, &DrawSettings::default());
     let small = draw_pose(&pose, 128, 128, &DrawSettings::default());
     let shrunk = image::imageops::thumbnail(&large, 128, 128);
-    let mean = |image: &RgbImage| image.as_raw().iter().map(|&v| f64::from(v)).sum::<f64>() / image.len() as f64;
+    let mean =
+        |image: &RgbImage| image.as_raw().iter().map(|&v| f64::from(v)).sum::<f64>() / image.len() as f64;
     assert!((mean(&small) / mean(&shrunk) - 1.0).abs() < 0.5, "{} and {}", mean(&small), mean(&shrunk));
 }
 

@@ -59,7 +59,8 @@ fn hands_face_and_absent_points() {
 fn comfyui_list_with_nulls_and_empty_frames() {
     let person = json!({"pose_keypoints_2d": flat(18, 100.0, 50.0), "face_keypoints_2d": null,
         "hand_left_keypoints_2d": null, "hand_right_keypoints_2d": null});
-    let frame = |people: Value| json!({"people": people, "canvas_width": 512, "canvas_height": 768, "fps": 24});
+    let frame =
+        |people: Value| json!({"people": people, "canvas_width": 512, "canvas_height": 768, "fps": 24});
     let read = read_value(&json!([frame(json!([])), frame(json!([person])), frame(json!([{}]))]));
     let counts: Vec<usize> = read.poses.iter().map(|pose| pose.people.len()).collect();
     assert_eq!(counts, [0, 1, 0]);
@@ -100,7 +101,8 @@ fn coco_results_are_ordered_by_image() {
         let points: Vec<f64> = (0..17).flat_map(|_| [x, 50.0, 1.0]).collect();
         json!({"image_id": id, "category_id": 1, "keypoints": points, "score": 0.9})
     };
-    let by_name = json!([entry(json!("10.jpg"), 30.0), entry(json!("2.jpg"), 20.0), entry(json!("10.jpg"), 40.0)]);
+    let by_name =
+        json!([entry(json!("10.jpg"), 30.0), entry(json!("2.jpg"), 20.0), entry(json!("10.jpg"), 40.0)]);
     let read = read_value(&by_name);
     assert_eq!(read.poses.len(), 2);
     assert_eq!(x_of(&read, 0, Joint::Nose), 20.0);
@@ -161,7 +163,8 @@ fn written_files_read_back_equal() {
     person.body[4] = None;
     person.face = Some(std::array::from_fn(|n| (n % 2 == 0).then(|| keypoint(n as f32 * 1.7, 3.3))));
     person.right_hand = Some(std::array::from_fn(|n| Some(keypoint(n as f32 / 7.0, -3.0))));
-    let mut original = sequence(vec![vec![person.clone(), standing(100.0, 100.0, 50.0)], vec![], vec![person]]);
+    let mut original =
+        sequence(vec![vec![person.clone(), standing(100.0, 100.0, 50.0)], vec![], vec![person]]);
     original.frames_per_second = Some(23.976);
     let file = folder.path().join("poses.json");
     write_pose_keypoints(&original, &file).unwrap();
@@ -170,7 +173,9 @@ fn written_files_read_back_equal() {
     write_openpose_folder(&original, &frames).unwrap();
     assert_eq!(read_poses(&frames, &ReadSettings::default()).unwrap(), original);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "no temporary files are left");
-    assert!(write_openpose_folder(&original, &frames).unwrap_err().to_string().contains("already holds files"));
+    assert!(
+        write_openpose_folder(&original, &frames).unwrap_err().to_string().contains("already holds files")
+    );
     assert!(write_pose_keypoints(&original, &folder.path().join("missing/poses.json")).is_err());
     let text = fs::read_to_string(&file).unwrap();
     let list: Value = serde_json::from_str(&text).unwrap();
@@ -194,8 +199,14 @@ fn bad_files_get_one_clear_error() {
         (body(json!(777)).replace("777", "-Infinity"), "Infinity at line 1"),
         (body(json!(777)).replace("777", "1e999"), "not valid JSON: number out of range"),
         (body(json!(1e9)), "frame 1: right shoulder at (102, 1000000000) is not within ±100000 pixels"),
-        (json!([{"people": [{"pose_keypoints_2d": [1, 2, 3]}]}]).to_string(), "3 numbers, expected 54 or 75 or none"),
-        (json!([{"people": [{"hand_left_keypoints_2d": flat(20, 1.0, 1.0)}]}]).to_string(), "60 numbers, expected 63"),
+        (
+            json!([{"people": [{"pose_keypoints_2d": [1, 2, 3]}]}]).to_string(),
+            "3 numbers, expected 54 or 75 or none",
+        ),
+        (
+            json!([{"people": [{"hand_left_keypoints_2d": flat(20, 1.0, 1.0)}]}]).to_string(),
+            "60 numbers, expected 63",
+        ),
         (json!([{"people": {"a": 1}}]).to_string(), "[0].people: an object is not a list"),
         (json!([{"people": [5]}]).to_string(), "[0].people[0]: 5 is not an object"),
         (json!([{"people": []}, {"people": []}]).to_string(), "nobody in any of the 2 frames"),
@@ -230,9 +241,7 @@ fn missing_paths_and_empty_folders() {
 
 #[test]
 fn canvases_have_to_agree() {
-    let frame = |width: u32| {
-        json!({"people": [{"pose_keypoints_2d": flat(18, 9.0, 5.0)}], "canvas_width": width, "canvas_height": 512})
-    };
+    let frame = |width: u32| json!({"people": [{"pose_keypoints_2d": flat(18, 9.0, 5.0)}], "canvas_width": width, "canvas_height": 512});
     let error = read_text(&json!([frame(512), frame(640)]).to_string()).unwrap_err().to_string();
     assert!(error.contains("frame 1 has a canvas of 640×512"), "{error}");
 }

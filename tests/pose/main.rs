@@ -1,5 +1,6 @@
 //! Poses through the public interface: drawing, files, people, gaps, recognition of skeleton videos.
 
+mod dances;
 mod draw;
 mod figures;
 mod json;

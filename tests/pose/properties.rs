@@ -51,7 +51,12 @@ fn any_point(limit: f32) -> impl Strategy<Value = Option<Keypoint>> {
 
 fn any_person(limit: f32) -> impl Strategy<Value = Person> {
     let hand = || prop::option::of(prop::collection::vec(any_point(limit), 21));
-    (prop::collection::vec(any_point(limit), 18), hand(), hand(), prop::option::of(prop::collection::vec(any_point(limit), 68)))
+    (
+        prop::collection::vec(any_point(limit), 18),
+        hand(),
+        hand(),
+        prop::option::of(prop::collection::vec(any_point(limit), 68)),
+    )
         .prop_map(|(body, left, right, face)| Person {
             body: body.try_into().unwrap(),
             left_hand: left.map(|hand| hand.try_into().unwrap()),
@@ -62,14 +67,18 @@ fn any_person(limit: f32) -> impl Strategy<Value = Person> {
 
 fn any_sequence(people: std::ops::Range<usize>) -> impl Strategy<Value = PoseSequence> {
     let frames = prop::collection::vec(prop::collection::vec(any_person(900.0), people), 1..6);
-    (frames, 1_u32..2000, 1_u32..2000, prop::option::of((4_u32..480).prop_map(|quarter| f64::from(quarter) / 4.0))).prop_map(
-        |(frames, width, height, frames_per_second)| PoseSequence {
+    (
+        frames,
+        1_u32..2000,
+        1_u32..2000,
+        prop::option::of((4_u32..480).prop_map(|quarter| f64::from(quarter) / 4.0)),
+    )
+        .prop_map(|(frames, width, height, frames_per_second)| PoseSequence {
             width,
             height,
             frames_per_second,
             poses: frames.into_iter().map(|people| Pose { width, height, people }).collect(),
-        },
-    )
+        })
 }
 
 proptest! {
@@ -93,18 +102,6 @@ proptest! {
         let path = folder.path().join("any.json");
         fs::write(&path, bytes).unwrap();
         prop_assert!(read_poses(&path, &ReadSettings::default()).is_err());
-    }
-
-    #[test]
-    fn files_round_trip(sequence in any_sequence(1..3)) {
-        prop_assume!(sequence.poses.iter().flat_map(|p| &p.people).all(|person| !person.is_empty()));
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("poses.json");
-        write_pose_keypoints(&sequence, &file).unwrap();
-        prop_assert_eq!(&read_poses(&file, &ReadSettings::default()).unwrap(), &sequence);
-        let frames = folder.path().join("frames");
-        write_openpose_folder(&sequence, &frames).unwrap();
-        prop_assert_eq!(&read_poses(&frames, &ReadSettings::default()).unwrap(), &sequence);
     }
 
     #[test]
@@ -144,5 +141,22 @@ proptest! {
                 }
             }
         }
+    }
+}
+
+// Every case writes and syncs several files.
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn files_round_trip(sequence in any_sequence(1..3)) {
+        prop_assume!(sequence.poses.iter().flat_map(|p| &p.people).all(|person| !person.is_empty()));
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("poses.json");
+        write_pose_keypoints(&sequence, &file).unwrap();
+        prop_assert_eq!(&read_poses(&file, &ReadSettings::default()).unwrap(), &sequence);
+        let frames = folder.path().join("frames");
+        write_openpose_folder(&sequence, &frames).unwrap();
+        prop_assert_eq!(&read_poses(&frames, &ReadSettings::default()).unwrap(), &sequence);
     }
 }

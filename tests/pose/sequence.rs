@@ -114,7 +114,12 @@ fn missing_joints_are_interpolated() {
 
 #[test]
 fn gaps_need_somebody_and_one_person() {
-    assert!(fill_gaps(&mut sequence(vec![vec![], vec![]])).unwrap_err().to_string().contains("any of the 2 frames"));
+    assert!(
+        fill_gaps(&mut sequence(vec![vec![], vec![]]))
+            .unwrap_err()
+            .to_string()
+            .contains("any of the 2 frames")
+    );
     assert!(fill_gaps(&mut sequence(vec![])).is_err());
     let two = vec![standing(100.0, 100.0, 50.0), standing(200.0, 100.0, 50.0)];
     assert!(fill_gaps(&mut sequence(vec![two])).unwrap_err().to_string().contains("holds 2 people"));

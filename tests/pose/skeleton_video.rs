@@ -57,8 +57,8 @@ fn random_person(numbers: &mut Numbers, width: f32, height: f32) -> Person {
 /// What H.264 at a low rate does: colour at half the resolution, then coarse steps.
 fn compressed(image: &RgbImage, quality: u8) -> RgbImage {
     let (width, height) = image.dimensions();
-    let halved = imageops::resize(image, width.div_ceil(2), height.div_ceil(2), imageops::FilterType::Triangle);
-    let blurred = imageops::resize(&halved, width, height, imageops::FilterType::Triangle);
+    let halved = imageops::thumbnail(image, width.div_ceil(2), height.div_ceil(2));
+    let blurred = imageops::resize(&halved, width, height, imageops::FilterType::Nearest);
     let luma = |p: &Rgb<u8>| 0.299 * f32::from(p[0]) + 0.587 * f32::from(p[1]) + 0.114 * f32::from(p[2]);
     let mixed = RgbImage::from_fn(width, height, |x, y| {
         let color = blurred.get_pixel(x, y);
@@ -128,7 +128,10 @@ fn hands_faces_several_people_and_empty_frames_are_no_hindrance() {
     let two = pose(512, 512, vec![person, standing(400.0, 300.0, 250.0)]);
     let mut image = draw_pose(&two, 512, 512, &DrawSettings::default());
     let black = RgbImage::new(512, 512);
-    assert_eq!(classify(&[black.clone(), image.clone(), black.clone()]), ControlKind::Skeleton { swapped: false });
+    assert_eq!(
+        classify(&[black.clone(), image.clone(), black.clone()]),
+        ControlKind::Skeleton { swapped: false }
+    );
     swap_red_blue(&mut image);
     assert_eq!(classify(&[image, black]), ControlKind::Skeleton { swapped: true });
 }
@@ -162,7 +165,8 @@ fn other_pictures_are_not_skeletons() {
         let mut numbers = Numbers::new(seed);
         let mut stage = RgbImage::new(256, 256);
         for _ in 0..colors {
-            let color = Rgb([0, 1, 2].map(|_| if numbers.next() < 0.5 { 0 } else { (numbers.next() * 255.0) as u8 }));
+            let color =
+                Rgb([0, 1, 2].map(|_| if numbers.next() < 0.5 { 0 } else { (numbers.next() * 255.0) as u8 }));
             let center = (numbers.between(0.0, 256.0) as i32, numbers.between(0.0, 256.0) as i32);
             let radius = if colors > 10 { 3 } else { 12 };
             imageproc::drawing::draw_filled_circle_mut(&mut stage, center, radius, color);

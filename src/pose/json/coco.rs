@@ -78,7 +78,9 @@ pub(super) fn frame_entry(value: &Value) -> Parsed<RawFrame> {
     let people = match value {
         Value::Null => Vec::new(),
         Value::Object(object) if object.contains_key("people") => return frame(value),
-        Value::Object(object) if object.contains_key("keypoints") => keypoints_of(value)?.into_iter().collect(),
+        Value::Object(object) if object.contains_key("keypoints") => {
+            keypoints_of(value)?.into_iter().collect()
+        }
         Value::Array(items) => match items.first() {
             None => Vec::new(),
             Some(Value::Number(_)) => vec![keypoints(value)?],
@@ -91,7 +93,10 @@ pub(super) fn frame_entry(value: &Value) -> Parsed<RawFrame> {
             return Err(Problem::new(text));
         }
     };
-    Ok(RawFrame { people: people.into_iter().filter(|person| !person.is_empty()).collect(), ..RawFrame::default() })
+    Ok(RawFrame {
+        people: people.into_iter().filter(|person| !person.is_empty()).collect(),
+        ..RawFrame::default()
+    })
 }
 
 fn person_entry(value: &Value) -> Parsed<Person> {
@@ -119,7 +124,9 @@ pub(super) fn results(items: &[Value], images: Option<&Value>) -> Parsed<Vec<Raw
             names.dedup();
             names.into_iter().map(|name| (name.clone(), RawFrame::default())).collect()
         }
-        Some(images) => list(images).and_then(|images| each(images, image)).map_err(|p| p.within(".images"))?,
+        Some(images) => {
+            list(images).and_then(|images| each(images, image)).map_err(|p| p.within(".images"))?
+        }
     };
     let places: HashMap<String, usize> =
         order.iter().enumerate().map(|(index, (name, _))| (name.clone(), index)).collect();

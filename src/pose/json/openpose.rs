@@ -26,7 +26,9 @@ pub(super) struct RawFrame {
 pub(super) fn frame(object: &Value) -> Parsed<RawFrame> {
     let people = match object.get("people") {
         None | Some(Value::Null) => Vec::new(),
-        Some(people) => list(people).and_then(|people| each(people, person)).map_err(|p| p.within(".people"))?,
+        Some(people) => {
+            list(people).and_then(|people| each(people, person)).map_err(|p| p.within(".people"))?
+        }
     };
     Ok(RawFrame {
         canvas: canvas(object, "canvas_width", "canvas_height")?,

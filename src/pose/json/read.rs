@@ -19,11 +19,11 @@ const MAX_FILE_SIZE: u64 = 256 << 20;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ReadSettings {
     /// Width and height, each 1 to [`MAX_CANVAS`], of the canvas that the coordinates refer to where the file does
-    /// not say. Default: none, see the module's documentation.
+    /// not say. Default: none, see [`json`](crate::pose::json).
     pub canvas: Option<(u32, u32)>,
 }
 
-/// Reads every person of every frame from a JSON file or a folder of them (see the [module](self) documentation for
+/// Reads every person of every frame from a JSON file or a folder of them (see [`json`](crate::pose::json) for
 /// the shapes). Frames without anybody stay empty.
 ///
 /// # Errors
@@ -134,7 +134,10 @@ fn assemble(frames: &[RawFrame], settings: &ReadSettings) -> Parsed<PoseSequence
     }
     let units = units::recognise(frames);
     let (width, height) = units::resolve_canvas(frames, units, settings.canvas)?;
-    if units == Units::Pixels && settings.canvas.is_none() && frames.iter().all(|frame| frame.canvas.is_none()) {
+    if units == Units::Pixels
+        && settings.canvas.is_none()
+        && frames.iter().all(|frame| frame.canvas.is_none())
+    {
         tracing::warn!("the pose file states no canvas: {width}×{height} is assumed");
     }
     let (scale, offset) = units::to_pixels(units, (width, height));

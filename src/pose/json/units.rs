@@ -86,8 +86,8 @@ fn enclosing_canvas(frames: &[RawFrame], units: Units) -> (u32, u32) {
     if units != Units::Pixels {
         return (DEFAULT_CANVAS, DEFAULT_CANVAS);
     }
-    let (right, bottom) =
-        points(frames).fold((0_f32, 0_f32), |(right, bottom), point| (right.max(point.x), bottom.max(point.y)));
+    let (right, bottom) = points(frames)
+        .fold((0_f32, 0_f32), |(right, bottom), point| (right.max(point.x), bottom.max(point.y)));
     let side = |extent: f32| ((extent / CANVAS_STEP).ceil() * CANVAS_STEP).min(MAX_CANVAS as f32) as u32;
     (side(right).max(DEFAULT_CANVAS), side(bottom).max(DEFAULT_CANVAS))
 }

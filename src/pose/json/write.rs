@@ -30,7 +30,10 @@ impl Serialize for PersonFile {
 }
 
 fn flat(points: &[Option<Keypoint>]) -> Vec<f32> {
-    points.iter().flat_map(|point| point.map_or([0.0; 3], |point| [point.x, point.y, point.confidence])).collect()
+    points
+        .iter()
+        .flat_map(|point| point.map_or([0.0; 3], |point| [point.x, point.y, point.confidence]))
+        .collect()
 }
 
 fn person_file(person: &Person) -> PersonFile {
@@ -88,7 +91,10 @@ pub fn write_openpose_folder(sequence: &PoseSequence, folder: &Path) -> Result<(
     if folder.exists() {
         let mut entries = std::fs::read_dir(folder).map_err(|source| Error::io(folder, source))?;
         if entries.next().is_some() {
-            return Err(Error::output(folder, "this folder already holds files; an empty or new one is needed"));
+            return Err(Error::output(
+                folder,
+                "this folder already holds files; an empty or new one is needed",
+            ));
         }
         std::fs::remove_dir(folder).map_err(|source| Error::io(folder, source))?;
     }
