@@ -1,0 +1,268 @@
+//! Frames → video file.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tempfile::TempPath;
+
+use super::audio::AudioSource;
+use super::codec::Recipe;
+use super::decode::MAX_SIDE;
+use super::gif::{self, GifWriter};
+use super::mux::{MuxWriter, publish, verify};
+use super::png::{self, PngWriter};
+use crate::error::{Error, Result};
+use crate::frame::Frame;
+
+/// Largest numerator and denominator of a frame rate.
+const MAX_RATE_PART: u32 = 1_000_000;
+
+/// A kind of output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Container {
+    /// `.mp4`, `.m4v`: H.264, 4:2:0, BT.709, playable while it downloads. Odd sides are padded to even ones by
+    /// repeating the last column or row. Sound copied or AAC.
+    Mp4H264,
+    /// `.webm`: VP9, 4:2:0, BT.709. Sound copied or Opus.
+    WebmVp9,
+    /// `.gif`: one palette made for the whole clip, dithered, repeated for ever. At most 50 frames a second; no sound.
+    Gif,
+    /// `.mov`: ProRes 4444, 10 bits, BT.709. Sound copied or AAC.
+    MovProRes,
+    /// `.mkv`: FFV1, lossless RGB. Sound copied or FLAC.
+    MkvFfv1,
+    /// A name with `%d` or `%04d` before `.png`, or a folder: lossless pictures, numbered from 0. No times, no sound.
+    PngSequence,
+}
+
+impl Container {
+    /// The kind of output that a name asks for: by its extension, `%d` in a PNG's name, or a folder (one that exists,
+    /// or a name that ends in a slash).
+    ///
+    /// # Errors
+    /// [`Error::Output`] that lists the names that are known.
+    pub fn from_path(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        if path.to_string_lossy().ends_with(std::path::is_separator) || path.is_dir() {
+            return Ok(Self::PngSequence);
+        }
+        let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+        match extension.as_deref() {
+            Some("mp4" | "m4v") => Ok(Self::Mp4H264),
+            Some("webm") => Ok(Self::WebmVp9),
+            Some("gif") => Ok(Self::Gif),
+            Some("mov") => Ok(Self::MovProRes),
+            Some("mkv") => Ok(Self::MkvFfv1),
+            Some("png") => png::Pattern::parse(path).map(|_| Self::PngSequence),
+            other => {
+                let found = other
+                    .map_or("no extension".to_owned(), |extension| format!("unknown extension .{extension}"));
+                let known = ".mp4, .m4v, .webm, .gif, .mov, .mkv, a PNG pattern such as %04d.png, or a folder ending in /";
+                Err(Error::output(path, format!("{found}; known: {known}")))
+            }
+        }
+    }
+}
+
+/// How frames are written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EncodeSettings {
+    /// Nominal frames a second, numerator and denominator, each from 1 to 1,000,000; default 24/1. It says how long
+    /// the last frame lasts; every frame is shown at its own time.
+    pub frame_rate: (u32, u32),
+    /// Constant quality, smaller is better: 0-51 for H.264 (default 16), 0-63 for VP9 (default 20). The other kinds
+    /// of output have none.
+    pub quality: Option<u8>,
+    /// Fields for the file's metadata, such as `title` and `comment`; keys of 1 to 79 printable ASCII characters.
+    /// GIF keeps `comment` only.
+    pub metadata: Vec<(String, String)>,
+    /// Sound to go with the pictures; default none. GIF and PNG cannot hold it and leave it out.
+    pub audio: Option<AudioSource>,
+}
+
+impl Default for EncodeSettings {
+    fn default() -> Self {
+        Self { frame_rate: (24, 1), quality: None, metadata: Vec::new(), audio: None }
+    }
+}
+
+impl EncodeSettings {
+    fn validate(&self, container: Container) -> Result<()> {
+        let (numerator, denominator) = self.frame_rate;
+        let allowed = 1..=MAX_RATE_PART;
+        if !allowed.contains(&numerator) || !allowed.contains(&denominator) {
+            let problem = format!("{numerator}/{denominator}; allowed: both parts from 1 to {MAX_RATE_PART}");
+            return Err(Error::setting("fps", problem));
+        }
+        let rate = f64::from(numerator) / f64::from(denominator);
+        if container == Container::Gif && rate > gif::MAX_RATE {
+            let problem = format!("{rate:.2}; allowed for GIF: up to {}", gif::MAX_RATE);
+            return Err(Error::setting("fps", problem));
+        }
+        let range = Recipe::of(container).and_then(|recipe| recipe.quality);
+        match (self.quality, range) {
+            (Some(quality), None) => {
+                let problem =
+                    format!("{quality}; this kind of output ({container:?}) has no quality setting");
+                return Err(Error::setting("quality", problem));
+            }
+            (Some(quality), Some((_, most))) if quality > most => {
+                return Err(Error::setting("quality", format!("{quality}; allowed: 0 to {most}")));
+            }
+            _ => {}
+        }
+        for (key, value) in &self.metadata {
+            let printable = key.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+            if !printable || !(1..=79).contains(&key.len()) || value.contains('\0') {
+                let problem = format!(
+                    "field {key:?}; allowed: 1 to 79 printable ASCII characters, no zero in the value"
+                );
+                return Err(Error::setting("metadata", problem));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What was written.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Written {
+    /// Number of frames.
+    pub frames: usize,
+    /// Length in seconds: the last frame's time and a nominal frame's duration.
+    pub seconds: f64,
+}
+
+/// Writes frames to a video file or a PNG sequence.
+///
+/// The file grows under a temporary name beside the target (`.NAME.part`) and takes its name in
+/// [`finish`](Self::finish), once its frames have been counted. A writer that is dropped removes the temporary file;
+/// PNG sequences keep the pictures written so far.
+pub struct VideoWriter {
+    sink: Sink,
+    target: PathBuf,
+    width: u32,
+    height: u32,
+    frames: usize,
+    last_time: Option<f64>,
+}
+
+/// Fields in the order of closing: the file is closed before it is removed.
+enum Sink {
+    Mux { writer: Box<MuxWriter>, temporary: TempPath },
+    Gif { writer: Box<GifWriter>, temporary: TempPath },
+    Png(PngWriter),
+}
+
+impl VideoWriter {
+    /// Starts an output of `width` × `height` pixels; its kind follows from the name, see [`Container::from_path`].
+    ///
+    /// # Errors
+    /// A name of no known kind; a size outside 1 to [`MAX_SIDE`]; settings out of range; a folder that is missing or
+    /// cannot be written to; an encoder that this FFmpeg lacks; a source of sound that cannot be read.
+    pub fn create(
+        path: impl AsRef<Path>,
+        width: u32,
+        height: u32,
+        settings: &EncodeSettings,
+    ) -> Result<Self> {
+        let path = path.as_ref();
+        let container = Container::from_path(path)?;
+        settings.validate(container)?;
+        if !(1..=MAX_SIDE).contains(&width) || !(1..=MAX_SIDE).contains(&height) {
+            let problem = format!("{width}×{height}; allowed: 1 to {MAX_SIDE} on each side");
+            return Err(Error::setting("size", problem));
+        }
+        let size = (width, height);
+        let sink = match (container, Recipe::of(container)) {
+            (_, Some(recipe)) => {
+                let temporary = temporary_beside(path)?;
+                let writer = MuxWriter::create(recipe, path, &temporary, size, settings)?;
+                Sink::Mux { writer: Box::new(writer), temporary }
+            }
+            (Container::Gif, None) => {
+                let temporary = temporary_beside(path)?;
+                let writer = GifWriter::create(path, size, settings)?;
+                Sink::Gif { writer: Box::new(writer), temporary }
+            }
+            (_, None) => Sink::Png(PngWriter::create(path, settings)?),
+        };
+        Ok(Self { sink, target: path.to_path_buf(), width, height, frames: 0, last_time: None })
+    }
+
+    /// Adds a frame, shown from `frame.time` on.
+    ///
+    /// # Errors
+    /// A frame of another size; a time that is not finite, negative, or not after the one before; a full disk.
+    pub fn write(&mut self, frame: &Frame) -> Result<()> {
+        let refuse = |problem: String| Err(Error::output(&self.target, problem).at_frame(self.frames));
+        if frame.image.dimensions() != (self.width, self.height) {
+            let (width, height) = frame.image.dimensions();
+            return refuse(format!(
+                "the picture is {width}×{height}, the file {}×{}",
+                self.width, self.height
+            ));
+        }
+        let least = self.last_time.unwrap_or(0.0);
+        let follows = frame.time > least || (self.last_time.is_none() && frame.time == least);
+        if !frame.time.is_finite() || !follows {
+            return refuse(format!("its time is {} s; allowed: after {least} s", frame.time));
+        }
+        match &mut self.sink {
+            Sink::Mux { writer, .. } => writer.write(frame)?,
+            Sink::Gif { writer, .. } => writer.write(frame)?,
+            Sink::Png(writer) => writer.write(frame)?,
+        }
+        self.last_time = Some(frame.time);
+        self.frames += 1;
+        Ok(())
+    }
+
+    /// Completes the output: sound to the end of the pictures, headers, a count of the frames, the final name.
+    ///
+    /// # Errors
+    /// No frames; a full disk; a file that does not hold what was written to it.
+    pub fn finish(self) -> Result<Written> {
+        match self.sink {
+            Sink::Mux { writer, temporary } => {
+                let written = writer.finish()?;
+                verify(&temporary, &self.target, written.frames)?;
+                publish(temporary, &self.target)?;
+                Ok(written)
+            }
+            Sink::Gif { writer, temporary } => {
+                let written = writer.finish(&temporary)?;
+                verify(&temporary, &self.target, written.frames)?;
+                publish(temporary, &self.target)?;
+                Ok(written)
+            }
+            Sink::Png(writer) => writer.finish(),
+        }
+    }
+}
+
+/// An empty file beside `target`, removed when dropped. The fixed name means that what a killed run leaves behind is
+/// overwritten by the next.
+///
+/// # Errors
+/// A target that is a folder, or whose folder is missing or cannot be written to.
+pub(super) fn temporary_beside(target: &Path) -> Result<TempPath> {
+    let name = target.file_name().ok_or_else(|| Error::output(target, "is not the name of a file"))?;
+    let folder = match target.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    if !folder.is_dir() {
+        return Err(Error::output(target, format!("its folder {} does not exist", folder.display())));
+    }
+    let mut hidden = std::ffi::OsString::from(".");
+    hidden.push(name);
+    hidden.push(".part");
+    let path = folder.join(hidden);
+    File::create(&path).map_err(|problem| {
+        Error::output(target, format!("its folder {} cannot be written to ({problem})", folder.display()))
+    })?;
+    TempPath::try_from_path(&path).map_err(|source| Error::io(&path, source))
+}

@@ -1,0 +1,189 @@
+//! GIF: a first pass keeps the frames on disk and gathers their colours, a second one draws them with the palette.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use ffmpeg_next as ffmpeg;
+use ffmpeg_next::format::context::Output;
+use ffmpeg_next::format::{self, Pixel};
+use ffmpeg_next::{Packet, Rational, codec, encoder, frame};
+use tempfile::TempPath;
+
+use super::codec::SPOOL;
+use super::cutoff::table_length;
+use super::decode::{DecodeSettings, VideoReader};
+use super::demux;
+use super::encode::{EncodeSettings, Written, temporary_beside};
+use super::graph::{FilterGraph, is_again, video_arguments};
+use super::mux::MuxWriter;
+use super::pixels::write_rgb;
+use crate::error::{Error, Result};
+use crate::frame::Frame;
+
+/// Shorter delays than 2/100 s are not shown as such by any player.
+pub(super) const MAX_RATE: f64 = 50.0;
+const LEAST_DELAY: i64 = 2;
+/// GIF's clock.
+const CLOCK: (i32, i32) = (1, 100);
+const DITHER: &str = "[in][palette]paletteuse=dither=sierra2_4a:diff_mode=rectangle[out]";
+
+/// Collects the frames of a GIF; memory does not grow with their number.
+pub(super) struct GifWriter {
+    spool: MuxWriter,
+    spool_path: TempPath,
+    palette: FilterGraph,
+    target: PathBuf,
+    size: (u32, u32),
+    comment: Option<String>,
+}
+
+impl GifWriter {
+    pub fn create(target: &Path, size: (u32, u32), settings: &EncodeSettings) -> Result<Self> {
+        let spool_path = temporary_beside(&with_suffix(target, ".spool"))?;
+        let frame_rate = settings.frame_rate;
+        let spool_settings = EncodeSettings { frame_rate, ..EncodeSettings::default() };
+        let spool = MuxWriter::create(&SPOOL, target, &spool_path, size, &spool_settings)?;
+        let arguments = video_arguments(size.0, size.1, Pixel::RGB24, Rational::new(CLOCK.0, CLOCK.1));
+        let palette = FilterGraph::video(&[("in", arguments)], "palettegen");
+        let palette = palette.map_err(|problem| failure(target, problem))?;
+        let comment =
+            settings.metadata.iter().find(|(key, _)| key == "comment").map(|(_, text)| text.clone());
+        Ok(Self { spool, spool_path, palette, target: target.to_path_buf(), size, comment })
+    }
+
+    pub fn write(&mut self, frame: &Frame) -> Result<()> {
+        let picture = write_rgb(&frame.image, self.size.0, self.size.1);
+        self.palette.push("in", &picture).map_err(|problem| failure(&self.target, problem))?;
+        self.spool.write(frame)
+    }
+
+    /// Writes the GIF to `temporary`.
+    pub fn finish(self, temporary: &Path) -> Result<Written> {
+        let Self { spool, spool_path, mut palette, target, size, comment } = self;
+        let written = spool.finish()?;
+        let failed = |problem| failure(&target, problem);
+        palette.end("in").map_err(failed)?;
+        let colours =
+            palette.pull_video().map_err(failed)?.ok_or_else(|| failed(ffmpeg::Error::InvalidData))?;
+        let mut pass = SecondPass::create(temporary, size, &colours).map_err(failed)?;
+        for frame in VideoReader::open(&spool_path, &DecodeSettings::default())? {
+            pass.write(&frame?).map_err(failed)?;
+        }
+        pass.finish().map_err(failed)?;
+        if let Some(comment) = comment {
+            insert_comment(temporary, &spool_path, &comment).map_err(|source| Error::io(&target, source))?;
+        }
+        Ok(written)
+    }
+}
+
+fn failure(target: &Path, problem: ffmpeg::Error) -> Error {
+    Error::output(target, format!("the GIF cannot be written ({problem})"))
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Draws frames with a palette and encodes them.
+struct SecondPass {
+    output: Output,
+    encoder: encoder::video::Encoder,
+    graph: FilterGraph,
+    last: Option<i64>,
+    size: (u32, u32),
+}
+
+impl SecondPass {
+    fn create(
+        path: &Path,
+        size: (u32, u32),
+        colours: &frame::Video,
+    ) -> std::result::Result<Self, ffmpeg::Error> {
+        let clock = Rational::new(CLOCK.0, CLOCK.1);
+        let pictures = video_arguments(size.0, size.1, Pixel::RGB24, clock);
+        let palette = video_arguments(colours.width(), colours.height(), colours.format(), clock);
+        let mut graph = FilterGraph::video(&[("in", pictures), ("palette", palette)], DITHER)?;
+        graph.push("palette", colours)?;
+        graph.end("palette")?;
+        let url = demux::url(path).map_err(|_| ffmpeg::Error::InvalidData)?;
+        let mut output = format::output_as(&url, "gif")?;
+        let found = encoder::find(codec::Id::GIF).ok_or(ffmpeg::Error::EncoderNotFound)?;
+        let mut video = codec::Context::new_with_codec(found).encoder().video()?;
+        video.set_width(size.0);
+        video.set_height(size.1);
+        video.set_time_base(clock);
+        video.set_format(Pixel::PAL8);
+        let encoder = video.open_as(found)?;
+        output.add_stream_with(&encoder)?.set_time_base(clock);
+        output.write_header()?;
+        Ok(Self { output, encoder, graph, last: None, size })
+    }
+
+    fn write(&mut self, frame: &Frame) -> std::result::Result<(), ffmpeg::Error> {
+        let ticks = (frame.time * f64::from(CLOCK.1)).round() as i64;
+        let ticks = self.last.map_or(ticks, |last| ticks.max(last + LEAST_DELAY));
+        self.last = Some(ticks);
+        let mut picture = write_rgb(&frame.image, self.size.0, self.size.1);
+        picture.set_pts(Some(ticks));
+        self.graph.push("in", &picture)?;
+        self.collect()
+    }
+
+    fn finish(mut self) -> std::result::Result<(), ffmpeg::Error> {
+        self.graph.end("in")?;
+        self.collect()?;
+        self.encoder.send_eof()?;
+        self.packets()?;
+        self.output.write_trailer()
+    }
+
+    fn collect(&mut self) -> std::result::Result<(), ffmpeg::Error> {
+        while let Some(drawn) = self.graph.pull_video()? {
+            self.encoder.send_frame(&drawn)?;
+            self.packets()?;
+        }
+        Ok(())
+    }
+
+    fn packets(&mut self) -> std::result::Result<(), ffmpeg::Error> {
+        loop {
+            let mut packet = Packet::empty();
+            match self.encoder.receive_packet(&mut packet) {
+                Ok(()) => packet.write_interleaved(&mut self.output)?,
+                Err(ffmpeg::Error::Eof) => return Ok(()),
+                Err(problem) if is_again(problem) => return Ok(()),
+                Err(problem) => return Err(problem),
+            }
+        }
+    }
+}
+
+/// Puts a comment extension behind the header of the GIF at `path`; `scratch` is overwritten.
+fn insert_comment(path: &Path, scratch: &Path, comment: &str) -> std::io::Result<()> {
+    let mut plain = File::open(path)?;
+    let mut header = [0_u8; 13];
+    plain.read_exact(&mut header)?;
+    let table = table_length(header[10]);
+    let mut commented = File::create(scratch)?;
+    commented.write_all(&header)?;
+    std::io::copy(&mut (&mut plain).take(table), &mut commented)?;
+    commented.write_all(&[0x21, 0xFE])?;
+    for block in comment.as_bytes().chunks(255) {
+        commented.write_all(&[block.len() as u8])?;
+        commented.write_all(block)?;
+    }
+    commented.write_all(&[0])?;
+    std::io::copy(&mut plain, &mut commented)?;
+    drop(plain);
+    commented.flush()?;
+    // Copied back, not renamed: the caller goes on with the file at `path`.
+    let mut commented = File::open(scratch)?;
+    commented.seek(SeekFrom::Start(0))?;
+    let mut target = File::create(path)?;
+    std::io::copy(&mut commented, &mut target)?;
+    target.flush()
+}

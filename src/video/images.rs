@@ -1,0 +1,230 @@
+//! Pictures as a source of frames: a folder of them, or a single one.
+
+use std::cmp::Ordering;
+use std::path::{Path, PathBuf};
+
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageReader as PictureFile, Limits, RgbImage};
+
+use super::decode::{DecodeSettings, FrameReader, MAX_SIDE, rational_rate};
+use super::timeline::Timeline;
+use crate::error::{Error, Result};
+use crate::frame::Frame;
+
+/// Pictures a second of a folder, unless told otherwise.
+const DEFAULT_RATE: f64 = 24.0;
+const EXTENSIONS: [&str; 7] = ["png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff"];
+/// Most memory that one picture may take while it is decoded, in bytes.
+const MAX_MEMORY: u64 = 1 << 30;
+
+/// Reads the pictures of a folder in natural order (`2.png` before `10.png`), or a single picture, as frames.
+///
+/// Orientation tags are followed; transparent parts are black. Files that are no pictures, and hidden ones, are
+/// passed over.
+pub struct ImageReader {
+    files: std::vec::IntoIter<PathBuf>,
+    timeline: Timeline<PathBuf>,
+    settings: DecodeSettings,
+    rate: f64,
+    count: usize,
+    pushed: usize,
+    delivered: usize,
+    ended: bool,
+    width: u32,
+    height: u32,
+}
+
+impl ImageReader {
+    /// Whether the name of `path` is that of a picture.
+    pub fn is_picture(path: &Path) -> bool {
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        extension
+            .is_some_and(|extension| EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known)))
+    }
+
+    /// Opens a folder of pictures, or one picture. The first one is decoded, for its size.
+    ///
+    /// # Errors
+    /// Settings out of range; a start past the last picture; a folder that cannot be read or has no pictures; a first
+    /// picture that cannot be decoded or is larger than [`MAX_SIDE`] on a side.
+    pub fn open(path: impl AsRef<Path>, settings: &DecodeSettings) -> Result<Self> {
+        let path = path.as_ref();
+        settings.validate()?;
+        let files = if path.is_dir() { list(path)? } else { vec![path.to_path_buf()] };
+        let Some(first) = files.first() else {
+            let problem = format!("holds no pictures ({})", EXTENSIONS.join(", "));
+            return Err(Error::input(path, problem));
+        };
+        let (width, height) = read_picture(first)?.dimensions();
+        let rate = settings.frames_per_second.unwrap_or(DEFAULT_RATE);
+        let start = settings.start.unwrap_or(0.0);
+        let length = files.len() as f64 / rate;
+        if start >= length {
+            let problem = format!("{start} s; {} lasts {length:.3} s", path.display());
+            return Err(Error::setting("start", problem));
+        }
+        let (count, timeline) = (files.len(), Timeline::new(start, settings.end, None));
+        let files = files.into_iter();
+        let settings = *settings;
+        Ok(Self {
+            files,
+            timeline,
+            settings,
+            rate,
+            count,
+            pushed: 0,
+            delivered: 0,
+            ended: false,
+            width,
+            height,
+        })
+    }
+}
+
+impl Iterator for ImageReader {
+    type Item = Result<Frame>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some((path, time)) = self.timeline.next() {
+                let index = self.delivered;
+                self.delivered += 1;
+                let picture = read_picture(&path).map_err(|problem| problem.at_frame(index));
+                if picture.is_err() {
+                    self.ended = true;
+                    self.timeline = Timeline::new(0.0, None, None);
+                }
+                return Some(picture.map(|image| Frame { image, time }));
+            }
+            if self.ended {
+                return None;
+            }
+            match self.files.next().filter(|_| !self.timeline.passed_end()) {
+                Some(file) => {
+                    self.timeline.push(file, self.pushed as f64 / self.rate, 1.0 / self.rate);
+                    self.pushed += 1;
+                }
+                None => {
+                    self.timeline.finish();
+                    self.ended = true;
+                }
+            }
+        }
+    }
+}
+
+impl FrameReader for ImageReader {
+    fn width(&self) -> u32 {
+        self.width
+    }
+
+    fn height(&self) -> u32 {
+        self.height
+    }
+
+    fn frame_rate(&self) -> (u32, u32) {
+        rational_rate(self.rate)
+    }
+
+    fn has_audio(&self) -> bool {
+        false
+    }
+
+    fn duration(&self) -> Option<f64> {
+        let whole = self.count as f64 / self.rate;
+        let end = self.settings.end.map_or(whole, |end| end.min(whole));
+        Some((end - self.settings.start.unwrap_or(0.0)).max(0.0))
+    }
+}
+
+fn list(folder: &Path) -> Result<Vec<PathBuf>> {
+    let failed = |source| Error::io(folder, source);
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let hidden = path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
+        if !hidden && ImageReader::is_picture(&path) && path.is_file() {
+            files.push(path);
+        }
+    }
+    files.sort_by(|one, other| natural_order(&name(one), &name(other)).then_with(|| one.cmp(other)));
+    Ok(files)
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// Compares names with every run of digits taken as one number, of whatever length.
+fn natural_order(one: &str, other: &str) -> Ordering {
+    let (mut one, mut other) = (one, other);
+    loop {
+        let (Some(first), Some(second)) = (one.chars().next(), other.chars().next()) else {
+            return one.len().cmp(&other.len());
+        };
+        if first.is_ascii_digit() && second.is_ascii_digit() {
+            let (number, rest) = split_number(one);
+            let (other_number, other_rest) = split_number(other);
+            let by_value = number.len().cmp(&other_number.len()).then_with(|| number.cmp(other_number));
+            if by_value.is_ne() {
+                return by_value;
+            }
+            (one, other) = (rest, other_rest);
+        } else {
+            if first != second {
+                return first.cmp(&second);
+            }
+            (one, other) = (&one[first.len_utf8()..], &other[second.len_utf8()..]);
+        }
+    }
+}
+
+/// The leading digits without leading zeros, and what follows them.
+fn split_number(text: &str) -> (&str, &str) {
+    let end = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, rest) = text.split_at(end);
+    (digits.trim_start_matches('0'), rest)
+}
+
+/// Decodes one picture, whatever its name says it is.
+fn read_picture(path: &Path) -> Result<RgbImage> {
+    let facts = std::fs::metadata(path).map_err(|source| Error::io(path, source))?;
+    if facts.len() == 0 {
+        return Err(Error::input(path, "is empty (0 bytes)"));
+    }
+    let unusable = |problem: image::ImageError| match problem {
+        image::ImageError::IoError(source) if source.kind() != std::io::ErrorKind::UnexpectedEof => {
+            Error::io(path, source)
+        }
+        other => Error::input(path, format!("not a readable picture: {other}")),
+    };
+    let file = PictureFile::open(path).and_then(PictureFile::with_guessed_format);
+    let mut file = file.map_err(|source| Error::io(path, source))?;
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(MAX_MEMORY);
+    file.limits(limits);
+    let mut decoder = file.into_decoder().map_err(unusable)?;
+    let (width, height) = decoder.dimensions();
+    if !(1..=MAX_SIDE).contains(&width) || !(1..=MAX_SIDE).contains(&height) {
+        let problem = format!("is {width}×{height} pixels; allowed: 1 to {MAX_SIDE} on each side");
+        return Err(Error::input(path, problem));
+    }
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(unusable)?;
+    picture.apply_orientation(orientation);
+    Ok(over_black(picture))
+}
+
+fn over_black(picture: DynamicImage) -> RgbImage {
+    if !picture.color().has_alpha() {
+        return picture.into_rgb8();
+    }
+    let picture = picture.into_rgba8();
+    let mut flat = RgbImage::new(picture.width(), picture.height());
+    for (target, source) in flat.pixels_mut().zip(picture.pixels()) {
+        let [red, green, blue, alpha] = source.0;
+        let shown = |value: u8| ((u16::from(value) * u16::from(alpha) + 127) / 255) as u8;
+        target.0 = [shown(red), shown(green), shown(blue)];
+    }
+    flat
+}
