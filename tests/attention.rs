@@ -31,9 +31,23 @@ fn reference() -> impl Strategy<Value = (Vec<f64>, f64)> {
 }
 
 fn case() -> impl Strategy<Value = Case> {
-    (1..3usize, 1..4usize, 1..20usize, 1..20usize, 1..20usize, prop::collection::vec(reference(), 1..4), any::<u64>())
-        .prop_map(|(batch, heads, width, queries, own, references, seed)| {
-            Case { batch, heads, width, queries, own, references, seed }
+    (
+        1..3usize,
+        1..4usize,
+        1..20usize,
+        1..20usize,
+        1..20usize,
+        prop::collection::vec(reference(), 1..4),
+        any::<u64>(),
+    )
+        .prop_map(|(batch, heads, width, queries, own, references, seed)| Case {
+            batch,
+            heads,
+            width,
+            queries,
+            own,
+            references,
+            seed,
         })
 }
 
@@ -63,8 +77,11 @@ fn dense_attention(case: &Case, queries: &[f32], segments: &[Dense]) -> Vec<f64>
             for segment in segments {
                 for token in 0..segment.tokens {
                     let at = (row * segment.tokens + token) * width;
-                    let dot: f64 =
-                        q.iter().zip(&segment.keys[at..at + width]).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
+                    let dot: f64 = q
+                        .iter()
+                        .zip(&segment.keys[at..at + width])
+                        .map(|(a, b)| f64::from(*a) * f64::from(*b))
+                        .sum();
                     let score = dot / (width as f64).sqrt() + segment.mask[token].ln();
                     scored.push((score, &segment.values[at..at + width]));
                 }
@@ -86,7 +103,8 @@ fn dense_attention(case: &Case, queries: &[f32], segments: &[Dense]) -> Vec<f64>
 
 /// The tokens that a mask keeps, as the renderer hands them to the layer.
 fn kept(case: &Case, segment: &Dense) -> Option<Segment> {
-    let tokens: Vec<u32> = (0..segment.tokens as u32).filter(|&token| segment.mask[token as usize] > 0.0).collect();
+    let tokens: Vec<u32> =
+        (0..segment.tokens as u32).filter(|&token| segment.mask[token as usize] > 0.0).collect();
     if tokens.is_empty() {
         return None;
     }
@@ -132,7 +150,10 @@ fn layer(channels: usize, heads: usize) -> Attention {
         let weight = Tensor::from_vec(values, (channels, channels), &Device::Cpu).unwrap();
         weights.insert(format!("{name}.weight"), weight);
     }
-    weights.insert("to_out.0.bias".into(), Tensor::from_vec(random(&mut rng, channels), channels, &Device::Cpu).unwrap());
+    weights.insert(
+        "to_out.0.bias".into(),
+        Tensor::from_vec(random(&mut rng, channels), channels, &Device::Cpu).unwrap(),
+    );
     let vb = VarBuilder::from_tensors(weights, candle_core::DType::F32, &Device::Cpu);
     Attention::new(channels, channels, heads, false, vb).unwrap()
 }
@@ -140,7 +161,9 @@ fn layer(channels: usize, heads: usize) -> Attention {
 #[test]
 fn a_layer_without_references_is_plain_self_attention() {
     let layer = layer(8, 2);
-    let input = Tensor::from_vec(random(&mut ChaCha8Rng::seed_from_u64(1), 2 * 5 * 8), (2, 5, 8), &Device::Cpu).unwrap();
+    let input =
+        Tensor::from_vec(random(&mut ChaCha8Rng::seed_from_u64(1), 2 * 5 * 8), (2, 5, 8), &Device::Cpu)
+            .unwrap();
     let plain: Vec<f32> = layer.cross(&input, &input).unwrap().flatten_all().unwrap().to_vec1().unwrap();
     let none: Vec<f32> = layer.with_references(&input, []).unwrap().flatten_all().unwrap().to_vec1().unwrap();
     assert_eq!(plain, none);
@@ -149,10 +172,13 @@ fn a_layer_without_references_is_plain_self_attention() {
 #[test]
 fn a_reference_equal_to_the_input_with_weight_one_changes_nothing() {
     let layer = layer(8, 2);
-    let input = Tensor::from_vec(random(&mut ChaCha8Rng::seed_from_u64(1), 5 * 8), (1, 5, 8), &Device::Cpu).unwrap();
+    let input =
+        Tensor::from_vec(random(&mut ChaCha8Rng::seed_from_u64(1), 5 * 8), (1, 5, 8), &Device::Cpu).unwrap();
     let reference = ReferenceTokens { features: input.clone(), log_weights: None };
-    let alone: Vec<f32> = layer.with_references(&input, []).unwrap().flatten_all().unwrap().to_vec1().unwrap();
-    let twice: Vec<f32> = layer.with_references(&input, [&reference]).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+    let alone: Vec<f32> =
+        layer.with_references(&input, []).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+    let twice: Vec<f32> =
+        layer.with_references(&input, [&reference]).unwrap().flatten_all().unwrap().to_vec1().unwrap();
     for (alone, twice) in alone.iter().zip(&twice) {
         assert!((alone - twice).abs() < 1e-5, "{twice} instead of {alone}");
     }

@@ -13,7 +13,7 @@ use dreamtuner::diffusion::{
 use dreamtuner::model::config::UNetConfig;
 use dreamtuner::model::controlnet::ControlNet;
 use dreamtuner::model::unet::UNet;
-use dreamtuner::model::{Part, PartFiles};
+use dreamtuner::model::weights::{Part, PartFiles};
 use dreamtuner::render::denoiser::SubjectDenoiser;
 use dreamtuner::render::feature_store::{FeatureCache, FeatureStore};
 use dreamtuner::render::interrupt::Interrupt;
@@ -44,7 +44,8 @@ impl Fixture {
         let config = UNetConfig::from_json(&controlnet.config).unwrap();
         let controlnet =
             controlnet.build(DType::F32, &Device::Cpu, &[], |vb| ControlNet::new(&config, vb)).unwrap().0;
-        let schedule = ScheduleConfig::from_file(fixtures().join("sd1/scheduler/scheduler_config.json")).unwrap();
+        let schedule =
+            ScheduleConfig::from_file(fixtures().join("sd1/scheduler/scheduler_config.json")).unwrap();
         let bytes = std::fs::read(fixtures().join("method/inputs.safetensors")).unwrap();
         let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
         Self {
@@ -123,7 +124,8 @@ const KEEP: FeatureCache = FeatureCache::Keep { bytes: 1 << 30 };
 
 /// The two references of the fixture, with its weights times `factor`.
 fn both(fixture: &Fixture, factor: f64, cache: FeatureCache) -> [CachedReference; 2] {
-    let weights: Vec<f64> = fixture.settings["weights"].split(',').map(|weight| weight.parse().unwrap()).collect();
+    let weights: Vec<f64> =
+        fixture.settings["weights"].split(',').map(|weight| weight.parse().unwrap()).collect();
     [
         fixture.reference("ref0", factor * weights[0], cache),
         fixture.reference("ref1", factor * weights[1], cache),

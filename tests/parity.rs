@@ -10,7 +10,7 @@ use dreamtuner::model::text::TextEncoder;
 use dreamtuner::model::transformer::AttentionContext;
 use dreamtuner::model::unet::UNet;
 use dreamtuner::model::vae::Vae;
-use dreamtuner::model::{Part, PartFiles};
+use dreamtuner::model::weights::{Part, PartFiles};
 
 /// Largest relative error of every network.
 const TOLERANCE: f64 = 1e-4;
@@ -51,7 +51,12 @@ fn check_vae(family: &str) {
     let vae = vae(family);
     let latent = vae.encode(&expected["vae.image"]).unwrap();
     assert_close("encoded", &latent, &expected["vae.latent"], TOLERANCE);
-    assert_close("decoded", &vae.decode(&expected["vae.latent"]).unwrap(), &expected["vae.decoded"], TOLERANCE);
+    assert_close(
+        "decoded",
+        &vae.decode(&expected["vae.latent"]).unwrap(),
+        &expected["vae.decoded"],
+        TOLERANCE,
+    );
 }
 
 fn check_unet(family: &str, case: &str) {
@@ -78,7 +83,8 @@ fn check_controlnet(family: &str) {
     let unet = unet(family);
     for (name, strength) in [("controlnet.output", 1.0), ("controlnet.output_half", 0.5)] {
         let residuals = residuals.scale(strength).unwrap();
-        let output = unet.forward(sample, time, &mut AttentionContext::new(context), Some(&residuals)).unwrap();
+        let output =
+            unet.forward(sample, time, &mut AttentionContext::new(context), Some(&residuals)).unwrap();
         assert_close(name, &output, &expected[name], TOLERANCE);
     }
 }

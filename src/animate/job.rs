@@ -12,6 +12,7 @@ use super::reference_input::ReferenceFiles;
 use super::weights::WeightFiles;
 use crate::diffusion::NoiseSource;
 use crate::error::{Error, Result};
+use crate::model::StableDiffusion;
 use crate::picture::Fit;
 use crate::render::animator::Animator;
 use crate::render::clip::{ControlFrame, Outcome, Progress, render_clip};
@@ -19,7 +20,6 @@ use crate::render::feature_store::FeatureCache;
 use crate::render::interrupt::Interrupt;
 use crate::render::journal::Journal;
 use crate::render::settings::RenderSettings;
-use crate::model::StableDiffusion;
 use crate::video::{AudioSource, Container, EncodeSettings};
 
 /// All that `dreamtuner animate` is told.
@@ -130,18 +130,21 @@ pub fn run(job: &Job, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event)) ->
         height: height as usize,
     });
     let frames = control_frames(&pose, &videos, width, height, job.fit)?;
-    let outcome = render_clip(
-        &mut animator,
-        &mut journal,
-        frames,
-        |frame| outputs.write(&frame),
-        &mut |progress| on_event(Event::Progress(progress)),
-    )?;
+    let outcome =
+        render_clip(&mut animator, &mut journal, frames, |frame| outputs.write(&frame), &mut |progress| {
+            on_event(Event::Progress(progress))
+        })?;
     // 5. Outputs take their names; then the journal has done its work.
     end(job, outcome, outputs, journal, on_event)
 }
 
-fn end(job: &Job, outcome: Outcome, outputs: Outputs, journal: Journal, on_event: &mut dyn FnMut(Event)) -> Result<Outcome> {
+fn end(
+    job: &Job,
+    outcome: Outcome,
+    outputs: Outputs,
+    journal: Journal,
+    on_event: &mut dyn FnMut(Event),
+) -> Result<Outcome> {
     let empty = matches!(outcome, Outcome::Interrupted { frames: 0 });
     let written = if empty { Vec::new() } else { outputs.finish()? };
     let folder = journal.folder().to_path_buf();
@@ -197,7 +200,12 @@ fn open_control_videos(job: &Job, pose: &PoseSource) -> Result<Vec<Option<PoseSo
 
 /// The settings with the frames' size: the one asked for, rounded to what the VAE allows, or the dance's shape at the
 /// model's native number of pixels.
-fn sized(job: &Job, model: &StableDiffusion, pose: &PoseSource, on_event: &mut dyn FnMut(Event)) -> Result<RenderSettings> {
+fn sized(
+    job: &Job,
+    model: &StableDiffusion,
+    pose: &PoseSource,
+    on_event: &mut dyn FnMut(Event),
+) -> Result<RenderSettings> {
     let mut settings = job.settings.clone();
     let (width, height, step) = match job.size {
         Some((width, height)) => (f64::from(width), f64::from(height), model.vae.factor()),
@@ -261,8 +269,10 @@ fn content_hash(path: &Path) -> Result<String> {
     let mut hasher = blake3::Hasher::new();
     let fail = |path: &Path, error| Error::io(path, error);
     if path.is_dir() {
-        let entries = std::fs::read_dir(path).and_then(|entries| entries.collect::<std::io::Result<Vec<_>>>());
-        let mut files: Vec<PathBuf> = entries.map_err(|error| fail(path, error))?.iter().map(|entry| entry.path()).collect();
+        let entries =
+            std::fs::read_dir(path).and_then(|entries| entries.collect::<std::io::Result<Vec<_>>>());
+        let mut files: Vec<PathBuf> =
+            entries.map_err(|error| fail(path, error))?.iter().map(|entry| entry.path()).collect();
         files.retain(|file| file.is_file());
         files.sort();
         for file in files {
@@ -279,7 +289,10 @@ fn content_hash(path: &Path) -> Result<String> {
 fn metadata(settings: &RenderSettings) -> Result<Vec<(String, String)>> {
     let settings =
         serde_json::to_string(settings).map_err(|error| Error::setting("settings", error.to_string()))?;
-    Ok(vec![("encoder".into(), concat!("dreamtuner ", env!("CARGO_PKG_VERSION")).into()), ("comment".into(), settings)])
+    Ok(vec![
+        ("encoder".into(), concat!("dreamtuner ", env!("CARGO_PKG_VERSION")).into()),
+        ("comment".into(), settings),
+    ])
 }
 
 fn encode_settings(job: &Job, pose: &PoseSource, metadata: Vec<(String, String)>) -> EncodeSettings {

@@ -41,7 +41,12 @@ pub struct Outputs {
 
 impl Outputs {
     /// Begins every output. Nothing appears under a final name before [`Self::finish`].
-    pub fn create(files: &OutputFiles, reference: &RgbImage, frames: usize, settings: &EncodeSettings) -> Result<Self> {
+    pub fn create(
+        files: &OutputFiles,
+        reference: &RgbImage,
+        frames: usize,
+        settings: &EncodeSettings,
+    ) -> Result<Self> {
         let (width, height) = reference.dimensions();
         let clip = VideoWriter::create(&files.clip, width, height, settings)?;
         let begin_compare = |path: &PathBuf| {
@@ -52,7 +57,10 @@ impl Outputs {
         let compare = files.compare.as_ref().map(begin_compare).transpose()?;
         let sheet = files.sheet.as_ref().map(|path| {
             let cells = frames.min(SHEET_CELLS);
-            (path.clone(), SheetBuilder::new(frames, cells, SHEET_COLUMNS.min(cells), width.max(SHEET_CELL_WIDTH)))
+            (
+                path.clone(),
+                SheetBuilder::new(frames, cells, SHEET_COLUMNS.min(cells), width.max(SHEET_CELL_WIDTH)),
+            )
         });
         Ok(Self { files: files.clone(), clip, compare, sheet })
     }
@@ -94,6 +102,8 @@ fn compared(reference: &RgbImage, pose: Option<&RgbImage>, result: &RgbImage) ->
 /// Writes a PNG file, whole or not at all.
 pub fn write_png(path: &Path, image: &RgbImage) -> Result<()> {
     let mut bytes = std::io::Cursor::new(Vec::new());
-    image.write_to(&mut bytes, image::ImageFormat::Png).map_err(|error| Error::output(path, error.to_string()))?;
+    image
+        .write_to(&mut bytes, image::ImageFormat::Png)
+        .map_err(|error| Error::output(path, error.to_string()))?;
     write_atomically(path, bytes.get_ref())
 }

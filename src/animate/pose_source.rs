@@ -9,8 +9,8 @@ use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::picture::{Fit, fit_image};
 use crate::pose::{
-    ControlKind, DrawSettings, PersonChoice, PoseSequence, ReadSettings, classify, draw_pose, fill_gaps, read_poses,
-    swap_red_blue,
+    ControlKind, DrawSettings, PersonChoice, PoseSequence, ReadSettings, classify, draw_pose, fill_gaps,
+    read_poses, swap_red_blue,
 };
 use crate::video::{DecodeSettings, FrameReader, open_frames};
 
@@ -92,7 +92,9 @@ impl PoseSource {
         let mut notes = Vec::new();
         if gaps.filled_frames > 0 {
             let (filled, frames) = (gaps.filled_frames, gaps.frames);
-            notes.push(format!("{filled} of {frames} frames had no pose; it was interpolated between their neighbours"));
+            notes.push(format!(
+                "{filled} of {frames} frames had no pose; it was interpolated between their neighbours"
+            ));
         }
         let frame_rate = resample(&mut sequence, &settings.decode);
         if sequence.poses.is_empty() {
@@ -148,10 +150,15 @@ impl PoseSource {
     ///
     /// # Errors
     /// As [`open_frames`]; errors while reading come with the frames.
-    pub fn images(&self, width: u32, height: u32, fit: Fit) -> Result<Box<dyn Iterator<Item = Result<Frame>> + Send + '_>> {
+    pub fn images(
+        &self,
+        width: u32,
+        height: u32,
+        fit: Fit,
+    ) -> Result<Box<dyn Iterator<Item = Result<Frame>> + Send + '_>> {
         match &self.content {
             Content::Poses(sequence) => {
-                let sequence = sequence.fit(width, height, fit.into());
+                let sequence = sequence.fit(width, height, fit);
                 let seconds = f64::from(self.frame_rate.1) / f64::from(self.frame_rate.0);
                 Ok(Box::new(sequence.poses.into_iter().enumerate().map(move |(index, pose)| {
                     let image = draw_pose(&pose, width, height, &DrawSettings::default());
@@ -173,19 +180,10 @@ impl PoseSource {
     }
 }
 
-impl From<Fit> for crate::pose::Fit {
-    fn from(fit: Fit) -> Self {
-        match fit {
-            Fit::Contain => Self::Contain,
-            Fit::Cover => Self::Cover,
-            Fit::Stretch => Self::Stretch,
-        }
-    }
-}
-
 /// Whether the path is a JSON file or a folder with any.
 pub fn holds_json(path: &Path) -> bool {
-    let is_json = |path: &Path| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+    let is_json =
+        |path: &Path| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
     match std::fs::read_dir(path) {
         Ok(entries) => entries.flatten().any(|entry| is_json(&entry.path())),
         Err(_) => is_json(path),

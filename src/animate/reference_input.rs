@@ -54,7 +54,8 @@ impl ReferenceFiles {
             return Err(Error::input(&self.picture, "its mask is black all over: no subject is left"));
         }
         let control = |path: &PathBuf| control_image(path, size, width, height);
-        let controls = self.controls.iter().map(|path| path.as_ref().map(control).transpose()).collect::<Result<_>>()?;
+        let controls =
+            self.controls.iter().map(|path| path.as_ref().map(control).transpose()).collect::<Result<_>>()?;
         Ok(ReferencePicture {
             image: fit_image(&picture, width, height, Fit::Contain, WHITE),
             mask: fitted_mask.as_ref().map(Mask::from_image).transpose()?,
@@ -78,7 +79,9 @@ fn read_with_alpha(path: &Path) -> Result<(RgbImage, Option<GrayImage>)> {
     let on_white = RgbImage::from_fn(width, height, |x, y| {
         let pixel = image.get_pixel(x, y);
         let opacity = u16::from(pixel[3]);
-        let over = |channel: usize| ((u16::from(pixel[channel]) * opacity + 255 * (255 - opacity) + 127) / 255) as u8;
+        let over = |channel: usize| {
+            ((u16::from(pixel[channel]) * opacity + 255 * (255 - opacity) + 127) / 255) as u8
+        };
         Rgb([over(0), over(1), over(2)])
     });
     let transparent = alpha.as_raw().iter().any(|&value| value < 255);
@@ -95,7 +98,9 @@ pub fn read_picture(path: &Path) -> Result<DynamicImage> {
         return Err(Error::input(path, "holds 0 bytes"));
     }
     let bad = |error: image::ImageError| Error::input(path, error.to_string());
-    let reader = ImageReader::new(Cursor::new(&bytes)).with_guessed_format().map_err(|error| Error::io(path, error))?;
+    let reader = ImageReader::new(Cursor::new(&bytes))
+        .with_guessed_format()
+        .map_err(|error| Error::io(path, error))?;
     let mut decoder = reader.into_decoder().map_err(bad)?;
     let (width, height) = decoder.dimensions();
     if width.max(height) as usize > LARGEST_SIDE || width.min(height) == 0 {
@@ -138,7 +143,7 @@ fn control_image(path: &Path, reference: (u32, u32), width: u32, height: u32) ->
     }
     let mut poses = read_poses(path, &ReadSettings { canvas: Some(reference) })?;
     poses.choose_person(PersonChoice::Largest)?;
-    let fitted = poses.fit(width, height, crate::pose::Fit::Contain);
+    let fitted = poses.fit(width, height, Fit::Contain);
     match fitted.poses.iter().find(|pose| !pose.people.is_empty()) {
         Some(pose) => Ok(draw_pose(pose, width, height, &DrawSettings::default())),
         None => Err(Error::input(path, "holds no pose")),

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::job::Event;
 use crate::error::{Error, Result};
-use crate::model::{LoadOptions, Lora, ModelFiles, Part, PartFiles, StableDiffusion, TextualInversion};
+use crate::model::weights::{LoadReport, Lora, ModelFiles, Part, PartFiles, TextualInversion};
+use crate::model::{LoadOptions, StableDiffusion};
 use crate::render::networks::ControlUnit;
 
 /// Which weights a render uses.
@@ -15,6 +16,8 @@ use crate::render::networks::ControlUnit;
 pub struct WeightFiles {
     /// A diffusers folder or single file; the embedded model where absent.
     pub model: Option<PathBuf>,
+    /// A folder in the diffusers layout whose configurations and tokenizer replace the model's own.
+    pub model_config: Option<PathBuf>,
     /// A VAE in place of the model's own.
     pub vae: Option<PathBuf>,
     /// LoRA files, each with its weight.
@@ -56,7 +59,7 @@ impl WeightFiles {
     pub fn open(&self) -> Result<OpenWeights> {
         self.check()?;
         let mut model = match &self.model {
-            Some(path) => ModelFiles::open(path)?,
+            Some(path) => ModelFiles::open_with_configs(path, self.model_config.as_deref())?,
             None => ModelFiles::builtin()?,
         };
         if let Some(path) = &self.vae {
@@ -77,8 +80,10 @@ impl WeightFiles {
             .iter()
             .map(|(path, weight)| Ok((Lora::open(path)?, *weight)))
             .collect::<Result<Vec<_>>>()?;
-        let lora_hashes =
-            loras.iter().map(|(lora, weight)| json!({"file": lora.fingerprint(), "weight": weight})).collect();
+        let lora_hashes = loras
+            .iter()
+            .map(|(lora, weight)| json!({"file": lora.fingerprint(), "weight": weight}))
+            .collect();
         let textual_inversions =
             self.textual_inversions.iter().map(|path| TextualInversion::open(path)).collect::<Result<_>>()?;
         Ok(OpenWeights { model, loras, lora_hashes, textual_inversions, controlnets })
@@ -135,7 +140,7 @@ impl OpenWeights {
             loras: self.loras,
             textual_inversions: self.textual_inversions,
         };
-        let mut note = |part: &PartFiles, report: &crate::model::LoadReport| {
+        let mut note = |part: &PartFiles, report: &LoadReport| {
             if !report.unused.is_empty() {
                 on_event(Event::Note(format!("{}: {report}", part.path().display())));
             }

@@ -67,10 +67,14 @@ impl Guidance {
         use ReferenceNoise::{Less, More, Same};
         let (scale, towards, away) = match *self {
             Self::ClassifierFree { scale } => (scale, (Prompt, Some(Same)), (Negative, Some(Same))),
-            Self::Interleaved { reference_probability, reference_scale, .. } if lambda <= reference_probability => {
+            Self::Interleaved { reference_probability, reference_scale, .. }
+                if lambda <= reference_probability =>
+            {
                 (reference_scale, (Prompt, Some(Less)), (Prompt, None))
             }
-            Self::Interleaved { text_scale, .. } => (text_scale, (Prompt, Some(Less)), (Negative, Some(More))),
+            Self::Interleaved { text_scale, .. } => {
+                (text_scale, (Prompt, Some(Less)), (Negative, Some(More)))
+            }
         };
         [(towards, scale), (away, 1.0 - scale)]
             .into_iter()
@@ -97,7 +101,13 @@ impl Guidance {
         };
         match *self {
             Self::ClassifierFree { scale: value } => scale("guidance scale", value),
-            Self::Interleaved { reference_probability, reference_scale, text_scale, less_noise, more_noise } => {
+            Self::Interleaved {
+                reference_probability,
+                reference_scale,
+                text_scale,
+                less_noise,
+                more_noise,
+            } => {
                 if !(0.0..=1.0).contains(&reference_probability) {
                     return Err(Error::setting(
                         "reference probability",
@@ -106,7 +116,10 @@ impl Guidance {
                 }
                 for (name, shift) in [("less noise", less_noise), ("more noise", more_noise)] {
                     if !(0.0..=1000.0).contains(&shift) {
-                        return Err(Error::setting(name, format!("{shift}; 0 to 1000 training timesteps are allowed")));
+                        return Err(Error::setting(
+                            name,
+                            format!("{shift}; 0 to 1000 training timesteps are allowed"),
+                        ));
                     }
                 }
                 scale("reference scale", reference_scale)?;

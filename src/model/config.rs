@@ -162,7 +162,7 @@ impl UNetConfig {
             let heads = self.heads(level)?;
             for (field, divisor) in [("norm_num_groups", self.norm_num_groups), ("attention_head_dim", heads)]
             {
-                if divisor == 0 || channels % divisor != 0 {
+                if divisor == 0 || !channels.is_multiple_of(divisor) {
                     return fail(field, format!("{divisor} does not divide the {channels} channels"));
                 }
             }
@@ -253,7 +253,11 @@ impl VaeConfig {
             ));
         }
         let groups = config.norm_num_groups;
-        match config.block_out_channels.iter().find(|&&channels| groups == 0 || channels % groups != 0) {
+        match config
+            .block_out_channels
+            .iter()
+            .find(|&&channels| groups == 0 || !channels.is_multiple_of(groups))
+        {
             Some(channels) => Err(Error::setting(
                 "config.json, norm_num_groups",
                 format!("{groups} does not divide the {channels} channels"),
@@ -309,7 +313,7 @@ impl TextConfig {
         // A whole CLIP model keeps the text encoder's numbers in a section of their own.
         let config: Self = parse("config.json of a text encoder", json.get("text_config").unwrap_or(json))?;
         let heads = config.num_attention_heads;
-        if heads == 0 || config.hidden_size % heads != 0 {
+        if heads == 0 || !config.hidden_size.is_multiple_of(heads) {
             let problem = format!("{heads} does not divide the width {}", config.hidden_size);
             return Err(Error::setting("config.json, num_attention_heads", problem));
         }

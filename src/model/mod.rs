@@ -7,18 +7,14 @@ mod blocks;
 pub mod config;
 pub mod controlnet;
 pub mod prompt;
+pub mod stable_diffusion;
 pub mod text;
 mod tokenizer;
 mod tokenizer_files;
-pub mod stable_diffusion;
 pub mod transformer;
 pub mod unet;
 pub mod vae;
-mod weights;
+pub mod weights;
 
 pub use stable_diffusion::{LoadOptions, StableDiffusion};
 pub use tokenizer::{Chunk, MAX_CHUNKS, Tokenizer};
-pub use weights::{
-    Description, Kind, LoadReport, Lora, LoraNaming, MisShaped, ModelFiles, Part, PartDescription, PartFiles, TextualInversion,
-    TokenizerFiles, inspect,
-};

@@ -3,13 +3,13 @@
 use candle_core::{DType, Device, Tensor};
 use image::RgbImage;
 
-use super::weights::{LoadReport, Lora, ModelFiles, PartFiles, TextualInversion, TokenizerFiles};
 use super::config::{TextConfig, UNetConfig, VaeConfig};
 use super::controlnet::ControlNet;
 use super::text::TextEncoder;
 use super::tokenizer::Tokenizer;
 use super::unet::UNet;
 use super::vae::Vae;
+use super::weights::{LoadReport, Lora, ModelFiles, PartFiles, TextualInversion, TokenizerFiles};
 use crate::error::{Error, Result};
 use crate::frame::{image_to_tensor, tensor_to_image};
 
@@ -61,30 +61,40 @@ impl StableDiffusion {
     /// # Errors
     /// Missing or mis-shaped tensors, values that are not finite, LoRA keys that match nothing, embeddings of another
     /// width.
-    pub fn load(files: &ModelFiles, options: &LoadOptions, mut on_report: impl FnMut(&PartFiles, &LoadReport)) -> Result<Self> {
+    pub fn load(
+        files: &ModelFiles,
+        options: &LoadOptions,
+        mut on_report: impl FnMut(&PartFiles, &LoadReport),
+    ) -> Result<Self> {
         let device = &options.device;
         let loras: Vec<(&Lora, f64)> = options.loras.iter().map(|(lora, weight)| (lora, *weight)).collect();
         let in_file = |part: &PartFiles| {
             let path = part.path().to_path_buf();
-            move |error: Error| if let Error::Setting { name, problem } = error {
-                Error::weights(path.clone(), format!("{name}: {problem}"))
-            } else { error }
+            move |error: Error| {
+                if let Error::Setting { name, problem } = error {
+                    Error::weights(path.clone(), format!("{name}: {problem}"))
+                } else {
+                    error
+                }
+            }
         };
 
         let unet_config = UNetConfig::from_json(&files.unet.config).map_err(in_file(&files.unet))?;
-        let (unet, report) = files.unet.build(options.dtype, device, &loras, |vb| UNet::new(&unet_config, vb))?;
+        let (unet, report) =
+            files.unet.build(options.dtype, device, &loras, |vb| UNet::new(&unet_config, vb))?;
         on_report(&files.unet, &report);
 
         let vae_config = VaeConfig::from_json(&files.vae.config).map_err(in_file(&files.vae))?;
         let (vae, report) = files.vae.build(DType::F32, device, &[], |vb| Vae::new(&vae_config, vb))?;
         on_report(&files.vae, &report);
 
-        let text_config = TextConfig::from_json(&files.text_encoder.config).map_err(in_file(&files.text_encoder))?;
+        let text_config =
+            TextConfig::from_json(&files.text_encoder.config).map_err(in_file(&files.text_encoder))?;
         let mut tokenizer = open_tokenizer(&files.tokenizer)?;
         let concepts = add_concepts(&mut tokenizer, &options.textual_inversions, &text_config)?;
-        let (text_encoder, report) = files.text_encoder.build(DType::F32, device, &loras, |vb| {
-            TextEncoder::new(&text_config, concepts.as_ref(), vb)
-        })?;
+        let (text_encoder, report) = files
+            .text_encoder
+            .build(DType::F32, device, &loras, |vb| TextEncoder::new(&text_config, concepts.as_ref(), vb))?;
         on_report(&files.text_encoder, &report);
         check_fit(files, &unet_config, &vae_config, &text_config)?;
 
@@ -151,12 +161,19 @@ fn open_tokenizer(files: &TokenizerFiles) -> Result<Tokenizer> {
 }
 
 /// Puts the words of textual inversions into the vocabulary; their vectors `(vectors, hidden size)`.
-fn add_concepts(tokenizer: &mut Tokenizer, inversions: &[TextualInversion], config: &TextConfig) -> Result<Option<Tensor>> {
+fn add_concepts(
+    tokenizer: &mut Tokenizer,
+    inversions: &[TextualInversion],
+    config: &TextConfig,
+) -> Result<Option<Tensor>> {
     let mut vectors = Vec::new();
     for inversion in inversions {
         let (count, width) = inversion.vectors.dims2()?;
         if width != config.hidden_size {
-            let problem = format!("{} has vectors of width {width}, the text encoder {}", inversion.word, config.hidden_size);
+            let problem = format!(
+                "{} has vectors of width {width}, the text encoder {}",
+                inversion.word, config.hidden_size
+            );
             return Err(Error::setting("textual inversion", problem));
         }
         tokenizer.add_concept(&inversion.word, count)?;
@@ -169,7 +186,8 @@ fn add_concepts(tokenizer: &mut Tokenizer, inversions: &[TextualInversion], conf
 fn check_fit(files: &ModelFiles, unet: &UNetConfig, vae: &VaeConfig, text: &TextConfig) -> Result<()> {
     let context = unet.context_width(0)?;
     if context != text.hidden_size {
-        let problem = format!("reads a context of width {context}, the text encoder gives {}", text.hidden_size);
+        let problem =
+            format!("reads a context of width {context}, the text encoder gives {}", text.hidden_size);
         return Err(Error::weights(files.unet.path(), problem));
     }
     if unet.in_channels != vae.latent_channels {

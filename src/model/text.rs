@@ -5,8 +5,8 @@
 use candle_core::{D, DType, Device, Result, Tensor};
 use candle_nn::{Embedding, LayerNorm, Linear, Module, VarBuilder, layer_norm, linear};
 
-use super::config::{Activation, TextConfig};
 use super::Chunk;
+use super::config::{Activation, TextConfig};
 
 /// Turns token ids into hidden states.
 #[derive(Debug)]

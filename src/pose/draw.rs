@@ -5,7 +5,8 @@
 
 use image::{Rgb, RgbImage};
 
-use super::skeleton::{BODY_COLORS, Body, Face, Fit, HAND_EDGES, Hand, Joint, LIMBS, Pose};
+use super::skeleton::{BODY_COLORS, Body, Face, HAND_EDGES, Hand, Joint, LIMBS, Pose};
+use crate::picture::Fit;
 
 /// Half-width of a limb and radius of a joint, in pixels, on the 512 pixels that ControlNet was trained on.
 const STICK: u32 = 4;

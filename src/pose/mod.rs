@@ -25,7 +25,7 @@ pub use info::{MissingJoint, Summary, summary};
 pub use json::{COORDINATE_LIMIT, ReadSettings, read_poses, write_openpose_folder, write_pose_keypoints};
 pub use sequence::{MAX_CANVAS, PoseSequence};
 pub use skeleton::{
-    BODY_COLORS, Body, BoundingBox, CONFIDENCE_THRESHOLD, FACE_POINTS, Face, Fit, HAND_EDGES, HAND_POINTS,
-    Hand, Joint, Keypoint, LIMBS, Person, Pose,
+    BODY_COLORS, Body, BoundingBox, CONFIDENCE_THRESHOLD, FACE_POINTS, Face, HAND_EDGES, HAND_POINTS, Hand,
+    Joint, Keypoint, LIMBS, Person, Pose,
 };
 pub use skeleton_video::{ControlKind, classify, swap_red_blue};

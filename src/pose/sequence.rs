@@ -1,6 +1,7 @@
 //! Poses over time.
 
-use super::skeleton::{Fit, Pose};
+use super::skeleton::Pose;
+use crate::picture::Fit;
 
 /// The longest side of a canvas, in pixels, that is accepted.
 pub const MAX_CANVAS: u32 = 16_384;

@@ -2,6 +2,8 @@
 
 use image::Rgb;
 
+use crate::picture::Fit;
+
 /// Points with a confidence up to this count as not seen, as in ControlNet's own preprocessors.
 pub const CONFIDENCE_THRESHOLD: f32 = 0.3;
 /// Points of one hand: the wrist, then four for each finger from the thumb on.
@@ -323,18 +325,6 @@ impl BoundingBox {
     pub fn center(&self) -> (f32, f32) {
         ((self.left + self.right) / 2.0, (self.top + self.bottom) / 2.0)
     }
-}
-
-/// How a canvas is laid onto one of another shape.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Fit {
-    /// All of the old canvas stays in view, centred; the rest of the new one is empty.
-    #[default]
-    Contain,
-    /// The new canvas is full; what reaches over its edges is cut off.
-    Cover,
-    /// Width and height are scaled each by itself; the figure changes its proportions.
-    Stretch,
 }
 
 /// The figures of one frame, on a canvas of `width` × `height` pixels.

@@ -125,7 +125,11 @@ impl Animator<'_> {
     /// # Errors
     /// [`crate::Error::Interrupted`], images of the wrong size, failures of the networks. The animator then stands where
     /// it stood before the call.
-    pub fn render(&mut self, controls: &[Option<RgbImage>], after_step: &mut dyn FnMut(usize)) -> Result<Rendered> {
+    pub fn render(
+        &mut self,
+        controls: &[Option<RgbImage>],
+        after_step: &mut dyn FnMut(usize),
+    ) -> Result<Rendered> {
         // 1. What the ControlNets see, embedded once a frame.
         let embedded = embed(self.model, self.controls, controls, &self.settings)?;
         // 2. Sampling with every reference.
@@ -148,8 +152,14 @@ impl Animator<'_> {
             references,
             after_step: Some(after_step),
         };
-        let latent =
-            sample(self.settings.sampler, &self.schedule, &self.steps, &self.start, &self.noise, &mut denoiser)?;
+        let latent = sample(
+            self.settings.sampler,
+            &self.schedule,
+            &self.steps,
+            &self.start,
+            &self.noise,
+            &mut denoiser,
+        )?;
         // 3. The picture; then this frame is the previous one.
         let image = self.model.decode(&latent, self.settings.vae_tile)?;
         self.look_back_at(latent.clone(), embedded);

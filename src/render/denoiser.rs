@@ -1,6 +1,7 @@
 //! One picture's denoiser: U-Net, ControlNets, references and guidance behind the samplers' [`Denoiser`] trait.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use candle_core::Tensor;
@@ -37,21 +38,21 @@ pub struct SubjectDenoiser<'a> {
 impl SubjectDenoiser<'_> {
     /// The weighted sum of the step's passes (Eq. 4-6).
     fn guided(&mut self, latent: &Tensor, step: &Step) -> Result<Tensor> {
-        let lambda = *self
-            .lambdas
-            .get(step.index)
-            .ok_or_else(|| Error::setting("lambda", format!("{} values for {} steps", self.lambdas.len(), step.count)))?;
+        let lambda = *self.lambdas.get(step.index).ok_or_else(|| {
+            Error::setting("lambda", format!("{} values for {} steps", self.lambdas.len(), step.count))
+        })?;
         // Passes with the same text share what the ControlNets say about the picture.
         let mut residuals: HashMap<PassText, Option<ControlResiduals>> = HashMap::new();
         let mut sum: Option<Tensor> = None;
         for pass in self.guidance.passes(lambda) {
-            if !residuals.contains_key(&pass.text) {
-                let text = self.text(pass.text);
-                let control = self.networks.control(latent, step, step.timestep, text, self.controls)?;
-                residuals.insert(pass.text, control);
-            }
-            let control = residuals.get(&pass.text).and_then(Option::as_ref);
-            let weighted = (self.pass(latent, step, pass, control)? * pass.weight)?;
+            let control = match residuals.entry(pass.text) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(unknown) => {
+                    let text = self.text(pass.text);
+                    unknown.insert(self.networks.control(latent, step, step.timestep, text, self.controls)?)
+                }
+            };
+            let weighted = (self.pass(latent, step, pass, control.as_ref())? * pass.weight)?;
             sum = Some(match sum {
                 None => weighted,
                 Some(others) => (others + weighted)?,
@@ -60,7 +61,13 @@ impl SubjectDenoiser<'_> {
         sum.ok_or_else(|| Error::setting("guidance", "leaves no pass through the network"))
     }
 
-    fn pass(&mut self, latent: &Tensor, step: &Step, pass: Pass, control: Option<&ControlResiduals>) -> Result<Tensor> {
+    fn pass(
+        &mut self,
+        latent: &Tensor,
+        step: &Step,
+        pass: Pass,
+        control: Option<&ControlResiduals>,
+    ) -> Result<Tensor> {
         let references = self.reference_passes(step, pass)?;
         let references: Vec<&ReferencePass> = references.iter().map(Arc::as_ref).collect();
         let mut context = AttentionContext::new(self.text(pass.text));

@@ -92,7 +92,9 @@ impl FeatureStore {
         let file = match &mut self.file {
             Some(file) => file,
             None => {
-                tracing::info!("reference features exceed their memory budget; the rest goes to a temporary file");
+                tracing::info!(
+                    "reference features exceed their memory budget; the rest goes to a temporary file"
+                );
                 self.file.insert(tempfile::tempfile().map_err(temporary)?)
             }
         };

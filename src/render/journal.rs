@@ -44,7 +44,9 @@ impl Journal {
         let lock = File::create(&lock_path).map_err(|error| Error::io(&lock_path, error))?;
         match lock.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(Error::output(folder, "another render is writing here")),
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::output(folder, "another render is writing here"));
+            }
             Err(TryLockError::Error(error)) => return Err(Error::io(&lock_path, error)),
         }
         let plan_path = folder.join("plan.json");
@@ -54,11 +56,14 @@ impl Journal {
                 return Err(Error::Plan { path: folder.to_path_buf(), differences });
             }
         } else {
-            let text = serde_json::to_vec_pretty(plan).map_err(|error| Error::output(&plan_path, error.to_string()))?;
+            let text = serde_json::to_vec_pretty(plan)
+                .map_err(|error| Error::output(&plan_path, error.to_string()))?;
             write_atomically(&plan_path, &text)?;
         }
         let mut journal = Self { folder: folder.to_path_buf(), finished: 0, _lock: lock };
-        while journal.picture_path(journal.finished).exists() && journal.latent_path(journal.finished).exists() {
+        while journal.picture_path(journal.finished).exists()
+            && journal.latent_path(journal.finished).exists()
+        {
             journal.finished += 1;
         }
         Ok(journal)
@@ -141,7 +146,8 @@ fn differences(then: &Value, now: &Value) -> Vec<String> {
     names
         .filter(|name| then.get(*name) != now.get(*name))
         .map(|name| {
-            let show = |plan: &BTreeMap<String, String>| plan.get(name).cloned().unwrap_or_else(|| "absent".into());
+            let show =
+                |plan: &BTreeMap<String, String>| plan.get(name).cloned().unwrap_or_else(|| "absent".into());
             format!("{name}: {} → {}", show(&then), show(&now))
         })
         .collect()
@@ -153,7 +159,10 @@ fn flatten(value: &Value) -> BTreeMap<String, String> {
         match value {
             Value::Object(fields) => fields.iter().for_each(|(key, value)| walk(&below(key), value, flat)),
             Value::Array(items) => {
-                items.iter().enumerate().for_each(|(index, value)| walk(&below(&index.to_string()), value, flat));
+                items
+                    .iter()
+                    .enumerate()
+                    .for_each(|(index, value)| walk(&below(&index.to_string()), value, flat));
             }
             other => {
                 flat.insert(name.to_string(), other.to_string());
@@ -167,7 +176,8 @@ fn flatten(value: &Value) -> BTreeMap<String, String> {
 
 fn latent_to_bytes(path: &Path, latent: &Tensor) -> Result<Vec<u8>> {
     let latent = latent.to_device(&Device::Cpu)?.to_dtype(DType::F32)?.contiguous()?;
-    safetensors::serialize([("latent", &latent)], None).map_err(|error| Error::output(path, error.to_string()))
+    safetensors::serialize([("latent", &latent)], None)
+        .map_err(|error| Error::output(path, error.to_string()))
 }
 
 fn picture_to_bytes(path: &Path, image: &RgbImage) -> Result<Vec<u8>> {

@@ -31,7 +31,9 @@ impl ControlUnit {
     /// Whether the ControlNet acts in `step`; the rule is that of diffusers.
     fn acts(&self, step: &Step) -> bool {
         let count = step.count as f64;
-        self.strength != 0.0 && step.index as f64 / count >= self.start && (step.index + 1) as f64 / count <= self.end
+        self.strength != 0.0
+            && step.index as f64 / count >= self.start
+            && (step.index + 1) as f64 / count <= self.end
     }
 }
 
@@ -76,7 +78,8 @@ impl Networks<'_> {
         embedded: &[Option<Tensor>],
     ) -> Result<Option<ControlResiduals>> {
         if embedded.len() != self.controls.len() {
-            let problem = format!("{} control images for {} ControlNets", embedded.len(), self.controls.len());
+            let problem =
+                format!("{} control images for {} ControlNets", embedded.len(), self.controls.len());
             return Err(Error::setting("control images", problem));
         }
         let latent = latent.to_dtype(text.dtype())?;

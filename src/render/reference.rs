@@ -40,7 +40,9 @@ impl Mask {
 
     /// The mean of the mask over each cell of a grid of `height` × `width` (as `adaptive_avg_pool2d`).
     fn pool(&self, height: usize, width: usize) -> Vec<f32> {
-        let span = |cell: usize, cells: usize, size: usize| (cell * size / cells)..((cell + 1) * size).div_ceil(cells);
+        let span = |cell: usize, cells: usize, size: usize| {
+            (cell * size / cells)..((cell + 1) * size).div_ceil(cells)
+        };
         let mut pooled = Vec::with_capacity(height * width);
         for row in 0..height {
             for column in 0..width {
@@ -131,7 +133,13 @@ impl CachedReference {
     }
 
     /// [`Reference::pass`], from the store where it is there already; `None` where the weight is zero.
-    pub fn pass(&mut self, networks: &Networks, step: &Step, key: FeatureKey, time: f64) -> Result<Option<Arc<ReferencePass>>> {
+    pub fn pass(
+        &mut self,
+        networks: &Networks,
+        step: &Step,
+        key: FeatureKey,
+        time: f64,
+    ) -> Result<Option<Arc<ReferencePass>>> {
         if self.reference.weight == 0.0 {
             return Ok(None);
         }

@@ -51,7 +51,7 @@ impl RenderSettings {
     /// Refuses values outside their ranges. `factor` is the VAE's.
     pub fn check(&self, factor: usize) -> Result<()> {
         for (name, side) in [("width", self.width), ("height", self.height)] {
-            if side == 0 || side > LARGEST_SIDE || side % factor != 0 {
+            if side == 0 || side > LARGEST_SIDE || !side.is_multiple_of(factor) {
                 let problem = format!("{side}; multiples of {factor} up to {LARGEST_SIDE} are allowed");
                 return Err(Error::setting(name, problem));
             }
@@ -66,7 +66,7 @@ impl RenderSettings {
             }
         }
         if let Some(tile) = self.vae_tile
-            && (tile < 8 * factor || tile % (4 * factor) != 0)
+            && (tile < 8 * factor || !tile.is_multiple_of(4 * factor))
         {
             let problem = format!("{tile}; multiples of {} from {} are allowed", 4 * factor, 8 * factor);
             return Err(Error::setting("VAE tile", problem));

@@ -15,7 +15,8 @@ pub fn fixtures() -> PathBuf {
 #[allow(dead_code)]
 pub fn tensors(path: &str) -> HashMap<String, Tensor> {
     let path = fixtures().join(path);
-    candle_core::safetensors::load(&path, &Device::Cpu).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    candle_core::safetensors::load(&path, &Device::Cpu)
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// The largest difference between two tensors, relative to the largest value expected.

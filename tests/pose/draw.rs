@@ -1,4 +1,5 @@
-use dreamtuner::pose::{DrawSettings, Fit, Joint, ReadSettings, StickWidth, draw_pose, read_poses};
+use dreamtuner::picture::Fit;
+use dreamtuner::pose::{DrawSettings, Joint, ReadSettings, StickWidth, draw_pose, read_poses};
 use image::{Rgb, RgbImage};
 
 use crate::figures::{fixture, pose, standing};

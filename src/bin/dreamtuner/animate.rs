@@ -103,6 +103,10 @@ pub struct AnimateArgs {
     /// `mini` (inside the program), a diffusers folder, or a .safetensors file of SD 1.x or 2.x
     #[arg(long, default_value = "mini", value_name = "PATH", help_heading = "Weights")]
     model: String,
+    /// Folder in the diffusers layout whose config.json files and tokenizer replace the model's own: for single files of
+    /// unusual sizes
+    #[arg(long, value_name = "FOLDER", help_heading = "Weights")]
+    model_config: Option<PathBuf>,
     /// A VAE in place of the model's own
     #[arg(long, value_name = "PATH", help_heading = "Weights")]
     vae: Option<PathBuf>,
@@ -270,6 +274,7 @@ impl AnimateArgs {
             },
             weights: WeightFiles {
                 model: (self.model != "mini").then(|| self.model.clone().into()),
+                model_config: self.model_config.clone(),
                 vae: self.vae.clone(),
                 loras: self.lora.iter().map(|option| (option.path.clone(), option.weight)).collect(),
                 textual_inversions: self.embedding.clone(),
@@ -294,7 +299,10 @@ impl AnimateArgs {
 
     /// A ControlNet with a video of its own knows nothing of the reference's pose.
     fn reference_control(&self, option: &ControlNetOption) -> Option<PathBuf> {
-        option.reference.clone().or_else(|| if option.video.is_none() { self.reference_pose.clone() } else { None })
+        option
+            .reference
+            .clone()
+            .or_else(|| if option.video.is_none() { self.reference_pose.clone() } else { None })
     }
 
     fn render_settings(&self) -> RenderSettings {
@@ -373,7 +381,9 @@ pub fn run(arguments: AnimateArgs) -> Result<i32> {
 fn show(display: &mut Display, event: &Event) {
     match event {
         Event::Note(note) => display.note(note),
-        Event::Begin { frames, finished, width, height } => display.begin(*frames, *finished, (*width, *height)),
+        Event::Begin { frames, finished, width, height } => {
+            display.begin(*frames, *finished, (*width, *height))
+        }
         Event::Progress(progress) => display.update(*progress),
         Event::End { outcome, written, frames } => display.end(outcome, written, frames.as_deref()),
     }

@@ -15,12 +15,14 @@ pub fn with_config(arguments: Vec<OsString>) -> Result<Vec<OsString>> {
     let Some(path) = config_path(&arguments) else { return Ok(arguments) };
     let path = Path::new(&path);
     let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
-    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| Error::input(path, error.message()))?;
+    let table: toml::Table =
+        text.parse().map_err(|error: toml::de::Error| Error::input(path, error.message()))?;
     // The program's name and the command come first.
     let (command, own) = arguments.split_at(2.min(arguments.len()));
     let mut all = command.to_vec();
     for (name, value) in &table {
-        let values = if let Value::Array(items) = value { items.as_slice() } else { std::slice::from_ref(value) };
+        let values =
+            if let Value::Array(items) = value { items.as_slice() } else { std::slice::from_ref(value) };
         for value in values {
             all.extend(option(path, name, value)?);
         }
@@ -48,7 +50,8 @@ fn option(path: &Path, name: &str, value: &Value) -> Result<Option<OsString>> {
         Value::Integer(number) => number.to_string(),
         Value::Float(number) => number.to_string(),
         other => {
-            let problem = format!("{name} = {other}: text, numbers, true, false and lists of them are allowed");
+            let problem =
+                format!("{name} = {other}: text, numbers, true, false and lists of them are allowed");
             return Err(Error::input(path, problem));
         }
     };

@@ -61,17 +61,22 @@ impl DeviceArgs {
     }
 
     fn device(&self) -> Result<Device> {
-        let unavailable = |error: candle_core::Error| Error::setting("device", format!("{}: {error}", self.device));
+        let unavailable =
+            |error: candle_core::Error| Error::setting("device", format!("{}: {error}", self.device));
         let (name, index) = self.device.split_once(':').unwrap_or((&self.device, "0"));
-        let index: usize =
-            index.parse().map_err(|_| Error::setting("device", format!("{}: no such number", self.device)))?;
+        let index: usize = index
+            .parse()
+            .map_err(|_| Error::setting("device", format!("{}: no such number", self.device)))?;
         match name {
             "auto" if candle_core::utils::cuda_is_available() => Device::new_cuda(0).map_err(unavailable),
             "auto" if candle_core::utils::metal_is_available() => Device::new_metal(0).map_err(unavailable),
             "auto" | "cpu" => Ok(Device::Cpu),
             "cuda" => Device::new_cuda(index).map_err(unavailable),
             "metal" => Device::new_metal(index).map_err(unavailable),
-            other => Err(Error::setting("device", format!("{other}; auto, cpu, cuda, cuda:N and metal are allowed"))),
+            other => Err(Error::setting(
+                "device",
+                format!("{other}; auto, cpu, cuda, cuda:N and metal are allowed"),
+            )),
         }
     }
 }

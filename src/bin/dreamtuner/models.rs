@@ -22,9 +22,10 @@ pub enum ModelsCommand {
 /// Runs a command.
 pub fn run(command: ModelsCommand) -> Result<()> {
     let ModelsCommand::Inspect { path, json } = command;
-    let description = dreamtuner::model::inspect(&path)?;
+    let description = dreamtuner::model::weights::inspect(&path)?;
     let text = if json {
-        serde_json::to_string_pretty(&description).map_err(|error| Error::output("standard output", error.to_string()))?
+        serde_json::to_string_pretty(&description)
+            .map_err(|error| Error::output("standard output", error.to_string()))?
     } else {
         description.to_string()
     };

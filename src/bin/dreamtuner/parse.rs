@@ -18,8 +18,12 @@ impl FromStr for Size {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let sides = text.split_once(['x', '×']).and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
-        sides.map(|(width, height)| Self { width, height }).ok_or_else(|| format!("{text}: not of the form 512x768"))
+        let sides = text
+            .split_once(['x', '×'])
+            .and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
+        sides
+            .map(|(width, height)| Self { width, height })
+            .ok_or_else(|| format!("{text}: not of the form 512x768"))
     }
 }
 
@@ -79,7 +83,8 @@ impl FromStr for ControlNetOption {
         let file = ControlNetFile { path, strength: 1.0, start: 0.0, end: 1.0 };
         let mut option = Self { text: text.into(), file, video: None, reference: None };
         for part in parts {
-            let (name, value) = part.split_once('=').ok_or_else(|| format!("{part}: not of the form name=value"))?;
+            let (name, value) =
+                part.split_once('=').ok_or_else(|| format!("{part}: not of the form name=value"))?;
             let number = || value.parse::<f64>().map_err(|_| format!("{part}: {value} is no number"));
             match name {
                 "strength" => option.file.strength = number()?,

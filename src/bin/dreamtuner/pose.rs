@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use dreamtuner::frame::Frame;
+use dreamtuner::picture::Fit;
 use dreamtuner::pose::{
-    DrawSettings, PersonChoice, PoseSequence, ReadSettings, StickWidth, draw_pose, fill_gaps, read_poses, summary,
-    write_openpose_folder, write_pose_keypoints,
+    DrawSettings, PersonChoice, PoseSequence, ReadSettings, StickWidth, draw_pose, fill_gaps, read_poses,
+    summary, write_openpose_folder, write_pose_keypoints,
 };
 use dreamtuner::video::{EncodeSettings, VideoWriter};
 use dreamtuner::{Error, Result};
@@ -119,7 +120,8 @@ fn draw(arguments: &DrawArgs) -> Result<()> {
     if let Some(person) = arguments.person {
         sequence.choose_person(person)?;
     }
-    let (width, height) = arguments.size.map_or((sequence.width, sequence.height), |size| (size.width, size.height));
+    let (width, height) =
+        arguments.size.map_or((sequence.width, sequence.height), |size| (size.width, size.height));
     let rate = arguments.fps.or(sequence.frames_per_second).unwrap_or(24.0);
     if !(0.01..=1000.0).contains(&rate) {
         return Err(Error::setting("fps", format!("{rate}; 0.01 to 1000 is allowed")));
@@ -133,9 +135,10 @@ fn draw(arguments: &DrawArgs) -> Result<()> {
             StickOption::BySize => StickWidth::BySize,
         },
     };
-    let settings = EncodeSettings { frame_rate: ((rate * 1000.0).round() as u32, 1000), ..Default::default() };
+    let settings =
+        EncodeSettings { frame_rate: ((rate * 1000.0).round() as u32, 1000), ..Default::default() };
     let mut writer = VideoWriter::create(&arguments.output, width, height, &settings)?;
-    for (index, pose) in sequence.fit(width, height, dreamtuner::pose::Fit::Contain).poses.iter().enumerate() {
+    for (index, pose) in sequence.fit(width, height, Fit::Contain).poses.iter().enumerate() {
         let image = draw_pose(pose, width, height, &drawing);
         writer.write(&Frame { image, time: index as f64 / rate })?;
     }
@@ -150,7 +153,10 @@ fn convert(arguments: &ConvertArgs) -> Result<()> {
     }
     if arguments.fill {
         let report = fill_gaps(&mut sequence)?;
-        eprintln!("filled {} of {} frames and {} joints", report.filled_frames, report.frames, report.filled_joints);
+        eprintln!(
+            "filled {} of {} frames and {} joints",
+            report.filled_frames, report.frames, report.filled_joints
+        );
     }
     if is_json(&arguments.output) {
         write_pose_keypoints(&sequence, &arguments.output)
@@ -166,7 +172,8 @@ fn is_json(path: &Path) -> bool {
 fn info(arguments: &InfoArgs) -> Result<()> {
     let summary = summary(&arguments.source.read()?);
     let text = if arguments.json {
-        serde_json::to_string_pretty(&summary).map_err(|error| Error::output("standard output", error.to_string()))?
+        serde_json::to_string_pretty(&summary)
+            .map_err(|error| Error::output("standard output", error.to_string()))?
     } else {
         summary.to_string()
     };

@@ -49,7 +49,8 @@ impl Display {
             "event": "begin", "frames": frames, "finished": finished, "width": width, "height": height,
         }));
         if !self.json {
-            let resumed = if finished > 0 { format!(", {finished} of them finished before") } else { String::new() };
+            let resumed =
+                if finished > 0 { format!(", {finished} of them finished before") } else { String::new() };
             eprintln!("{frames} frames of {width}×{height} pixels{resumed}");
         }
         self.frames = frames;
@@ -58,7 +59,9 @@ impl Display {
         self.bar = (!self.json && std::io::stderr().is_terminal()).then(|| {
             let bar = ProgressBar::new(frames as u64);
             let template = "{bar:30} frame {pos}/{len}  {msg}";
-            bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.set_style(
+                ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
+            );
             bar.set_position(finished as u64);
             bar
         });
@@ -82,7 +85,9 @@ impl Display {
     fn frame_done(&mut self, frame: usize) {
         let done = frame + 1;
         let seconds_left = self.seconds_left(done as f64);
-        self.event(json!({"event": "frame", "frame": frame, "of": self.frames, "seconds_left": seconds_left}));
+        self.event(
+            json!({"event": "frame", "frame": frame, "of": self.frames, "seconds_left": seconds_left}),
+        );
         if let Some(bar) = &self.bar {
             bar.set_position(done as u64);
             bar.set_message(self.pace(done as f64));
