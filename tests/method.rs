@@ -30,7 +30,7 @@ struct Fixture {
     schedule: Schedule,
     inputs: HashMap<String, Tensor>,
     expected: HashMap<String, Tensor>,
-    settings: HashMap<String, String>,
+    settings: serde_json::Value,
     noise: NoiseSource,
 }
 
@@ -54,13 +54,13 @@ impl Fixture {
             schedule: Schedule::new(schedule).unwrap(),
             inputs: tensors("method/inputs.safetensors"),
             expected: tensors("method/expected.safetensors"),
-            settings: header.metadata().clone().unwrap(),
+            settings: serde_json::from_str(&header.metadata().as_ref().unwrap()["settings"]).unwrap(),
             noise: NoiseSource::from_file(fixtures().join("method/noise.safetensors")).unwrap(),
         }
     }
 
     fn number(&self, name: &str) -> f64 {
-        self.settings[name].parse().unwrap_or_else(|_| panic!("{name}: {}", self.settings[name]))
+        self.settings[name].as_f64().unwrap_or_else(|| panic!("{name}: {}", self.settings[name]))
     }
 
     fn embedded(&self, image: &str) -> Vec<Option<Tensor>> {
@@ -124,12 +124,8 @@ const KEEP: FeatureCache = FeatureCache::Keep { bytes: 1 << 30 };
 
 /// The two references of the fixture, with its weights times `factor`.
 fn both(fixture: &Fixture, factor: f64, cache: FeatureCache) -> [CachedReference; 2] {
-    let weights: Vec<f64> =
-        fixture.settings["weights"].split(',').map(|weight| weight.parse().unwrap()).collect();
-    [
-        fixture.reference("ref0", factor * weights[0], cache),
-        fixture.reference("ref1", factor * weights[1], cache),
-    ]
+    let weight = |index: usize| factor * fixture.settings["weights"][index].as_f64().unwrap();
+    [fixture.reference("ref0", weight(0), cache), fixture.reference("ref1", weight(1), cache)]
 }
 
 #[test]
