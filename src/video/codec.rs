@@ -127,6 +127,9 @@ const MKV: Recipe = Recipe {
 /// Lossless, with exact times: frames that wait for a second pass.
 pub(super) const SPOOL: Recipe = Recipe { muxer: "nut", muxer_options: &[], ..MKV };
 
+/// Threads of an encoder: every one of them holds frames.
+const MAX_THREADS: usize = 4;
+
 /// Fields that MP4 has a place for; any other needs its key-value list.
 const MP4_FIELDS: [&str; 6] = ["title", "comment", "artist", "date", "description", "copyright"];
 
@@ -220,6 +223,8 @@ fn open_choice(
     video.set_time_base(shape.time_base);
     video.set_frame_rate(Some(rate));
     video.set_format(choice.pixel_format.parse().map_err(|_| ffmpeg::Error::InvalidData)?);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
+    video.set_threading(codec::threading::Config::count(threads));
     if shape.global_header {
         video.set_flags(codec::Flags::GLOBAL_HEADER);
     }

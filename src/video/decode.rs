@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::format::context::Input;
-use ffmpeg_next::{Packet, Rational, Stream, codec, color, decoder, frame};
+use ffmpeg_next::{Packet, codec, decoder, frame};
 use image::metadata::Orientation;
 use serde::{Deserialize, Serialize};
 
 use super::cutoff;
-use super::demux::{
-    audio_stream, known, open_input, positive, read_packet, seconds, start_time, video_stream,
+use super::demux::{audio_stream, open_input, read_packet, seconds, start_time, video_stream};
+use super::facts::{
+    Facts, MAX_RATE, average_rate, check_size, orientation, rational_rate, square_size, stated_duration,
+    warn_of_high_dynamic_range,
 };
 use super::graph::is_again;
 use super::images::ImageReader;
@@ -20,11 +22,6 @@ use super::timeline::Timeline;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 
-/// Largest width and height of a frame, in pixels.
-pub const MAX_SIDE: u32 = 8192;
-
-/// Largest rate that frames can be asked for, per second.
-const MAX_RATE: f64 = 1000.0;
 /// Longest time between two frames; more is a broken time stamp.
 const MAX_GAP: f64 = 3600.0;
 /// Past this many seconds, the reader jumps instead of decoding up to the start.
@@ -97,7 +94,8 @@ pub fn open_frames(path: impl AsRef<Path>, settings: &DecodeSettings) -> Result<
 ///
 /// Colours follow the file's tags; untagged video is BT.601, as FFmpeg has it. Transparent parts are black. A packet
 /// in the middle that cannot be decoded is passed over with a warning; if nothing good follows, the frames before it
-/// are delivered, then an error that names the frame.
+/// are delivered, then an error that names the frame. A file that was cut off is recognised in the same way; only
+/// formats without an end of their own, such as MPEG-TS, hide a cut between two packets.
 pub struct VideoReader {
     path: PathBuf,
     settings: DecodeSettings,
@@ -109,17 +107,6 @@ pub struct VideoReader {
     timeline: Timeline<Arc<frame::Video>>,
     pixels: ToRgb,
     state: State,
-}
-
-/// What is known of the stream before decoding.
-#[derive(Debug, Clone, Copy)]
-struct Facts {
-    width: u32,
-    height: u32,
-    time_base: Rational,
-    rate: (u32, u32),
-    has_audio: bool,
-    duration: Option<f64>,
 }
 
 /// Where the reader stands.
@@ -415,101 +402,8 @@ fn no_picture(path: &Path, input: &Input) -> Error {
     Error::input(path, format!("has no video stream: {found}"))
 }
 
-fn check_size(path: &Path, width: u32, height: u32) -> Result<()> {
-    let allowed = 1..=MAX_SIDE;
-    if allowed.contains(&width) && allowed.contains(&height) {
-        return Ok(());
-    }
-    let problem = format!("its frames are {width}×{height} pixels; allowed: 1 to {MAX_SIDE} on each side");
-    Err(Error::input(path, problem))
-}
-
-/// The size with square pixels: the side that is too short for the aspect ratio is lengthened.
-fn square_size(path: &Path, decoder: &decoder::Video, stream: &Stream) -> Result<(u32, u32)> {
-    let (width, height) = (decoder.width(), decoder.height());
-    // SAFETY: the stream pointer is valid while the stream is borrowed.
-    let of_stream = Rational::from(unsafe { (*stream.as_ptr()).sample_aspect_ratio });
-    let aspect = positive(of_stream).or_else(|| positive(decoder.aspect_ratio()));
-    let aspect = aspect.map_or(1.0, |(wide, high)| f64::from(wide) / f64::from(high));
-    let (width, height) = if aspect >= 1.0 {
-        ((f64::from(width) * aspect).round() as u32, height)
-    } else {
-        (width, (f64::from(height) / aspect).round() as u32)
-    };
-    check_size(path, width, height)?;
-    Ok((width, height))
-}
-
-fn average_rate(stream: &Stream) -> (u32, u32) {
-    let plausible = |rate: &(u32, u32)| f64::from(rate.0) / f64::from(rate.1) <= MAX_RATE;
-    positive(stream.avg_frame_rate())
-        .filter(plausible)
-        .or_else(|| positive(stream.rate()).filter(plausible))
-        .unwrap_or((24, 1))
-}
-
-/// `rate` as a fraction: film and broadcast rates (23.976, 29.97…) exactly, others to a thousandth.
-pub(super) fn rational_rate(rate: f64) -> (u32, u32) {
-    let broadcast = (rate * 1.001).round();
-    if (rate - rate.round()).abs() > 1e-3 && (broadcast / 1.001 - rate).abs() < 2e-3 {
-        return (broadcast as u32 * 1000, 1001);
-    }
-    let reduced = Rational::new((rate * 1000.0).round().max(1.0) as i32, 1000).reduce();
-    positive(reduced).unwrap_or((24, 1))
-}
-
-fn stated_duration(input: &Input, stream: &Stream) -> Option<f64> {
-    let of_stream = known(stream.duration()).map(|ticks| seconds(ticks, stream.time_base()));
-    let of_file = known(input.duration()).map(|ticks| ticks as f64 / f64::from(ffmpeg::ffi::AV_TIME_BASE));
-    of_stream.filter(|length| *length > 0.0).or(of_file).filter(|length| *length > 0.0)
-}
-
 /// Jumps to the last key frame at least a second before `time`; `false` if the file cannot do that.
 fn seek(input: &mut Input, time: f64) -> bool {
     let target = ((time - 1.0) * f64::from(ffmpeg::ffi::AV_TIME_BASE)) as i64;
     input.seek(target, ..target).is_ok()
-}
-
-/// How the picture has to be turned to stand upright, from the stream's display matrix.
-fn orientation(stream: &Stream) -> Orientation {
-    let kind = codec::packet::side_data::Type::DisplayMatrix;
-    let Some(matrix) = stream.side_data().find(|data| data.kind() == kind) else {
-        return Orientation::NoTransforms;
-    };
-    let bytes = matrix.data();
-    let entry = |index: usize| {
-        let value = bytes.get(index * 4..index * 4 + 4).and_then(|slice| slice.try_into().ok());
-        f64::from(value.map_or(0, i32::from_ne_bytes)) / 65536.0
-    };
-    // The picture's axes land on (a, b) and (c, d), x to the right and y down.
-    let (a, b, c, d) = (entry(0), entry(1), entry(3), entry(4));
-    let slanted = a.abs().min(b.abs()) > 0.1 * a.abs().max(b.abs());
-    if slanted {
-        tracing::warn!("the picture is turned by an odd angle; the nearest quarter turn is used");
-    }
-    if a.abs() >= b.abs() {
-        match (a >= 0.0, d >= 0.0) {
-            (true, true) => Orientation::NoTransforms,
-            (false, false) => Orientation::Rotate180,
-            (false, true) => Orientation::FlipHorizontal,
-            (true, false) => Orientation::FlipVertical,
-        }
-    } else {
-        match (b >= 0.0, c >= 0.0) {
-            (true, false) => Orientation::Rotate90,
-            (false, true) => Orientation::Rotate270,
-            (true, true) => Orientation::Rotate90FlipH,
-            (false, false) => Orientation::Rotate270FlipH,
-        }
-    }
-}
-
-fn warn_of_high_dynamic_range(path: &Path, decoder: &decoder::Video) {
-    use color::TransferCharacteristic::{ARIB_STD_B67, SMPTE2084};
-    if matches!(decoder.color_transfer_characteristic(), ARIB_STD_B67 | SMPTE2084) {
-        tracing::warn!(
-            "{}: high dynamic range is not mapped to sRGB; colours will look pale",
-            path.display()
-        );
-    }
 }

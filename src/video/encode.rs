@@ -8,7 +8,7 @@ use tempfile::TempPath;
 
 use super::audio::AudioSource;
 use super::codec::Recipe;
-use super::decode::MAX_SIDE;
+use super::facts::MAX_SIDE;
 use super::gif::{self, GifWriter};
 use super::mux::{MuxWriter, publish, verify};
 use super::png::{self, PngWriter};

@@ -26,6 +26,11 @@ pub(super) const MAX_RATE: f64 = 50.0;
 const LEAST_DELAY: i64 = 2;
 /// GIF's clock.
 const CLOCK: (i32, i32) = (1, 100);
+/// Six bits a channel (0 and 255 stay exact): a histogram of all 8-bit colours can grow to hundreds of megabytes.
+const GATHER: &str = "lutrgb=r=round(floor(val/4)*255/63):g=round(floor(val/4)*255/63):b=round(floor(val/4)*255/63),\
+                      palettegen";
+/// The drawing filter remembers every colour it met; after so many frames it starts afresh.
+const FRAMES_PER_GRAPH: usize = 32;
 const DITHER: &str = "[in][palette]paletteuse=dither=sierra2_4a:diff_mode=rectangle[out]";
 
 /// Collects the frames of a GIF; memory does not grow with their number.
@@ -45,7 +50,7 @@ impl GifWriter {
         let spool_settings = EncodeSettings { frame_rate, ..EncodeSettings::default() };
         let spool = MuxWriter::create(&SPOOL, target, &spool_path, size, &spool_settings)?;
         let arguments = video_arguments(size.0, size.1, Pixel::RGB24, Rational::new(CLOCK.0, CLOCK.1));
-        let palette = FilterGraph::video(&[("in", arguments)], "palettegen");
+        let palette = FilterGraph::video(&[("in", arguments)], GATHER);
         let palette = palette.map_err(|problem| failure(target, problem))?;
         let comment =
             settings.metadata.iter().find(|(key, _)| key == "comment").map(|(_, text)| text.clone());
@@ -54,7 +59,9 @@ impl GifWriter {
 
     pub fn write(&mut self, frame: &Frame) -> Result<()> {
         let picture = write_rgb(&frame.image, self.size.0, self.size.1);
-        self.palette.push("in", &picture).map_err(|problem| failure(&self.target, problem))?;
+        // Pulling makes the filter take the picture in at once; the palette itself comes at the end.
+        let taken = self.palette.push("in", &picture).and_then(|()| self.palette.pull_video());
+        taken.map_err(|problem| failure(&self.target, problem))?;
         self.spool.write(frame)
     }
 
@@ -66,7 +73,7 @@ impl GifWriter {
         palette.end("in").map_err(failed)?;
         let colours =
             palette.pull_video().map_err(failed)?.ok_or_else(|| failed(ffmpeg::Error::InvalidData))?;
-        let mut pass = SecondPass::create(temporary, size, &colours).map_err(failed)?;
+        let mut pass = SecondPass::create(temporary, size, colours).map_err(failed)?;
         for frame in VideoReader::open(&spool_path, &DecodeSettings::default())? {
             pass.write(&frame?).map_err(failed)?;
         }
@@ -88,11 +95,24 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// The filters that draw pictures with the palette `colours`.
+fn drawing(size: (u32, u32), colours: &frame::Video) -> std::result::Result<FilterGraph, ffmpeg::Error> {
+    let clock = Rational::new(CLOCK.0, CLOCK.1);
+    let pictures = video_arguments(size.0, size.1, Pixel::RGB24, clock);
+    let palette = video_arguments(colours.width(), colours.height(), colours.format(), clock);
+    let mut graph = FilterGraph::video(&[("in", pictures), ("palette", palette)], DITHER)?;
+    graph.push("palette", colours)?;
+    graph.end("palette")?;
+    Ok(graph)
+}
+
 /// Draws frames with a palette and encodes them.
 struct SecondPass {
     output: Output,
     encoder: encoder::video::Encoder,
     graph: FilterGraph,
+    colours: frame::Video,
+    frames: usize,
     last: Option<i64>,
     size: (u32, u32),
 }
@@ -101,14 +121,10 @@ impl SecondPass {
     fn create(
         path: &Path,
         size: (u32, u32),
-        colours: &frame::Video,
+        colours: frame::Video,
     ) -> std::result::Result<Self, ffmpeg::Error> {
         let clock = Rational::new(CLOCK.0, CLOCK.1);
-        let pictures = video_arguments(size.0, size.1, Pixel::RGB24, clock);
-        let palette = video_arguments(colours.width(), colours.height(), colours.format(), clock);
-        let mut graph = FilterGraph::video(&[("in", pictures), ("palette", palette)], DITHER)?;
-        graph.push("palette", colours)?;
-        graph.end("palette")?;
+        let graph = drawing(size, &colours)?;
         let url = demux::url(path).map_err(|_| ffmpeg::Error::InvalidData)?;
         let mut output = format::output_as(&url, "gif")?;
         let found = encoder::find(codec::Id::GIF).ok_or(ffmpeg::Error::EncoderNotFound)?;
@@ -120,7 +136,7 @@ impl SecondPass {
         let encoder = video.open_as(found)?;
         output.add_stream_with(&encoder)?.set_time_base(clock);
         output.write_header()?;
-        Ok(Self { output, encoder, graph, last: None, size })
+        Ok(Self { output, encoder, graph, colours, frames: 0, last: None, size })
     }
 
     fn write(&mut self, frame: &Frame) -> std::result::Result<(), ffmpeg::Error> {
@@ -129,6 +145,12 @@ impl SecondPass {
         self.last = Some(ticks);
         let mut picture = write_rgb(&frame.image, self.size.0, self.size.1);
         picture.set_pts(Some(ticks));
+        if self.frames > 0 && self.frames.is_multiple_of(FRAMES_PER_GRAPH) {
+            self.graph.end("in")?;
+            self.collect()?;
+            self.graph = drawing(self.size, &self.colours)?;
+        }
+        self.frames += 1;
         self.graph.push("in", &picture)?;
         self.collect()
     }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageReader as PictureFile, Limits, RgbImage};
 
-use super::decode::{DecodeSettings, FrameReader, MAX_SIDE, rational_rate};
+use super::decode::{DecodeSettings, FrameReader};
+use super::facts::{MAX_SIDE, rational_rate};
 use super::timeline::Timeline;
 use crate::error::{Error, Result};
 use crate::frame::Frame;

@@ -13,6 +13,7 @@ mod cutoff;
 mod decode;
 mod demux;
 mod encode;
+mod facts;
 mod gif;
 mod graph;
 mod images;
@@ -23,6 +24,7 @@ mod resample;
 mod timeline;
 
 pub use audio::AudioSource;
-pub use decode::{DecodeSettings, FrameReader, MAX_SIDE, VideoReader, open_frames};
+pub use decode::{DecodeSettings, FrameReader, VideoReader, open_frames};
 pub use encode::{Container, EncodeSettings, VideoWriter, Written};
+pub use facts::MAX_SIDE;
 pub use images::ImageReader;

@@ -161,10 +161,10 @@ impl Reencoder {
             return Ok(Some(waiting));
         }
         loop {
-            if let Some(graph) = &mut self.graph {
-                if let Some(sound) = graph.pull_audio()? {
-                    return Ok(Some(sound));
-                }
+            if let Some(graph) = &mut self.graph
+                && let Some(sound) = graph.pull_audio()?
+            {
+                return Ok(Some(sound));
             }
             if self.stage == Stage::Done {
                 return Ok(None);
