@@ -98,7 +98,8 @@ fn benchmark(criterion: &mut Criterion) -> Result<()> {
     let reference = ReferencePicture { image: picture(side, 0), mask: None, controls: control.clone() };
     let noise = NoiseSource::new(settings.seed);
     let cache = FeatureCache::Keep { bytes: 1 << 32 };
-    let mut animator = Animator::new(&model, &units, &reference, settings, noise, cache, Interrupt::default())?;
+    let mut animator =
+        Animator::new(&model, &units, &reference, settings, noise, cache, Interrupt::default())?;
     // The first frame fills the cache and becomes the previous one.
     animator.render(&control, &mut |_| {})?;
     criterion.bench_function("frame", |bencher| bencher.iter(|| animator.render(&control, &mut |_| {})));

@@ -23,9 +23,10 @@ pub struct Segment {
 /// `softmax(q·kᵀ/√d + log m)·v` over all segments together.
 ///
 /// `queries` is `(batch, heads, tokens, head width)`; the result has its shape. The bias travels as one more
-/// coordinate of the keys, against a one in the queries: `[q/√d, 1]·[k, log m] = q·k/√d + log m`, exactly.
+/// coordinate of the keys, against a one in the queries: `[q/√d, 1]·[k, log m] = q·k/√d + log m`, exactly. So any kernel
+/// for plain attention serves.
 pub fn weighted_attention(queries: &Tensor, segments: &[Segment]) -> Result<Tensor> {
-    let (batch, heads, tokens, width) = queries.dims4()?;
+    let width = queries.dim(3)?;
     let weighted = segments.iter().any(|segment| segment.log_weights.is_some());
     let scaled = (queries / (width as f64).sqrt())?;
     let queries = if weighted { with_coordinate(&scaled, 1.0)? } else { scaled };
@@ -34,9 +35,21 @@ pub fn weighted_attention(queries: &Tensor, segments: &[Segment]) -> Result<Tens
         .map(|segment| if weighted { biased_keys(segment) } else { Ok(segment.keys.clone()) })
         .collect::<Result<_>>()?;
     let values: Vec<&Tensor> = segments.iter().map(|segment| &segment.values).collect();
-    let keys = Tensor::cat(&keys, 2)?.transpose(2, 3)?.contiguous()?;
-    let values = Tensor::cat(&values, 2)?.contiguous()?;
+    let (keys, values) = (Tensor::cat(&keys, 2)?, Tensor::cat(&values, 2)?);
+    #[cfg(feature = "flash-attn")]
+    if queries.device().is_cuda()
+        && matches!(queries.dtype(), candle_core::DType::F16 | candle_core::DType::BF16)
+    {
+        return flash_attention(&queries, &keys, &values);
+    }
+    attention_by_rows(&queries, &keys, &values)
+}
 
+/// `softmax(q·kᵀ)·v`, a few rows of queries at a time.
+fn attention_by_rows(queries: &Tensor, keys: &Tensor, values: &Tensor) -> Result<Tensor> {
+    let (batch, heads, tokens, _) = queries.dims4()?;
+    let keys = keys.transpose(2, 3)?.contiguous()?;
+    let values = values.contiguous()?;
     let rows = (SCORES_AT_ONCE / (batch * heads * keys.dim(3)?).max(1)).clamp(1, tokens.max(1));
     let parts: Vec<Tensor> = (0..tokens)
         .step_by(rows)
@@ -46,6 +59,18 @@ pub fn weighted_attention(queries: &Tensor, segments: &[Segment]) -> Result<Tens
         })
         .collect::<Result<_>>()?;
     Tensor::cat(&parts, 2)
+}
+
+/// `softmax(q·kᵀ)·v` by the flash-attention kernel, which never stores the scores. It wants head widths in multiples
+/// of 8: zeros fill them up and change nothing.
+#[cfg(feature = "flash-attn")]
+fn flash_attention(queries: &Tensor, keys: &Tensor, values: &Tensor) -> Result<Tensor> {
+    let width = queries.dim(3)?.next_multiple_of(8);
+    let laid_out =
+        |tensor: &Tensor| tensor.pad_with_zeros(3, 0, width - tensor.dim(3)?)?.transpose(1, 2)?.contiguous();
+    let attended =
+        candle_flash_attn::flash_attn(&laid_out(queries)?, &laid_out(keys)?, &laid_out(values)?, 1.0, false)?;
+    attended.transpose(1, 2)?.narrow(3, 0, values.dim(3)?)
 }
 
 fn biased_keys(segment: &Segment) -> Result<Tensor> {
