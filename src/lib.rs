@@ -1,4 +1,25 @@
-//! dreamtuner
+//! dreamtuner turns one picture of a character and a dance into an animation: Stable Diffusion, guided by ControlNet, with
+//! DreamTuner's self-subject-attention (S-S-A, [arXiv 2312.13691](https://arxiv.org/abs/2312.13691)) over the reference and
+//! over the previous frame.
+//!
+//! # The life of one frame
+//!
+//! 1. [`pose`] and [`video`] give a control image: a skeleton drawn from a pose file, or a frame of a skeleton video.
+//! 2. [`render::animator`] embeds it for each ControlNet ([`model::controlnet`]).
+//! 3. [`diffusion`] takes a noisy latent through the sampler's steps, and asks the denoiser at each.
+//! 4. [`render::denoiser`] makes the passes that [`diffusion::Guidance`] wants. Before a pass, each reference
+//!    ([`render::reference`]) gives what the U-Net's self-attention layers attend to: the reference picture's features are
+//!    computed once a clip and kept ([`render::feature_store`]), the previous frame's anew.
+//! 5. [`model::unet`] predicts the noise; its self-attention ([`model::attention`]) sees itself and the references.
+//! 6. [`model::vae`] decodes the latent into a picture, [`frame`].
+//! 7. [`render::journal`] keeps picture and latent on disk; a render that was cut off goes on from there.
+//! 8. [`video`] encodes the picture into the clip, and copies the sound of the dance beside it.
+//!
+//! [`animate`] does all of this from files to files; the `dreamtuner` program is a thin layer over it.
+//! Modules depend on each other in one direction: `frame ← video, pose, model ← diffusion ← render ← animate ← program`.
+//!
+//! Without the feature `video` the library needs no FFmpeg: pictures in, pictures out, by
+//! [`Animator`](render::animator::Animator).
 
 #[cfg(feature = "video")]
 pub mod animate;
@@ -10,6 +31,7 @@ pub mod model;
 pub mod picture;
 pub mod pose;
 pub mod render;
+pub mod threads;
 #[cfg(feature = "video")]
 pub mod video;
 

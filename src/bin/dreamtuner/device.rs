@@ -2,6 +2,7 @@
 
 use candle_core::{DType, Device};
 use clap::{Args, ValueEnum};
+use dreamtuner::threads::set_threads;
 use dreamtuner::{Error, Result};
 use serde::Serialize;
 
@@ -34,19 +35,10 @@ enum DTypeOption {
     Bf16,
 }
 
-/// Most threads that can be asked for.
-const MOST_THREADS: usize = 1024;
-
 impl DeviceArgs {
     /// The device and the type, with the thread pool set up.
     pub fn choose(&self) -> Result<(Device, DType)> {
-        if let Some(threads) = self.threads {
-            if !(1..=MOST_THREADS).contains(&threads) {
-                return Err(Error::setting("threads", format!("{threads}; 1 to {MOST_THREADS} are allowed")));
-            }
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
-            pool.map_err(|error| Error::setting("threads", error.to_string()))?;
-        }
+        set_threads(self.threads)?;
         let device = self.device()?;
         let dtype = match self.dtype {
             DTypeOption::Auto if device.is_cpu() => DType::F32,

@@ -1,0 +1,28 @@
+//! How many threads the networks use on the CPU.
+
+use crate::error::{Error, Result};
+
+/// Most threads that can be asked for.
+pub const MOST_THREADS: usize = 1024;
+
+/// Sets the number of threads; one for each core where `count` is absent. To be called once, before anything else,
+/// while the program has a single thread.
+///
+/// candle reads its number of threads from the environment at every matrix product, and examines the machine's
+/// processors each time when it finds none there: in small networks that takes as long as the products themselves.
+///
+/// # Errors
+/// A count outside 1 to [`MOST_THREADS`], or threads that were set up before.
+pub fn set_threads(count: Option<usize>) -> Result<()> {
+    let count = match count {
+        Some(count) if (1..=MOST_THREADS).contains(&count) => count,
+        Some(count) => {
+            return Err(Error::setting("threads", format!("{count}; 1 to {MOST_THREADS} are allowed")));
+        }
+        None => std::thread::available_parallelism().map_or(1, usize::from),
+    };
+    // SAFETY: the caller promises that no other thread runs yet, so that none can read the environment meanwhile.
+    unsafe { std::env::set_var("RAYON_NUM_THREADS", count.to_string()) };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(count).build_global();
+    pool.map_err(|error| Error::setting("threads", error.to_string()))
+}
