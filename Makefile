@@ -15,7 +15,8 @@ demo: install-needs
 	cargo build --release
 	mkdir -p demo
 	$(TARGET)/release/dreamtuner animate --reference examples/hero.png --reference-pose examples/hero.pose.json \
-	    --prompt "$$(cat examples/hero.txt)" --pose poses/wave.json -o $(CLIP) --compare --sheet
+	    --prompt "$$(cat examples/hero.txt)" --pose poses/wave.json --fps 12 -o $(CLIP) --compare --sheet \
+	    --overwrite
 	@echo "clip:          $(CLIP)"
 	@echo "contact sheet: $(SHEET)"
 
