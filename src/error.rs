@@ -49,7 +49,7 @@ pub enum Error {
         problem: String,
     },
     /// The journal beside the output belongs to a render with other settings or inputs.
-    #[error("{}: holds the frames of another render; differences: {}", path.display(), differences.join("; "))]
+    #[error("{}: holds frames of a render with other settings; give those settings, another output, or delete the folder. Differences: {}", path.display(), differences.join("; "))]
     Plan {
         /// The journal folder.
         path: PathBuf,

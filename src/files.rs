@@ -6,6 +6,9 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
+/// What the names of files begin with until they are complete.
+pub const TEMPORARY_PREFIX: &str = ".dreamtuner-";
+
 /// Writes a file so that its final name never shows anything but the whole of it.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = match path.parent() {
@@ -27,6 +30,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
 /// A temporary file with the permissions that any new file gets, not those of a private one.
 fn temporary_file(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
+    builder.prefix(TEMPORARY_PREFIX);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

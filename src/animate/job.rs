@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device};
 use image::RgbImage;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::outputs::{OutputFiles, Outputs};
-use super::pose_source::{PoseSettings, PoseSource};
+use super::plan::plan;
+use super::pose_source::{PoseKind, PoseSettings, PoseSource};
 use super::reference_input::ReferenceFiles;
 use super::weights::WeightFiles;
 use crate::diffusion::NoiseSource;
@@ -20,7 +21,7 @@ use crate::render::feature_store::FeatureCache;
 use crate::render::interrupt::Interrupt;
 use crate::render::journal::Journal;
 use crate::render::settings::RenderSettings;
-use crate::video::{AudioSource, Container, EncodeSettings};
+use crate::video::{AudioSource, EncodeSettings};
 
 /// All that `dreamtuner animate` is told.
 #[derive(Debug, Clone)]
@@ -39,8 +40,10 @@ pub struct Job {
     pub fit: Fit,
     /// The weights.
     pub weights: WeightFiles,
-    /// What the frames look like; width and height are filled in.
+    /// What the frames look like; width, height and VAE tile are filled in.
     pub settings: RenderSettings,
+    /// Side in pixels of the VAE's tiles; 0 for whole pictures; by the size of the frames where absent.
+    pub vae_tile: Option<usize>,
     /// Noise from a file in place of the seed's.
     pub noise: Option<PathBuf>,
     /// Whether the sound of the dance is kept.
@@ -90,103 +93,137 @@ pub enum Event {
     },
 }
 
+impl Job {
+    /// The files and folders that are read.
+    pub fn inputs(&self) -> Vec<&Path> {
+        let mut inputs = vec![self.pose.as_path()];
+        inputs.extend(self.reference.files());
+        inputs.extend(self.weights.files());
+        inputs.extend(self.control_videos.iter().flatten().chain(&self.noise).map(PathBuf::as_path));
+        inputs
+    }
+}
+
 /// Renders a clip. A render that was interrupted goes on where it stopped.
 ///
 /// # Errors
 /// Everything that can be wrong with settings, inputs and weights is found before the first frame. What is finished stays
 /// in the journal.
 pub fn run(job: &Job, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event)) -> Result<Outcome> {
-    // 1. Cheap checks, inputs.
-    let journal_folder = check_outputs(job)?;
-    let pose = PoseSource::open(&job.pose, &job.pose_settings)?;
-    let videos = open_control_videos(job, &pose)?;
-    for note in &pose.notes {
-        on_event(Event::Note(format!("{}: {note}", job.pose.display())));
+    match render(job, interrupt, on_event) {
+        Err(Error::Interrupted) => {
+            let outcome = Outcome::Interrupted { frames: 0 };
+            on_event(Event::End { outcome, written: Vec::new(), frames: None });
+            Ok(outcome)
+        }
+        other => other,
     }
-    // 2. Weights.
+}
+
+fn render(job: &Job, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event)) -> Result<Outcome> {
+    // 1. Inputs, the quick ones first.
+    super::checks::check(job)?;
     let weights = job.weights.open()?;
-    let fingerprints = weights.fingerprints();
+    weights.check_steps(&job.settings)?;
+    let noise = match &job.noise {
+        Some(path) => NoiseSource::from_file(path)?,
+        None => NoiseSource::new(job.settings.seed),
+    };
+    let reference = job.reference.read()?;
+    let (pose, videos) = open_poses(job, on_event)?;
+    interrupt.check()?;
+    // 2. Weights.
+    let fingerprints = weights.fingerprints()?;
     let (model, controls) = weights.load(&job.device, job.dtype, on_event)?;
+    interrupt.check()?;
     // 3. The size of the frames, and with it everything else.
     let settings = sized(job, &model, &pose, on_event)?;
     let (width, height) = (settings.width as u32, settings.height as u32);
-    let reference = job.reference.read(width, height)?;
-    let noise = match &job.noise {
-        Some(path) => NoiseSource::from_file(path)?,
-        None => NoiseSource::new(settings.seed),
-    };
+    let reference = reference.fit(width, height)?;
     let plan = plan(job, &settings, fingerprints, pose.frames)?;
-    let metadata = metadata(&settings)?;
+    let encode = encode_settings(job, &pose, &plan);
     let mut animator =
         Animator::new(&model, &controls, &reference, settings, noise, job.cache, interrupt.clone())?;
-    // 4. Rendering, encoding, journal.
-    let encode = encode_settings(job, &pose, metadata);
+    // 4. Journal first: its lock keeps a second render away from the outputs.
+    let mut journal = Journal::open(&Journal::folder_for(&job.outputs.clip), &plan)?;
     let mut outputs = Outputs::create(&job.outputs, &reference.image, pose.frames, &encode)?;
-    let mut journal = Journal::open(&journal_folder, &plan)?;
     on_event(Event::Begin {
         frames: pose.frames,
         finished: journal.finished(),
         width: width as usize,
         height: height as usize,
     });
+    // 5. Rendering and encoding.
     let frames = control_frames(&pose, &videos, width, height, job.fit)?;
-    let outcome =
+    let rendered =
         render_clip(&mut animator, &mut journal, frames, |frame| outputs.write(&frame), &mut |progress| {
             on_event(Event::Progress(progress))
-        })?;
-    // 5. Outputs take their names; then the journal has done its work.
-    end(job, outcome, outputs, journal, on_event)
+        });
+    // 6. Outputs take their names; then the journal has done its work.
+    let ended = rendered.and_then(|outcome| finish(job, &pose, outcome, outputs));
+    let (outcome, written) = ended.inspect_err(|_| {
+        if journal.finished() > 0 {
+            let (finished, folder) = (journal.finished(), journal.folder().display());
+            on_event(Event::Note(format!("{finished} finished frames are kept in {folder}")));
+        }
+    })?;
+    close(job, journal, outcome, written, on_event)?;
+    Ok(outcome)
 }
 
-fn end(
+/// Completes the outputs; their names.
+fn finish(
     job: &Job,
+    pose: &PoseSource,
     outcome: Outcome,
     outputs: Outputs,
+) -> Result<(Outcome, Vec<PathBuf>)> {
+    match outcome {
+        Outcome::Interrupted { frames: 0 } => return Ok((outcome, Vec::new())),
+        Outcome::Complete { frames } if frames < pose.frames => {
+            let problem = format!("gave {frames} frames; there were {} before", pose.frames);
+            return Err(Error::input(&job.pose, problem));
+        }
+        _ => {}
+    }
+    Ok((outcome, outputs.finish()?))
+}
+
+fn close(
+    job: &Job,
     journal: Journal,
+    outcome: Outcome,
+    written: Vec<PathBuf>,
     on_event: &mut dyn FnMut(Event),
-) -> Result<Outcome> {
-    let empty = matches!(outcome, Outcome::Interrupted { frames: 0 });
-    let written = if empty { Vec::new() } else { outputs.finish()? };
+) -> Result<()> {
     let folder = journal.folder().to_path_buf();
     let kept = match outcome {
         Outcome::Complete { .. } => {
             journal.close(job.keep_frames)?;
             job.keep_frames.then_some(folder)
         }
-        Outcome::Interrupted { .. } => Some(folder),
+        Outcome::Interrupted { frames } => (frames > 0).then_some(folder),
     };
     on_event(Event::End { outcome, written, frames: kept });
-    Ok(outcome)
+    Ok(())
 }
 
-/// Refuses outputs that cannot be written, before any work; the journal's folder.
-fn check_outputs(job: &Job) -> Result<PathBuf> {
-    let journal = Journal::folder_for(&job.outputs.clip);
-    let resuming = journal.join("plan.json").exists();
-    let files = [Some(&job.outputs.clip), job.outputs.compare.as_ref(), job.outputs.sheet.as_ref()];
-    for path in files.into_iter().flatten() {
-        if path.exists() && !job.overwrite && !resuming {
-            return Err(Error::output(path, "is there already; --overwrite replaces it"));
-        }
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        if !folder.is_dir() {
-            return Err(Error::output(path, format!("the folder {} does not exist", folder.display())));
+/// The dance, and the videos of their own that ControlNets have.
+fn open_poses(job: &Job, on_event: &mut dyn FnMut(Event)) -> Result<(PoseSource, Vec<Option<PoseSource>>)> {
+    let pose = PoseSource::open(&job.pose, &job.pose_settings)?;
+    let videos = open_control_videos(job, &pose)?;
+    for source in videos.iter().flatten().chain([&pose]) {
+        for note in &source.notes {
+            on_event(Event::Note(format!("{}: {note}", source.path().display())));
         }
     }
-    Container::from_path(&job.outputs.clip)?;
-    if let Some(path) = &job.outputs.compare {
-        Container::from_path(path)?;
-    }
-    Ok(journal)
+    Ok((pose, videos))
 }
 
 /// The control videos of their own that ControlNets have, each as long as the dance.
 fn open_control_videos(job: &Job, pose: &PoseSource) -> Result<Vec<Option<PoseSource>>> {
     let mut settings = job.pose_settings.clone();
-    settings.kind = super::pose_source::PoseKind::Control;
+    settings.kind = PoseKind::Control;
     let open = |path: &PathBuf| {
         let video = PoseSource::open(path, &settings)?;
         if video.frames < pose.frames {
@@ -197,6 +234,11 @@ fn open_control_videos(job: &Job, pose: &PoseSource) -> Result<Vec<Option<PoseSo
     };
     job.control_videos.iter().map(|path| path.as_ref().map(open).transpose()).collect()
 }
+
+/// Side in pixels above which the VAE works in tiles by itself.
+const TILE_ABOVE: usize = 1024;
+/// Side in pixels of its tiles then.
+const TILE: usize = 512;
 
 /// The settings with the frames' size: the one asked for, rounded to what the VAE allows, or the dance's shape at the
 /// model's native number of pixels.
@@ -225,83 +267,24 @@ fn sized(
             "--size {width}x{height} rounded to {to_width}x{to_height}: this model's sizes are multiples of {step}"
         )));
     }
+    settings.vae_tile = match job.vae_tile {
+        Some(0) => None,
+        Some(tile) => Some(tile),
+        None => (settings.width.max(settings.height) > TILE_ABOVE).then_some(TILE),
+    };
     settings.check(model.vae.factor())?;
     Ok(settings)
 }
 
-/// All that decides the frames.
-fn plan(job: &Job, settings: &RenderSettings, weights: Value, frames: usize) -> Result<Value> {
-    let hash = |path: &PathBuf| content_hash(path);
-    let maybe = |path: &Option<PathBuf>| path.as_ref().map(hash).transpose();
-    let mask = match &job.reference.mask {
-        super::reference_input::MaskChoice::File(path) => hash(path)?,
-        other => format!("{other:?}"),
-    };
-    let decode = &job.pose_settings.decode;
-    Ok(json!({
-        "version": env!("CARGO_PKG_VERSION"),
-        "frames": frames,
-        "settings": settings,
-        "reference": {
-            "picture": hash(&job.reference.picture)?,
-            "mask": mask,
-            "controls": job.reference.controls.iter().map(maybe).collect::<Result<Vec<_>>>()?,
-        },
-        "pose": {
-            "file": hash(&job.pose)?,
-            "kind": job.pose_settings.kind,
-            "person": job.pose_settings.person.to_string(),
-            "start": decode.start,
-            "end": decode.end,
-            "frames_per_second": decode.frames_per_second,
-            "fit": job.fit,
-        },
-        "control_videos": job.control_videos.iter().map(maybe).collect::<Result<Vec<_>>>()?,
-        "noise": maybe(&job.noise)?,
-        "weights": weights,
-        "device": format!("{:?}", job.device.location()),
-        "dtype": job.dtype.as_str(),
-    }))
-}
-
-/// A hash of a file's bytes, or of the names and bytes of all files in a folder.
-fn content_hash(path: &Path) -> Result<String> {
-    let mut hasher = blake3::Hasher::new();
-    let fail = |path: &Path, error| Error::io(path, error);
-    if path.is_dir() {
-        let entries =
-            std::fs::read_dir(path).and_then(|entries| entries.collect::<std::io::Result<Vec<_>>>());
-        let mut files: Vec<PathBuf> =
-            entries.map_err(|error| fail(path, error))?.iter().map(|entry| entry.path()).collect();
-        files.retain(|file| file.is_file());
-        files.sort();
-        for file in files {
-            hasher.update(file.file_name().unwrap_or_default().as_encoded_bytes());
-            hasher.update_mmap_rayon(&file).map_err(|error| fail(&file, error))?;
-        }
-    } else {
-        hasher.update_mmap_rayon(path).map_err(|error| fail(path, error))?;
-    }
-    Ok(hasher.finalize().to_hex()[..16].to_string())
-}
-
-/// What goes into the clip, so that it can be made again.
-fn metadata(settings: &RenderSettings) -> Result<Vec<(String, String)>> {
-    let settings =
-        serde_json::to_string(settings).map_err(|error| Error::setting("settings", error.to_string()))?;
-    Ok(vec![
-        ("encoder".into(), concat!("dreamtuner ", env!("CARGO_PKG_VERSION")).into()),
-        ("comment".into(), settings),
-    ])
-}
-
-fn encode_settings(job: &Job, pose: &PoseSource, metadata: Vec<(String, String)>) -> EncodeSettings {
+/// The clip carries the plan, so that it can be made again.
+fn encode_settings(job: &Job, pose: &PoseSource, plan: &Value) -> EncodeSettings {
     let decode = &job.pose_settings.decode;
     let audio = (job.audio && pose.has_audio).then(|| AudioSource {
         path: job.pose.clone(),
         start: decode.start.unwrap_or(0.0),
         end: decode.end,
     });
+    let metadata = vec![("comment".into(), plan.to_string())];
     EncodeSettings { frame_rate: pose.frame_rate, quality: job.quality, metadata, audio }
 }
 

@@ -3,11 +3,13 @@
 //! 1. [`pose_source`] counts the frames of the pose file and gives their control images.
 //! 2. [`reference_input`] reads the reference picture with its mask and pose, at the size of the frames.
 //! 3. [`weights`] loads the model, its ControlNets, LoRAs and textual inversions.
-//! 4. [`job`] puts them together: plan, journal, rendering.
+//! 4. [`job`] puts them together: checks, plan, journal, rendering.
 //! 5. [`outputs`] encodes the frames, the comparison and the contact sheet.
 
+mod checks;
 pub mod job;
 pub mod outputs;
+mod plan;
 pub mod pose_source;
 pub mod reference_input;
 pub mod weights;

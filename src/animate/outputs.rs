@@ -22,6 +22,16 @@ pub struct OutputFiles {
     pub sheet: Option<PathBuf>,
 }
 
+impl OutputFiles {
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = &Path> {
+        [Some(&self.clip), self.compare.as_ref(), self.sheet.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(PathBuf::as_path)
+    }
+}
+
 /// Smallest height of the side-by-side clip, so that small models can be looked at.
 const COMPARE_HEIGHT: u32 = 256;
 /// Frames on a contact sheet.

@@ -74,10 +74,7 @@ impl PoseSource {
     /// Whatever keeps the file from being read to its end; a plain video; a file without frames.
     pub fn open(path: &Path, settings: &PoseSettings) -> Result<Self> {
         settings.decode.validate()?;
-        if !path.exists() {
-            let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
-            return Err(Error::io(path, missing));
-        }
+        std::fs::metadata(path).map_err(|error| Error::io(path, error))?;
         if holds_json(path) { Self::open_poses(path, settings) } else { Self::open_pictures(path, settings) }
     }
 
@@ -96,9 +93,13 @@ impl PoseSource {
                 "{filled} of {frames} frames had no pose; it was interpolated between their neighbours"
             ));
         }
-        let frame_rate = resample(&mut sequence, &settings.decode);
+        let frames = sequence.poses.len() as f64;
+        let (frame_rate, own_rate) = resample(&mut sequence, &settings.decode);
         if sequence.poses.is_empty() {
-            return Err(Error::input(path, "no frame lies between --start and --end"));
+            let length = frames / own_rate;
+            let start = settings.decode.start.unwrap_or(0.0);
+            let problem = format!("{start} s; {} lasts {length:.3} s", path.display());
+            return Err(Error::setting("start", problem));
         }
         Ok(Self {
             path: path.to_path_buf(),
@@ -190,8 +191,8 @@ pub fn holds_json(path: &Path) -> bool {
     }
 }
 
-/// Trims the sequence and brings it to the frame rate asked for; the rate as a fraction.
-fn resample(sequence: &mut PoseSequence, decode: &DecodeSettings) -> (u32, u32) {
+/// Trims the sequence and brings it to the frame rate asked for; the rate as a fraction, and the rate it had.
+fn resample(sequence: &mut PoseSequence, decode: &DecodeSettings) -> ((u32, u32), f64) {
     let own_rate = sequence.frames_per_second.or(decode.frames_per_second);
     let own = own_rate.map_or(DEFAULT_RATE, as_fraction);
     let rate = decode.frames_per_second.map_or(own, as_fraction);
@@ -204,7 +205,7 @@ fn resample(sequence: &mut PoseSequence, decode: &DecodeSettings) -> (u32, u32) 
     let count = (((end - start) * new_rate) - 1e-6).ceil().max(0.0) as usize;
     let poses = (0..count).map_while(|frame| sequence.poses.get(source(frame)).cloned()).collect();
     sequence.poses = poses;
-    rate
+    (rate, own_rate)
 }
 
 fn ratio((numerator, denominator): (u32, u32)) -> f64 {

@@ -8,7 +8,7 @@ use image::{DynamicImage, GrayImage, ImageDecoder, ImageReader, Luma, Rgb, RgbIm
 use super::pose_source::holds_json;
 use crate::error::{Error, Result};
 use crate::picture::{Fit, fit_image};
-use crate::pose::{DrawSettings, PersonChoice, ReadSettings, draw_pose, read_poses};
+use crate::pose::{DrawSettings, PersonChoice, PoseSequence, ReadSettings, draw_pose, read_poses};
 use crate::render::animator::ReferencePicture;
 use crate::render::reference::Mask;
 use crate::render::settings::LARGEST_SIDE;
@@ -37,31 +37,89 @@ pub struct ReferenceFiles {
 }
 
 impl ReferenceFiles {
-    /// Reads everything and lays it into frames of `width` × `height` pixels, whole, on white.
+    /// The files that are read.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let mask = match &self.mask {
+            MaskChoice::File(path) => Some(path),
+            MaskChoice::Auto | MaskChoice::None => None,
+        };
+        [&self.picture].into_iter().chain(mask).chain(self.controls.iter().flatten()).map(PathBuf::as_path)
+    }
+
+    /// Reads everything.
     ///
     /// # Errors
-    /// Files that cannot be read, sizes that differ, a mask without a subject, several people's or nobody's pose.
-    pub fn read(&self, width: u32, height: u32) -> Result<ReferencePicture> {
+    /// Files that cannot be read, sizes that differ, a mask without a subject, nobody's pose.
+    pub fn read(&self) -> Result<ReferenceInput> {
         let (picture, alpha) = read_with_alpha(&self.picture)?;
         let size = picture.dimensions();
-        let mask = match &self.mask {
-            MaskChoice::Auto => alpha,
-            MaskChoice::None => None,
-            MaskChoice::File(path) => Some(read_mask(path, size)?),
+        let (mask, mask_path) = match &self.mask {
+            MaskChoice::Auto => (alpha, &self.picture),
+            MaskChoice::None => (None, &self.picture),
+            MaskChoice::File(path) => (Some(read_mask(path, size)?), path),
         };
-        let fitted_mask = fit_mask(mask.as_ref(), size, width, height);
-        if fitted_mask.as_ref().is_some_and(|mask| mask.as_raw().iter().all(|&value| value == 0)) {
-            return Err(Error::input(&self.picture, "its mask is black all over: no subject is left"));
+        if mask.as_ref().is_some_and(is_black) {
+            return Err(Error::input(mask_path, BLACK_MASK));
         }
-        let control = |path: &PathBuf| control_image(path, size, width, height);
+        let control = |path: &PathBuf| read_control(path, size);
         let controls =
             self.controls.iter().map(|path| path.as_ref().map(control).transpose()).collect::<Result<_>>()?;
+        Ok(ReferenceInput { picture, mask, mask_path: mask_path.clone(), controls })
+    }
+}
+
+/// A reference that has been read, at its own size.
+#[derive(Debug)]
+pub struct ReferenceInput {
+    picture: RgbImage,
+    mask: Option<GrayImage>,
+    mask_path: PathBuf,
+    controls: Vec<Option<ReferenceControl>>,
+}
+
+#[derive(Debug)]
+enum ReferenceControl {
+    Picture(RgbImage),
+    Poses(PoseSequence),
+}
+
+impl ReferenceInput {
+    /// Lays everything into frames of `width` × `height` pixels, whole, on white.
+    ///
+    /// # Errors
+    /// A mask of which nothing is left at this size.
+    pub fn fit(&self, width: u32, height: u32) -> Result<ReferencePicture> {
+        let mask = fit_mask(self.mask.as_ref(), self.picture.dimensions(), width, height);
+        if mask.as_ref().is_some_and(is_black) {
+            return Err(Error::input(&self.mask_path, BLACK_MASK));
+        }
+        let control = |control: &ReferenceControl| control.draw(width, height);
         Ok(ReferencePicture {
-            image: fit_image(&picture, width, height, Fit::Contain, WHITE),
-            mask: fitted_mask.as_ref().map(Mask::from_image).transpose()?,
-            controls,
+            image: fit_image(&self.picture, width, height, Fit::Contain, WHITE),
+            mask: mask.as_ref().map(Mask::from_image).transpose()?,
+            controls: self.controls.iter().map(|choice| choice.as_ref().map(control)).collect(),
         })
     }
+}
+
+impl ReferenceControl {
+    fn draw(&self, width: u32, height: u32) -> RgbImage {
+        match self {
+            Self::Picture(picture) => fit_image(picture, width, height, Fit::Contain, BLACK),
+            Self::Poses(poses) => {
+                let fitted = poses.fit(width, height, Fit::Contain);
+                let shown = fitted.poses.iter().find(|pose| !pose.people.is_empty());
+                let nobody = || RgbImage::from_pixel(width, height, BLACK);
+                shown.map_or_else(nobody, |pose| draw_pose(pose, width, height, &DrawSettings::default()))
+            }
+        }
+    }
+}
+
+const BLACK_MASK: &str = "as a mask is black all over: no subject is left";
+
+fn is_black(mask: &GrayImage) -> bool {
+    mask.as_raw().iter().all(|&value| value == 0)
 }
 
 const WHITE: Rgb<u8> = Rgb([255; 3]);
@@ -135,17 +193,12 @@ fn fit_mask(mask: Option<&GrayImage>, size: (u32, u32), width: u32, height: u32)
     Some(DynamicImage::ImageRgb8(fitted).into_luma8())
 }
 
-/// The reference's own control image: drawn from pose JSON, or a picture as it is.
-fn control_image(path: &Path, reference: (u32, u32), width: u32, height: u32) -> Result<RgbImage> {
+/// The reference's own control image: pose JSON, or a picture as it is.
+fn read_control(path: &Path, reference: (u32, u32)) -> Result<ReferenceControl> {
     if !holds_json(path) {
-        let image = read_picture(path)?.into_rgb8();
-        return Ok(fit_image(&image, width, height, Fit::Contain, BLACK));
+        return Ok(ReferenceControl::Picture(read_picture(path)?.into_rgb8()));
     }
     let mut poses = read_poses(path, &ReadSettings { canvas: Some(reference) })?;
     poses.choose_person(PersonChoice::Largest)?;
-    let fitted = poses.fit(width, height, Fit::Contain);
-    match fitted.poses.iter().find(|pose| !pose.people.is_empty()) {
-        Some(pose) => Ok(draw_pose(pose, width, height, &DrawSettings::default())),
-        None => Err(Error::input(path, "holds no pose")),
-    }
+    Ok(ReferenceControl::Poses(poses))
 }

@@ -1,15 +1,18 @@
 //! The weights of a render: model, ControlNets, LoRAs, textual inversions, from files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device};
 use serde_json::{Value, json};
 
 use super::job::Event;
 use crate::error::{Error, Result};
-use crate::model::weights::{LoadReport, Lora, ModelFiles, Part, PartFiles, TextualInversion};
+use crate::model::weights::{
+    LoadReport, Lora, ModelFiles, Part, PartFiles, TextualInversion, TokenizerFiles,
+};
 use crate::model::{LoadOptions, StableDiffusion};
 use crate::render::networks::ControlUnit;
+use crate::render::settings::RenderSettings;
 
 /// Which weights a render uses.
 #[derive(Debug, Clone, Default)]
@@ -52,6 +55,14 @@ pub struct OpenWeights {
 }
 
 impl WeightFiles {
+    /// The files and folders that are read.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let single = [&self.model, &self.model_config, &self.vae].into_iter().flatten();
+        let controlnets = self.controlnets.iter().filter_map(|file| file.path.as_ref());
+        let loras = self.loras.iter().map(|(path, _)| path);
+        single.chain(controlnets).chain(loras).chain(&self.textual_inversions).map(PathBuf::as_path)
+    }
+
     /// Opens every file.
     ///
     /// # Errors
@@ -70,7 +81,7 @@ impl WeightFiles {
             let part = match &file.path {
                 Some(path) => PartFiles::open(path, Part::ControlNet)?,
                 None => model.controlnet.clone().ok_or_else(|| {
-                    Error::setting("controlnet", "the model has none of its own: give --controlnet PATH")
+                    Error::setting("controlnet", "the model has none of its own; name one: --controlnet PATH")
                 })?,
             };
             controlnets.push((part, file.clone()));
@@ -92,17 +103,17 @@ impl WeightFiles {
     fn check(&self) -> Result<()> {
         for (path, weight) in &self.loras {
             if !(-10.0..=10.0).contains(weight) {
-                let problem = format!("{weight} for {}; -10 to 10 is allowed", path.display());
-                return Err(Error::setting("LoRA weight", problem));
+                let problem = format!("weight {weight} of {}; -10 to 10 is allowed", path.display());
+                return Err(Error::setting("lora", problem));
             }
         }
         for ControlNetFile { strength, start, end, .. } in &self.controlnets {
             if !(0.0..=10.0).contains(strength) {
-                return Err(Error::setting("ControlNet strength", format!("{strength}; 0 to 10 is allowed")));
+                return Err(Error::setting("controlnet", format!("strength {strength}; 0 to 10 is allowed")));
             }
             if !(0.0..=1.0).contains(start) || !(0.0..=1.0).contains(end) || start > end {
-                let problem = format!("{start} to {end}; fractions of the steps, 0 to 1, are allowed");
-                return Err(Error::setting("ControlNet start and end", problem));
+                let problem = format!("start {start}, end {end}; 0 ≤ start ≤ end ≤ 1 is allowed");
+                return Err(Error::setting("controlnet", problem));
             }
         }
         Ok(())
@@ -110,21 +121,34 @@ impl WeightFiles {
 }
 
 impl OpenWeights {
+    /// Refuses steps that the model's noise schedule does not have.
+    ///
+    /// # Errors
+    /// Those of [`crate::diffusion::Sampler::steps`], and a schedule that cannot be used.
+    pub fn check_steps(&self, settings: &RenderSettings) -> Result<()> {
+        let schedule = settings.schedule(&self.model.scheduler)?;
+        settings.sampler.steps(&schedule, settings.steps).map(drop)
+    }
+
     /// A short hash of every file, for the plan of a render.
-    pub fn fingerprints(&self) -> Value {
+    ///
+    /// # Errors
+    /// A tokenizer that cannot be read.
+    pub fn fingerprints(&self) -> Result<Value> {
         let controlnet = |(part, file): &(PartFiles, ControlNetFile)| {
             let ControlNetFile { strength, start, end, .. } = file;
             json!({"file": part.fingerprint(), "strength": strength, "start": start, "end": end})
         };
-        json!({
+        Ok(json!({
             "unet": self.model.unet.fingerprint(),
             "vae": self.model.vae.fingerprint(),
             "text_encoder": self.model.text_encoder.fingerprint(),
+            "tokenizer": tokenizer_hash(&self.model.tokenizer)?,
             "scheduler": self.model.scheduler,
             "loras": self.lora_hashes,
             "textual_inversions": self.textual_inversions.iter().map(|word| &word.fingerprint).collect::<Vec<_>>(),
             "controlnets": self.controlnets.iter().map(controlnet).collect::<Vec<_>>(),
-        })
+        }))
     }
 
     /// Reads the tensors and builds the networks. Unused keys are told to `on_event`.
@@ -154,4 +178,38 @@ impl OpenWeights {
         }
         Ok((model, units))
     }
+}
+
+const TOKENIZER_FILES: [&str; 6] = [
+    "vocab.json",
+    "merges.txt",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+];
+
+/// A hash of all that a tokenizer is read from.
+fn tokenizer_hash(files: &TokenizerFiles) -> Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    match files {
+        TokenizerFiles::Folder(folder) => {
+            for name in TOKENIZER_FILES {
+                let path = folder.join(name);
+                if path.is_file() {
+                    hasher.update(name.as_bytes());
+                    hasher.update_mmap_rayon(&path).map_err(|error| Error::io(&path, error))?;
+                }
+            }
+        }
+        TokenizerFiles::Contents { vocab, merges, config } => {
+            for text in [vocab, merges, config] {
+                hasher.update(text.as_bytes());
+            }
+        }
+        TokenizerFiles::Clip { pad_with_exclamation } => {
+            hasher.update(&[u8::from(*pad_with_exclamation)]);
+        }
+    }
+    Ok(hasher.finalize().to_hex()[..16].to_string())
 }

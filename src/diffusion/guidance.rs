@@ -100,7 +100,7 @@ impl Guidance {
             value => Err(Error::setting(name, format!("{value}; 0 to 100 is allowed"))),
         };
         match *self {
-            Self::ClassifierFree { scale: value } => scale("guidance scale", value),
+            Self::ClassifierFree { scale: value } => scale("guidance-scale", value),
             Self::Interleaved {
                 reference_probability,
                 reference_scale,
@@ -110,11 +110,11 @@ impl Guidance {
             } => {
                 if !(0.0..=1.0).contains(&reference_probability) {
                     return Err(Error::setting(
-                        "reference probability",
+                        "reference-probability",
                         format!("{reference_probability}; 0 to 1 is allowed"),
                     ));
                 }
-                for (name, shift) in [("less noise", less_noise), ("more noise", more_noise)] {
+                for (name, shift) in [("less-noise", less_noise), ("more-noise", more_noise)] {
                     if !(0.0..=1000.0).contains(&shift) {
                         return Err(Error::setting(
                             name,
@@ -122,8 +122,8 @@ impl Guidance {
                         ));
                     }
                 }
-                scale("reference scale", reference_scale)?;
-                scale("text scale", text_scale)
+                scale("reference-scale", reference_scale)?;
+                scale("guidance-scale", text_scale)
             }
         }
     }

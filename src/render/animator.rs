@@ -3,7 +3,7 @@
 use candle_core::{DType, Tensor};
 use image::RgbImage;
 
-use crate::diffusion::{NoiseSource, Purpose, Schedule, ScheduleConfig, Step, sample};
+use crate::diffusion::{NoiseSource, Purpose, Schedule, Step, sample};
 use crate::error::Result;
 use crate::model::stable_diffusion::StableDiffusion;
 use crate::render::denoiser::SubjectDenoiser;
@@ -73,7 +73,7 @@ impl Animator<'_> {
     ) -> Result<Animator<'a>> {
         settings.check(model.vae.factor())?;
         check_size("reference", &reference.image, &settings)?;
-        let schedule = schedule(model, &settings)?;
+        let schedule = settings.schedule(&model.scheduler)?;
         let steps = settings.sampler.steps(&schedule, settings.steps)?;
         let lambdas = noise.uniform(Purpose::Guidance, 0, steps.len())?;
         let factor = model.vae.factor();
@@ -186,14 +186,6 @@ impl Animator<'_> {
         }
         self.previous = Some(reference(self.settings.previous_weight, FeatureCache::Recompute));
     }
-}
-
-/// The model's noise schedule, with the prediction type that the settings ask for.
-fn schedule(model: &StableDiffusion, settings: &RenderSettings) -> Result<Schedule> {
-    let mut config: ScheduleConfig = serde_json::from_value(model.scheduler.clone())
-        .map_err(|error| crate::Error::setting("scheduler_config.json", error.to_string()))?;
-    config.prediction_type = settings.prediction.unwrap_or(config.prediction_type);
-    Schedule::new(config)
 }
 
 /// Each ControlNet's view of its image.

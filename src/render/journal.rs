@@ -4,7 +4,9 @@
 //! Each file is written under a temporary name, synced and renamed; a frame is finished once its picture is there.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
@@ -13,14 +15,15 @@ use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::files::write_atomically;
+use crate::files::{TEMPORARY_PREFIX, write_atomically};
 use crate::render::animator::Rendered;
 
-/// The finished frames of one render.
+/// The finished frames of one render. A journal that is dropped without any leaves nothing behind.
 #[derive(Debug)]
 pub struct Journal {
     folder: PathBuf,
     finished: usize,
+    closed: bool,
     /// Held while the journal is open, so that two renders do not write into one.
     _lock: File,
 }
@@ -33,39 +36,47 @@ impl Journal {
         output.with_file_name(name)
     }
 
-    /// Opens the journal in `folder`, or begins one. `plan` is a JSON object of all that decides the frames.
+    /// Whether `folder` is the journal of a render that has not come to its end.
+    pub fn is_unfinished(folder: &Path) -> bool {
+        folder.join(PLAN).exists()
+    }
+
+    /// Whether `folder` holds pictures that a finished render has kept.
+    pub fn holds_kept_frames(folder: &Path) -> bool {
+        !Self::is_unfinished(folder) && picture_path(folder, 0).exists()
+    }
+
+    /// Opens the journal in `folder`, or begins one; pictures kept by a finished render are then removed. `plan` is a
+    /// JSON object of all that decides the frames.
     ///
     /// # Errors
     /// [`Error::Plan`] if the folder holds frames of another plan; [`Error::Io`]; [`Error::Output`] while another
     /// render has it open.
     pub fn open(folder: &Path, plan: &Value) -> Result<Self> {
         fs::create_dir_all(folder).map_err(|error| Error::io(folder, error))?;
-        let lock_path = folder.join("lock");
-        let lock = File::create(&lock_path).map_err(|error| Error::io(&lock_path, error))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Error::output(folder, "another render is writing here"));
-            }
-            Err(TryLockError::Error(error)) => return Err(Error::io(&lock_path, error)),
-        }
-        let plan_path = folder.join("plan.json");
+        let lock = lock(folder)?;
+        let mut journal = Self { folder: folder.to_path_buf(), finished: 0, closed: false, _lock: lock };
+        let plan_path = folder.join(PLAN);
+        let text =
+            serde_json::to_vec_pretty(plan).map_err(|error| Error::output(&plan_path, error.to_string()))?;
         if plan_path.exists() {
-            let differences = differences(&read_plan(&plan_path)?, plan);
+            while picture_path(folder, journal.finished).exists()
+                && latent_path(folder, journal.finished).exists()
+            {
+                journal.finished += 1;
+            }
+        }
+        if journal.finished > 0 {
+            // Both read from text, so that numbers that were rounded are so on both sides.
+            let differences = differences(&read_plan(&plan_path)?, &parse_plan(&plan_path, &text)?);
             if !differences.is_empty() {
                 return Err(Error::Plan { path: folder.to_path_buf(), differences });
             }
-        } else {
-            let text = serde_json::to_vec_pretty(plan)
-                .map_err(|error| Error::output(&plan_path, error.to_string()))?;
-            write_atomically(&plan_path, &text)?;
+            return Ok(journal);
         }
-        let mut journal = Self { folder: folder.to_path_buf(), finished: 0, _lock: lock };
-        while journal.picture_path(journal.finished).exists()
-            && journal.latent_path(journal.finished).exists()
-        {
-            journal.finished += 1;
-        }
+        // What is left of other renders must not be taken for frames of this one.
+        journal.remove(|kind| matches!(kind, OwnFile::Picture | OwnFile::Other))?;
+        write_atomically(&plan_path, &text)?;
         Ok(journal)
     }
 
@@ -107,26 +118,95 @@ impl Journal {
     }
 
     /// Removes the journal once its frames are safe elsewhere; with `keep_pictures`, all but the pictures.
-    pub fn close(self, keep_pictures: bool) -> Result<()> {
-        let fail = |error| Error::io(&self.folder, error);
-        if !keep_pictures {
-            return fs::remove_dir_all(&self.folder).map_err(fail);
-        }
-        for entry in fs::read_dir(&self.folder).map_err(fail)? {
-            let path = entry.map_err(fail)?.path();
-            if path.extension().is_none_or(|extension| extension != "png") {
+    pub fn close(mut self, keep_pictures: bool) -> Result<()> {
+        self.closed = true;
+        // Without a plan, a journal that is removed by half is not resumed.
+        self.remove(|kind| kind == OwnFile::Plan)?;
+        self.remove(|kind| kind != OwnFile::Picture || !keep_pictures)?;
+        if keep_pictures { Ok(()) } else { self.remove_folder() }
+    }
+
+    /// Removes the journal's files of some kinds; files that the journal did not write stay.
+    fn remove(&self, kinds: impl Fn(OwnFile) -> bool) -> Result<()> {
+        let entries = fs::read_dir(&self.folder).map_err(|error| Error::io(&self.folder, error))?;
+        for entry in entries {
+            let entry = entry.map_err(|error| Error::io(&self.folder, error))?;
+            if own_file(&entry.file_name()).is_some_and(&kinds) {
+                let path = entry.path();
                 fs::remove_file(&path).map_err(|error| Error::io(&path, error))?;
             }
         }
         Ok(())
     }
 
+    fn remove_folder(&self) -> Result<()> {
+        match fs::remove_dir(&self.folder) {
+            Err(error) if error.kind() != ErrorKind::DirectoryNotEmpty => Err(Error::io(&self.folder, error)),
+            _ => Ok(()),
+        }
+    }
+
     fn picture_path(&self, frame: usize) -> PathBuf {
-        self.folder.join(format!("{frame:06}.png"))
+        picture_path(&self.folder, frame)
     }
 
     fn latent_path(&self, frame: usize) -> PathBuf {
-        self.folder.join(format!("{frame:06}.latent"))
+        latent_path(&self.folder, frame)
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        if !self.closed && self.finished == 0 {
+            // The error that led here is the one to tell.
+            let _ = self.remove(|_| true).and_then(|()| self.remove_folder());
+        }
+    }
+}
+
+const PLAN: &str = "plan.json";
+const LOCK: &str = "lock";
+
+/// What a file in the folder is to the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OwnFile {
+    Plan,
+    Lock,
+    Picture,
+    /// Latents, and files that were not completed.
+    Other,
+}
+
+fn own_file(name: &OsStr) -> Option<OwnFile> {
+    let name = name.to_str()?;
+    let is_numbered = |stem: &str| stem.len() >= 6 && stem.bytes().all(|byte| byte.is_ascii_digit());
+    match (name, name.rsplit_once('.')) {
+        (PLAN, _) => Some(OwnFile::Plan),
+        (LOCK, _) => Some(OwnFile::Lock),
+        (_, Some((stem, "png"))) if is_numbered(stem) => Some(OwnFile::Picture),
+        (_, Some((stem, "latent"))) if is_numbered(stem) => Some(OwnFile::Other),
+        _ => name.starts_with(TEMPORARY_PREFIX).then_some(OwnFile::Other),
+    }
+}
+
+fn picture_path(folder: &Path, frame: usize) -> PathBuf {
+    folder.join(format!("{frame:06}.png"))
+}
+
+fn latent_path(folder: &Path, frame: usize) -> PathBuf {
+    folder.join(format!("{frame:06}.latent"))
+}
+
+/// The lock of a journal, held as long as the file is open.
+fn lock(folder: &Path) -> Result<File> {
+    let path = folder.join(LOCK);
+    let file = File::create(&path).map_err(|error| Error::io(&path, error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::output(folder, "another render is writing here")),
+        // Some network file systems have no locks.
+        Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => Ok(file),
+        Err(TryLockError::Error(error)) => Err(Error::io(&path, error)),
     }
 }
 
@@ -135,8 +215,12 @@ fn damaged(path: &Path, problem: String) -> Error {
 }
 
 fn read_plan(path: &Path) -> Result<Value> {
-    let bytes = fs::read(path).map_err(|error| Error::io(path, error))?;
-    serde_json::from_slice(&bytes).map_err(|error| damaged(path, error.to_string()))
+    parse_plan(path, &fs::read(path).map_err(|error| Error::io(path, error))?)
+}
+
+fn parse_plan(path: &Path, text: &[u8]) -> Result<Value> {
+    let unreadable = |error| format!("{error}; delete the folder to render all frames again");
+    serde_json::from_slice(text).map_err(|error| Error::input(path, unreadable(error)))
 }
 
 /// One line for each value in which two plans differ.

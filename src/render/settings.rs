@@ -1,8 +1,9 @@
 //! What a render is told: everything that decides what its frames look like.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::diffusion::{Guidance, PredictionType, Sampler};
+use crate::diffusion::{Guidance, PredictionType, Sampler, Schedule, ScheduleConfig};
 use crate::error::{Error, Result};
 
 /// Settings of a render. Together with the inputs and the weights they decide every byte of every frame.
@@ -48,29 +49,58 @@ pub const LARGEST_SIDE: usize = 8192;
 const LARGEST_WEIGHT: f64 = 10_000.0;
 
 impl RenderSettings {
-    /// Refuses values outside their ranges. `factor` is the VAE's.
-    pub fn check(&self, factor: usize) -> Result<()> {
-        for (name, side) in [("width", self.width), ("height", self.height)] {
-            if side == 0 || side > LARGEST_SIDE || !side.is_multiple_of(factor) {
-                let problem = format!("{side}; multiples of {factor} up to {LARGEST_SIDE} are allowed");
-                return Err(Error::setting(name, problem));
-            }
-        }
+    /// The noise schedule of a model whose `scheduler_config.json` is `config`, with the prediction type asked for.
+    ///
+    /// # Errors
+    /// A configuration that cannot be read or used.
+    pub fn schedule(&self, config: &Value) -> Result<Schedule> {
+        let mut config: ScheduleConfig = serde_json::from_value(config.clone())
+            .map_err(|error| Error::setting("scheduler_config.json", error.to_string()))?;
+        config.prediction_type = self.prediction.unwrap_or(config.prediction_type);
+        Schedule::new(config)
+    }
+
+    /// Refuses values outside their ranges, as far as they can be told without a model.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] with the value and the allowed range.
+    pub fn check_values(&self) -> Result<()> {
         for (name, weight) in [
-            ("reference weight", self.reference_weight),
-            ("previous weight", self.previous_weight),
-            ("first weight", self.first_weight),
+            ("reference-weight", self.reference_weight),
+            ("previous-weight", self.previous_weight),
+            ("first-weight", self.first_weight),
         ] {
             if !(0.0..=LARGEST_WEIGHT).contains(&weight) {
                 return Err(Error::setting(name, format!("{weight}; 0 to {LARGEST_WEIGHT} is allowed")));
+            }
+        }
+        for (name, value) in [("steps", self.steps), ("clip-skip", self.clip_skip)] {
+            if value == 0 {
+                return Err(Error::setting(name, "0; 1 or more is allowed"));
+            }
+        }
+        self.guidance.check()
+    }
+
+    /// Refuses values outside their ranges. `factor` is the VAE's.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] with the value and the allowed range.
+    pub fn check(&self, factor: usize) -> Result<()> {
+        self.check_values()?;
+        for (name, side) in [("width", self.width), ("height", self.height)] {
+            if side == 0 || side > LARGEST_SIDE || !side.is_multiple_of(factor) {
+                let problem =
+                    format!("{name} {side}; multiples of {factor} up to {LARGEST_SIDE} are allowed");
+                return Err(Error::setting("size", problem));
             }
         }
         if let Some(tile) = self.vae_tile
             && (tile < 8 * factor || !tile.is_multiple_of(4 * factor))
         {
             let problem = format!("{tile}; multiples of {} from {} are allowed", 4 * factor, 8 * factor);
-            return Err(Error::setting("VAE tile", problem));
+            return Err(Error::setting("vae-tile", problem));
         }
-        self.guidance.check()
+        Ok(())
     }
 }

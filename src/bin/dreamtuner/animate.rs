@@ -178,16 +178,17 @@ pub struct AnimateArgs {
     #[arg(long, value_name = "PIXELS", help_heading = "Machine")]
     vae_tile: Option<usize>,
 
-    /// Options from a TOML file; what stands on the command line wins
+    /// Options from a TOML file; what stands on the command line wins, and options that can be repeated add up
     #[arg(long, value_name = "FILE", help_heading = "Program")]
     #[serde(skip)]
     config: Option<PathBuf>,
-    /// Write all options of this render to a TOML file, then render
+    /// Write all options of this render to a TOML file, then render; its paths are those given here
     #[arg(long, value_name = "FILE", help_heading = "Program")]
     #[serde(skip)]
     save_config: Option<PathBuf>,
     /// Events as JSON on the standard output, one a line
     #[arg(long, help_heading = "Program")]
+    #[serde(skip)]
     json: bool,
 }
 
@@ -238,11 +239,6 @@ enum GuidanceOption {
     ClassifierFree,
 }
 
-/// Side in pixels above which the VAE works in tiles by itself.
-const TILE_ABOVE: u32 = 1024;
-/// Side in pixels of its tiles then.
-const TILE: usize = 512;
-
 impl AnimateArgs {
     fn job(&self) -> Result<Job> {
         let (device, dtype) = self.device.choose()?;
@@ -281,6 +277,7 @@ impl AnimateArgs {
                 controlnets: self.controlnet.iter().map(|option| option.file.clone()).collect(),
             },
             settings: self.render_settings(),
+            vae_tile: self.vae_tile,
             noise: self.noise.clone(),
             audio: !self.no_audio,
             quality: self.quality,
@@ -307,7 +304,7 @@ impl AnimateArgs {
 
     fn render_settings(&self) -> RenderSettings {
         RenderSettings {
-            // The size is chosen once model and dance are known.
+            // The size, and with it the tile, is chosen once model and dance are known.
             width: 0,
             height: 0,
             prompt: self.prompt.clone(),
@@ -335,12 +332,7 @@ impl AnimateArgs {
             reference_weight: self.reference_weight,
             previous_weight: self.previous_weight,
             first_weight: self.first_weight,
-            vae_tile: match (self.vae_tile, self.size) {
-                (Some(0), _) => None,
-                (Some(tile), _) => Some(tile),
-                (None, Some(size)) if size.width.max(size.height) > TILE_ABOVE => Some(TILE),
-                (None, _) => None,
-            },
+            vae_tile: None,
         }
     }
 
@@ -360,22 +352,26 @@ impl AnimateArgs {
 
 /// Renders the clip; the exit code.
 pub fn run(arguments: AnimateArgs) -> Result<i32> {
-    if let Some(path) = &arguments.save_config {
-        config_file::save(path, &arguments)?;
-    }
-    let job = arguments.job()?;
-    let interrupt = Interrupt::default();
-    stop_on_signal(interrupt.clone())?;
     let mut display = Display::new(arguments.json);
-    let outcome = dreamtuner::animate::run(&job, &interrupt, &mut |event| show(&mut display, &event));
+    let outcome = render(&arguments, &mut display);
     display.finish();
     if let Err(error) = &outcome {
-        display.event(json!({"event": "error", "message": error.to_string()}));
+        display.event(json!({"event": "error", "message": exit::message(error)}));
     }
     Ok(match outcome? {
         Outcome::Complete { .. } => exit::SUCCESS,
         Outcome::Interrupted { .. } => exit::INTERRUPTED,
     })
+}
+
+fn render(arguments: &AnimateArgs, display: &mut Display) -> Result<Outcome> {
+    let job = arguments.job()?;
+    if let Some(path) = &arguments.save_config {
+        config_file::save(path, arguments)?;
+    }
+    let interrupt = Interrupt::default();
+    stop_on_signal(interrupt.clone())?;
+    dreamtuner::animate::run(&job, &interrupt, &mut |event| show(display, &event))
 }
 
 fn show(display: &mut Display, event: &Event) {

@@ -6,30 +6,59 @@
 use std::ffi::OsString;
 use std::path::Path;
 
+use clap::Command;
 use dreamtuner::{Error, Result, files::write_atomically};
 use serde::Serialize;
 use toml::Value;
 
-/// The arguments with the options of the file that `--config` names put before the user's own.
-pub fn with_config(arguments: Vec<OsString>) -> Result<Vec<OsString>> {
+/// The arguments with the options of the file that `--config` names put before the user's own. `command` is the one
+/// that has the option.
+///
+/// # Errors
+/// A file that cannot be read, holds anything but options of the command, or a value that an option does not take.
+pub fn with_config(arguments: Vec<OsString>, command: Command) -> Result<Vec<OsString>> {
+    if arguments.get(1).is_none_or(|name| name != command.get_name()) {
+        return Ok(arguments);
+    }
     let Some(path) = config_path(&arguments) else { return Ok(arguments) };
     let path = Path::new(&path);
-    let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
+    let bytes = std::fs::read(path).map_err(|error| Error::io(path, error))?;
+    let text = String::from_utf8(bytes).map_err(|error| Error::input(path, error.to_string()))?;
     let table: toml::Table =
         text.parse().map_err(|error: toml::de::Error| Error::input(path, error.message()))?;
-    // The program's name and the command come first.
-    let (command, own) = arguments.split_at(2.min(arguments.len()));
-    let mut all = command.to_vec();
+    let command = command.no_binary_name(true).mut_args(|argument| argument.required(false));
+    let mut options = Vec::new();
     for (name, value) in &table {
         let values =
             if let Value::Array(items) = value { items.as_slice() } else { std::slice::from_ref(value) };
         for value in values {
-            all.extend(option(path, name, value)?);
+            let option = option(path, name, value)?;
+            check(path, name, option.as_ref(), &command)?;
+            options.extend(option);
         }
     }
-    all.extend_from_slice(own);
-    Ok(all)
+    // The program's name and the command come first.
+    let (program, own) = arguments.split_at(2);
+    Ok([program, &options, own].concat())
 }
+
+/// Refuses what the command line would refuse, in the name of the file.
+fn check(path: &Path, name: &str, option: Option<&OsString>, command: &Command) -> Result<()> {
+    let known = command.get_arguments().any(|argument| argument.get_long() == Some(name));
+    if !known || UNKNOWN_HERE.contains(&name) {
+        return Err(Error::input(path, format!("{name}: there is no such option")));
+    }
+    let parsed = command.clone().try_get_matches_from(option);
+    parsed.map(drop).map_err(|error| {
+        let text = error.to_string();
+        let text = text.strip_prefix("error: ").unwrap_or(&text);
+        let lines = text.split("\n\nFor more information").next().unwrap_or_default();
+        Error::input(path, lines.split_whitespace().collect::<Vec<_>>().join(" "))
+    })
+}
+
+/// Options that say where the options are, or that end the program.
+const UNKNOWN_HERE: [&str; 4] = ["config", "save-config", "help", "version"];
 
 fn config_path(arguments: &[OsString]) -> Option<OsString> {
     arguments.iter().enumerate().find_map(|(index, argument)| {

@@ -1,6 +1,9 @@
 //! Exit codes: who has to act.
 
+use clap::CommandFactory;
 use dreamtuner::Error;
+
+use crate::CommandLine;
 
 /// Everything was done.
 pub const SUCCESS: i32 = 0;
@@ -17,7 +20,7 @@ Exit codes:
   4    a weights file cannot be used
   5    the system refused to read or write
   6    the output could not be encoded
-  7    the journal beside the output belongs to other settings
+  7    the frames beside the output belong to a render with other settings
   130  interrupted; the frames done so far are kept";
 
 /// The exit code for an error.
@@ -37,6 +40,20 @@ fn code(error: &Error) -> i32 {
 
 /// Says what went wrong; the exit code for it.
 pub fn report(error: &Error) -> i32 {
-    eprintln!("error: {error}");
+    eprintln!("error: {}", message(error));
     code(error)
+}
+
+/// The error in words, with settings named as on the command line.
+pub fn message(error: &Error) -> String {
+    match error {
+        Error::Setting { name, .. } if is_option(&CommandLine::command(), name) => format!("--{error}"),
+        Error::Frame { frame, source } => format!("frame {frame}: {}", message(source)),
+        other => other.to_string(),
+    }
+}
+
+fn is_option(command: &clap::Command, name: &str) -> bool {
+    command.get_arguments().any(|argument| argument.get_long() == Some(name))
+        || command.get_subcommands().any(|command| is_option(command, name))
 }

@@ -9,7 +9,7 @@ mod parse;
 mod pose;
 mod progress;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 #[derive(Debug, Parser)]
@@ -19,6 +19,7 @@ use tracing_subscriber::EnvFilter;
     about = "Animates one picture of a character along a dance",
     after_help = exit::HELP,
     args_override_self = true,
+    allow_negative_numbers = true,
     max_term_width = 110
 )]
 struct CommandLine {
@@ -49,7 +50,8 @@ fn main() {
 }
 
 fn run() -> i32 {
-    let arguments = match config_file::with_config(std::env::args_os().collect()) {
+    let animate = animate::AnimateArgs::augment_args(clap::Command::new("animate"));
+    let arguments = match config_file::with_config(std::env::args_os().collect(), animate) {
         Ok(arguments) => arguments,
         Err(error) => return exit::report(&error),
     };

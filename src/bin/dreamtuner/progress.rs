@@ -40,7 +40,10 @@ impl Display {
     /// Something the user should know.
     pub fn note(&self, note: &str) {
         self.event(json!({"event": "note", "message": note}));
-        eprintln!("note: {note}");
+        match &self.bar {
+            Some(bar) => bar.suspend(|| eprintln!("note: {note}")),
+            None => eprintln!("note: {note}"),
+        }
     }
 
     /// Rendering begins.
@@ -117,7 +120,8 @@ impl Display {
                 folder.display()
             ),
             (Outcome::Complete { .. }, Some(folder)) => eprintln!("frames in {}", folder.display()),
-            (_, None) => {}
+            (Outcome::Interrupted { .. }, None) => eprintln!("stopped before another frame was finished"),
+            (Outcome::Complete { .. }, None) => {}
         }
     }
 

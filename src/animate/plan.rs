@@ -1,0 +1,72 @@
+//! The plan of a render: all that decides its frames, for the journal and for the clip's metadata.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::job::Job;
+use super::pose_source::holds_json;
+use super::reference_input::MaskChoice;
+use crate::error::{Error, Result};
+use crate::render::settings::RenderSettings;
+use crate::video::ImageReader;
+
+/// Two renders with equal plans give equal frames. `weights` are the fingerprints of the weights.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn plan(job: &Job, settings: &RenderSettings, weights: Value, frames: usize) -> Result<Value> {
+    let hash = |path: &PathBuf| content_hash(path);
+    let maybe = |path: &Option<PathBuf>| path.as_ref().map(hash).transpose();
+    let mask = match &job.reference.mask {
+        MaskChoice::File(path) => hash(path)?,
+        MaskChoice::Auto => "auto".into(),
+        MaskChoice::None => "none".into(),
+    };
+    let decode = &job.pose_settings.decode;
+    Ok(json!({
+        "dreamtuner": env!("CARGO_PKG_VERSION"),
+        "frames": frames,
+        "settings": settings,
+        "reference": {
+            "picture": hash(&job.reference.picture)?,
+            "mask": mask,
+            "controls": job.reference.controls.iter().map(maybe).collect::<Result<Vec<_>>>()?,
+        },
+        "pose": {
+            "file": hash(&job.pose)?,
+            "kind": job.pose_settings.kind,
+            "person": job.pose_settings.person.to_string(),
+            "start": decode.start,
+            "end": decode.end,
+            "fps": decode.frames_per_second,
+            "fit": job.fit,
+        },
+        "control_videos": job.control_videos.iter().map(maybe).collect::<Result<Vec<_>>>()?,
+        "noise": maybe(&job.noise)?,
+        "weights": weights,
+        "device": format!("{:?}", job.device.location()),
+        "dtype": job.dtype.as_str(),
+    }))
+}
+
+/// A hash of a file's bytes, or of the names and bytes of the pictures and JSON files in a folder.
+fn content_hash(path: &Path) -> Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    let fail = |path: &Path, error| Error::io(path, error);
+    if path.is_dir() {
+        let entries =
+            std::fs::read_dir(path).and_then(|entries| entries.collect::<std::io::Result<Vec<_>>>());
+        let mut files: Vec<PathBuf> =
+            entries.map_err(|error| fail(path, error))?.iter().map(|entry| entry.path()).collect();
+        files.retain(|file| file.is_file() && (holds_json(file) || ImageReader::is_picture(file)));
+        files.sort();
+        for file in files {
+            hasher.update(file.file_name().unwrap_or_default().as_encoded_bytes());
+            hasher.update_mmap_rayon(&file).map_err(|error| fail(&file, error))?;
+        }
+    } else {
+        hasher.update_mmap_rayon(path).map_err(|error| fail(path, error))?;
+    }
+    Ok(hasher.finalize().to_hex()[..16].to_string())
+}
