@@ -3,14 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use super::job::Job;
+use super::pose_source::RATES;
 use crate::error::{Error, Result};
 use crate::model::prompt;
 use crate::render::journal::Journal;
 use crate::render::settings::LARGEST_SIDE;
 use crate::video::Container;
-
-/// Frame rates that can be asked for.
-const RATES: std::ops::RangeInclusive<f64> = 0.01..=1000.0;
 
 /// Refuses settings outside their ranges and outputs that cannot be written.
 ///

@@ -39,6 +39,9 @@ pub struct PoseSettings {
 /// Frame rate of pose files that state none.
 const DEFAULT_RATE: (u32, u32) = (24, 1);
 
+/// Frame rates that a dance can have.
+pub const RATES: std::ops::RangeInclusive<f64> = 0.01..=1000.0;
+
 /// Frames that the kind of a video is judged by.
 const SAMPLES: usize = 16;
 
@@ -92,6 +95,10 @@ impl PoseSource {
             notes.push(format!(
                 "{filled} of {frames} frames had no pose; it was interpolated between their neighbours"
             ));
+        }
+        if let Some(rate) = sequence.frames_per_second.filter(|rate| !RATES.contains(rate)) {
+            let (least, most) = (RATES.start(), RATES.end());
+            return Err(Error::input(path, format!("fps {rate}; {least} to {most} is allowed")));
         }
         let frames = sequence.poses.len() as f64;
         let (frame_rate, own_rate) = resample(&mut sequence, &settings.decode);

@@ -6,18 +6,18 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use clap::Command;
+use clap::{Args, Command};
 use dreamtuner::{Error, Result, files::write_atomically};
 use serde::Serialize;
 use toml::Value;
 
-/// The arguments with the options of the file that `--config` names put before the user's own. `command` is the one
-/// that has the option.
+/// The arguments with the options of the file that `--config` names put before the user's own. Only
+/// the command called `name`, whose options are `Options`, has it.
 ///
 /// # Errors
 /// A file that cannot be read, holds anything but options of the command, or a value that an option does not take.
-pub fn with_config(arguments: Vec<OsString>, command: Command) -> Result<Vec<OsString>> {
-    if arguments.get(1).is_none_or(|name| name != command.get_name()) {
+pub fn with_config<Options: Args>(arguments: Vec<OsString>, name: &'static str) -> Result<Vec<OsString>> {
+    if arguments.get(1).is_none_or(|command| command != name) {
         return Ok(arguments);
     }
     let Some(path) = config_path(&arguments) else { return Ok(arguments) };
@@ -26,7 +26,9 @@ pub fn with_config(arguments: Vec<OsString>, command: Command) -> Result<Vec<OsS
     let text = String::from_utf8(bytes).map_err(|error| Error::input(path, error.to_string()))?;
     let table: toml::Table =
         text.parse().map_err(|error: toml::de::Error| Error::input(path, error.message()))?;
-    let command = command.no_binary_name(true).mut_args(|argument| argument.required(false));
+    let command = Options::augment_args(Command::new(name))
+        .no_binary_name(true)
+        .mut_args(|argument| argument.required(false));
     let mut options = Vec::new();
     for (name, value) in &table {
         let values =

@@ -9,7 +9,7 @@ mod parse;
 mod pose;
 mod progress;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 #[derive(Debug, Parser)]
@@ -19,7 +19,6 @@ use tracing_subscriber::EnvFilter;
     about = "Animates one picture of a character along a dance",
     after_help = exit::HELP,
     args_override_self = true,
-    allow_negative_numbers = true,
     max_term_width = 110
 )]
 struct CommandLine {
@@ -30,6 +29,7 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Render a clip of the character in a picture that follows a pose video or pose file.
+    #[command(allow_negative_numbers = true)]
     Animate(Box<animate::AnimateArgs>),
     /// Draw, convert and examine pose files.
     #[command(subcommand)]
@@ -50,11 +50,11 @@ fn main() {
 }
 
 fn run() -> i32 {
-    let animate = animate::AnimateArgs::augment_args(clap::Command::new("animate"));
-    let arguments = match config_file::with_config(std::env::args_os().collect(), animate) {
-        Ok(arguments) => arguments,
-        Err(error) => return exit::report(&error),
-    };
+    let arguments =
+        match config_file::with_config::<animate::AnimateArgs>(std::env::args_os().collect(), "animate") {
+            Ok(arguments) => arguments,
+            Err(error) => return exit::report(&error),
+        };
     let result = match CommandLine::parse_from(arguments).command {
         Command::Animate(arguments) => animate::run(*arguments),
         Command::Pose(command) => pose::run(command).map(|()| exit::SUCCESS),
