@@ -53,6 +53,7 @@ pub struct StableDiffusion {
     pub device: Device,
     /// Type of the U-Net's weights and activations.
     pub dtype: DType,
+    unet_config: UNetConfig,
 }
 
 impl StableDiffusion {
@@ -68,16 +69,6 @@ impl StableDiffusion {
     ) -> Result<Self> {
         let device = &options.device;
         let loras: Vec<(&Lora, f64)> = options.loras.iter().map(|(lora, weight)| (lora, *weight)).collect();
-        let in_file = |part: &PartFiles| {
-            let path = part.path().to_path_buf();
-            move |error: Error| {
-                if let Error::Setting { name, problem } = error {
-                    Error::weights(path.clone(), format!("{name}: {problem}"))
-                } else {
-                    error
-                }
-            }
-        };
 
         let unet_config = UNetConfig::from_json(&files.unet.config).map_err(in_file(&files.unet))?;
         let (unet, report) =
@@ -109,13 +100,36 @@ impl StableDiffusion {
             scheduler: files.scheduler.clone(),
             device: device.clone(),
             dtype: options.dtype,
+            unet_config,
         })
     }
 
     /// Loads a ControlNet that belongs to this model.
+    ///
+    /// # Errors
+    /// Those of [`Self::load`], and [`Error::Weights`] for a ControlNet made for another kind of model.
     pub fn load_controlnet(&self, files: &PartFiles) -> Result<(ControlNet, LoadReport)> {
-        let config = UNetConfig::from_json(&files.config)?;
+        let config = UNetConfig::from_json(&files.config).map_err(in_file(files))?;
+        self.check_controlnet(&config).map_err(|problem| Error::weights(files.path(), problem))?;
         files.build(self.dtype, &self.device, &[], |vb| ControlNet::new(&config, vb))
+    }
+
+    fn check_controlnet(&self, config: &UNetConfig) -> std::result::Result<(), String> {
+        let (own, widths) = (&self.unet_config.block_out_channels, &config.block_out_channels);
+        if own != widths {
+            return Err(format!("has {widths:?} channels at its resolutions, the U-Net {own:?}"));
+        }
+        let context = |config: &UNetConfig| config.context_width(0).map_err(|error| error.to_string());
+        let (own, width) = (context(&self.unet_config)?, context(config)?);
+        if own != width {
+            return Err(format!("reads a context of width {width}, the U-Net {own}"));
+        }
+        let halvings = config.conditioning_embedding_out_channels.len().saturating_sub(1) as u32;
+        let (own, factor) = (self.vae.factor(), 2usize.saturating_pow(halvings));
+        if own != factor {
+            return Err(format!("scales control images down by {factor}, the VAE pictures by {own}"));
+        }
+        Ok(())
     }
 
     /// The context of a prompt, `(1, tokens, context width)`, in the U-Net's type.
@@ -125,7 +139,7 @@ impl StableDiffusion {
     pub fn encode_prompt(&self, prompt: &str, clip_skip: usize) -> Result<Tensor> {
         let layers = self.text_encoder.layers();
         if clip_skip == 0 || clip_skip > layers {
-            return Err(Error::setting("clip skip", format!("{clip_skip}; this model allows 1 to {layers}")));
+            return Err(Error::setting("clip-skip", format!("{clip_skip}; this model allows 1 to {layers}")));
         }
         let chunks = self.tokenizer.chunks(prompt)?;
         Ok(self.text_encoder.encode(&chunks, clip_skip)?.to_dtype(self.dtype)?)
@@ -148,6 +162,15 @@ impl StableDiffusion {
             None => self.vae.decode(latent)?,
         };
         tensor_to_image(&((pixels + 1.0)? / 2.0)?)
+    }
+}
+
+/// What is wrong with a configuration, said of the file that it belongs to.
+fn in_file(part: &PartFiles) -> impl Fn(Error) -> Error {
+    let path = part.path().to_path_buf();
+    move |error| match error {
+        Error::Setting { name, problem } => Error::weights(&path, format!("{name}: {problem}")),
+        other => other,
     }
 }
 
@@ -174,7 +197,7 @@ fn add_concepts(
                 "{} has vectors of width {width}, the text encoder {}",
                 inversion.word, config.hidden_size
             );
-            return Err(Error::setting("textual inversion", problem));
+            return Err(Error::setting("embedding", problem));
         }
         tokenizer.add_concept(&inversion.word, count)?;
         vectors.push(&inversion.vectors);

@@ -4,7 +4,7 @@ use candle_core::{DType, Tensor};
 use image::RgbImage;
 
 use crate::diffusion::{NoiseSource, Purpose, Schedule, Step, sample};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::stable_diffusion::StableDiffusion;
 use crate::render::denoiser::SubjectDenoiser;
 use crate::render::feature_store::{FeatureCache, FeatureStore};
@@ -81,10 +81,13 @@ impl Animator<'_> {
         let draw = |purpose| noise.normal(purpose, 0, &shape, DType::F32, &model.device);
         let (start, reference_noise) = (draw(Purpose::Latent)?, draw(Purpose::Reference)?);
 
-        let text = |prompt: &str| model.encode_prompt(prompt, settings.clip_skip);
-        let prompt = text(&settings.prompt)?;
-        let negative = text(&settings.negative_prompt)?;
-        let reference_text = settings.reference_prompt.as_deref().map_or_else(|| Ok(prompt.clone()), text)?;
+        let text = |name: &str, text: &str| encode_text(model, name, text, settings.clip_skip);
+        let prompt = text("prompt", &settings.prompt)?;
+        let negative = text("negative-prompt", &settings.negative_prompt)?;
+        let reference_text = match &settings.reference_prompt {
+            Some(reference) => text("reference-prompt", reference)?,
+            None => prompt.clone(),
+        };
         let reference = Reference {
             latent: model.encode_image(&reference.image, settings.vae_tile)?,
             noise: reference_noise.clone(),
@@ -123,7 +126,7 @@ impl Animator<'_> {
     /// number of steps done.
     ///
     /// # Errors
-    /// [`crate::Error::Interrupted`], images of the wrong size, failures of the networks. The animator then stands where
+    /// [`Error::Interrupted`], images of the wrong size, failures of the networks. The animator then stands where
     /// it stood before the call.
     pub fn render(
         &mut self,
@@ -188,6 +191,14 @@ impl Animator<'_> {
     }
 }
 
+/// The context of a text; what is wrong with it is said of the setting called `name`.
+fn encode_text(model: &StableDiffusion, name: &str, text: &str, clip_skip: usize) -> Result<Tensor> {
+    model.encode_prompt(text, clip_skip).map_err(|error| match error {
+        Error::Setting { name: found, problem } if found == "prompt" => Error::setting(name, problem),
+        other => other,
+    })
+}
+
 /// Each ControlNet's view of its image.
 fn embed(
     model: &StableDiffusion,
@@ -197,7 +208,7 @@ fn embed(
 ) -> Result<Vec<Option<Tensor>>> {
     if images.len() != units.len() {
         let problem = format!("{} for {} ControlNets", images.len(), units.len());
-        return Err(crate::Error::setting("control images", problem));
+        return Err(Error::setting("control images", problem));
     }
     let embed = |(unit, image): (&ControlUnit, &Option<RgbImage>)| {
         let Some(image) = image else { return Ok(None) };
@@ -214,5 +225,5 @@ fn check_size(name: &str, image: &RgbImage, settings: &RenderSettings) -> Result
         return Ok(());
     }
     let problem = format!("is {width}×{height}, the frames are {}×{}", settings.width, settings.height);
-    Err(crate::Error::setting(name, problem))
+    Err(Error::setting(name, problem))
 }

@@ -185,7 +185,7 @@ fn several_add_up_and_weight_zero_changes_nothing() {
         part.build(DType::F32, &Device::Cpu, &[(&one, 1.0)], |vb| vb.get((32, 32), &name)).unwrap();
     assert_eq!(report.lora_layers, 1);
     let result = part.build(DType::F32, &Device::Cpu, &[(&one, f64::NAN)], |vb| vb.get((32, 32), &name));
-    assert_says(&result.unwrap_err().to_string(), &["LoRA weight", "NaN"]);
+    assert_says(&result.unwrap_err().to_string(), &["lora", "NaN"]);
     // Both infinities occur, so that their sum is not a number.
     let loras = [(&one, 1e300), (&two, -1e300)];
     let result = part.build(DType::F32, &Device::Cpu, &loras, |vb| vb.get((32, 32), &name));

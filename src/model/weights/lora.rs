@@ -112,7 +112,7 @@ impl Lora {
     pub(super) fn deltas<'a>(&'a self, part: &PartFiles, weight: f64) -> Result<Vec<(String, Delta<'a>)>> {
         if !weight.is_finite() {
             let problem = format!("{weight} is not a number to multiply {} by", self.path().display());
-            return Err(Error::setting("LoRA weight", problem));
+            return Err(Error::setting("lora", problem));
         }
         let kind = part.part();
         if !matches!(kind, Part::Unet | Part::TextEncoder) {
