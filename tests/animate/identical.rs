@@ -1,0 +1,38 @@
+//! Renders that must agree byte for byte.
+
+use super::support::Stage;
+
+fn kept(stage: &Stage, arguments: &str, output: &str) -> Vec<String> {
+    stage.animate(&format!("--keep-frames -o {output} {arguments}")).succeeded();
+    stage.kept(output)
+}
+
+#[test]
+fn cached_spilled_and_recomputed_features() {
+    let stage = Stage::new(4);
+    for (name, settings) in [
+        ("interleaved", "--steps 4 --first-weight 2"),
+        ("text-guided", "--steps 4 --reference-probability 0.3"),
+        ("classifier-free", "--steps 3 --guidance classifier-free --sampler euler-ancestral"),
+        ("masked", "--steps 3 --mask mask.png"),
+    ] {
+        image::GrayImage::from_fn(64, 64, |x, y| image::Luma([((x * y) % 256) as u8]))
+            .save(stage.path("mask.png"))
+            .unwrap();
+        let cached = kept(&stage, settings, &format!("{name}-cached.mkv"));
+        assert_eq!(cached.len(), 4);
+        let spilled = kept(&stage, &format!("{settings} --feature-memory 0"), &format!("{name}-spilled.mkv"));
+        assert_eq!(spilled, cached, "{name}: spilled");
+        let anew = kept(&stage, &format!("{settings} --recompute-features"), &format!("{name}-anew.mkv"));
+        assert_eq!(anew, cached, "{name}: recomputed");
+    }
+}
+
+#[test]
+fn weight_zero_equals_no_reference() {
+    let stage = Stage::new(1);
+    let without = kept(&stage, "--reference-weight 0", "without.mkv");
+    // Another reference: it must not count at all.
+    image::RgbImage::from_pixel(64, 64, image::Rgb([200, 0, 90])).save(stage.path("hero.png")).unwrap();
+    assert_eq!(kept(&stage, "--reference-weight 0", "other.mkv"), without);
+}

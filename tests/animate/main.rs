@@ -1,0 +1,12 @@
+//! `dreamtuner` as its users run it: files in, files out, exit codes and messages.
+#![cfg(feature = "cli")]
+
+mod bad_input;
+mod bad_settings;
+mod bad_weights;
+mod commands;
+mod identical;
+mod inputs;
+mod journal;
+mod outputs;
+mod support;
