@@ -84,7 +84,8 @@ fn picture(side: usize, seed: u32) -> RgbImage {
 }
 
 fn benchmark(criterion: &mut Criterion) -> Result<()> {
-    dreamtuner::threads::set_threads(None)?;
+    // SAFETY: nothing has started a thread yet.
+    unsafe { dreamtuner::threads::set_threads(None)? };
     let (model, units) = load()?;
     let (side, factor) = (model.native_side, model.vae.factor());
     let shape = [1, model.latent_channels, side / factor, side / factor];

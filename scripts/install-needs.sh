@@ -91,6 +91,8 @@ check_rust() {
     case $minor in
         '' | *[!0-9]*) fail "the command cargo does not work (cargo --version says nothing usable); $hint" ;;
     esac
+    cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || rustup component add rustfmt clippy >&2 ||
+        fail 'cargo fmt and cargo clippy are missing; run: rustup component add rustfmt clippy'
     [ "$minor" -ge "$MIN_RUST" ] || fail "Rust 1.$MIN_RUST or newer is needed, this is $version; $hint"
 }
 

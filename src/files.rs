@@ -20,11 +20,11 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     file.write_all(bytes).map_err(fail)?;
     file.as_file().sync_all().map_err(fail)?;
     file.persist(path).map_err(|error| fail(error.error))?;
-    // The rename itself has to reach the disk; not every file system lets a folder be opened for that.
-    if let Ok(folder) = File::open(folder) {
-        folder.sync_all().map_err(fail)?;
+    // The rename itself has to reach the disk; not every file system lets a folder be opened and synced for that.
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        Err(error) if error.kind() == std::io::ErrorKind::StorageFull => Err(fail(error)),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// A temporary file with the permissions that any new file gets, not those of a private one.

@@ -28,12 +28,16 @@ pub fn image_to_tensor(image: &RgbImage, device: &Device) -> Result<Tensor> {
 /// # Errors
 /// A tensor of another shape, or one that holds NaN or infinity: a model that overflows must not pass for a black frame.
 pub fn tensor_to_image(tensor: &Tensor) -> Result<RgbImage> {
-    let (_, _, height, width) = tensor.dims4()?;
+    let (batch, channels, height, width) = tensor.dims4()?;
+    if (batch, channels) != (1, 3) {
+        let problem = format!("not one picture of three channels: {:?}", tensor.dims());
+        return Err(Error::Compute(candle_core::Error::Msg(problem)));
+    }
     let values: Vec<f32> =
         tensor.squeeze(0)?.permute((1, 2, 0))?.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
     if let Some(value) = values.iter().find(|value| !value.is_finite()) {
-        let problem = format!("the decoder gave {value}; try --dtype f32");
-        return Err(Error::setting("dtype", problem));
+        let problem = format!("the decoder gave {value}: numbers overflowed (in 16 bits, 32 bits help)");
+        return Err(Error::Compute(candle_core::Error::Msg(problem)));
     }
     let bytes = values.iter().map(|value| (value.clamp(0.0, 1.0) * 255.0).round() as u8).collect();
     RgbImage::from_raw(width as u32, height as u32, bytes)

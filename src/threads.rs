@@ -5,16 +5,23 @@ use crate::error::{Error, Result};
 /// Most threads that can be asked for.
 pub const MOST_THREADS: usize = 1024;
 
-/// Sets the number of threads; one for each core where `count` is absent. To be called once, before anything else,
-/// while the program has a single thread.
+/// Where rayon and candle look.
+const VARIABLE: &str = "RAYON_NUM_THREADS";
+
+/// Sets the number of threads; where `count` is absent, as `RAYON_NUM_THREADS` says, else one for each core. To be
+/// called once, before anything else.
 ///
 /// candle reads its number of threads from the environment at every matrix product, and examines the machine's
 /// processors each time when it finds none there: in small networks that takes as long as the products themselves.
 ///
 /// # Errors
 /// A count outside 1 to [`MOST_THREADS`], or threads that were set up before.
-pub fn set_threads(count: Option<usize>) -> Result<()> {
-    let count = match count {
+///
+/// # Safety
+/// No other thread may run yet: this changes the program's environment.
+pub unsafe fn set_threads(count: Option<usize>) -> Result<()> {
+    let wanted = std::env::var(VARIABLE).ok().and_then(|text| text.parse().ok());
+    let count = match count.or(wanted) {
         Some(count) if (1..=MOST_THREADS).contains(&count) => count,
         Some(count) => {
             return Err(Error::setting("threads", format!("{count}; 1 to {MOST_THREADS} are allowed")));
@@ -22,7 +29,7 @@ pub fn set_threads(count: Option<usize>) -> Result<()> {
         None => std::thread::available_parallelism().map_or(1, usize::from),
     };
     // SAFETY: the caller promises that no other thread runs yet, so that none can read the environment meanwhile.
-    unsafe { std::env::set_var("RAYON_NUM_THREADS", count.to_string()) };
+    unsafe { std::env::set_var(VARIABLE, count.to_string()) };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(count).build_global();
     pool.map_err(|error| Error::setting("threads", error.to_string()))
 }

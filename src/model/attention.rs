@@ -23,8 +23,8 @@ pub struct Segment {
 /// `softmax(q·kᵀ/√d + log m)·v` over all segments together.
 ///
 /// `queries` is `(batch, heads, tokens, head width)`; the result has its shape. The bias travels as one more
-/// coordinate of the keys, against a one in the queries: `[q/√d, 1]·[k, log m] = q·k/√d + log m`, exactly. So any kernel
-/// for plain attention serves.
+/// coordinate of the keys, against a one in the queries: `[q/√d, 1]·[k, log m] = q·k/√d + log m`. So any kernel for plain
+/// attention serves; `log m` is rounded to the keys' type.
 pub fn weighted_attention(queries: &Tensor, segments: &[Segment]) -> Result<Tensor> {
     let width = queries.dim(3)?;
     let weighted = segments.iter().any(|segment| segment.log_weights.is_some());

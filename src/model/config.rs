@@ -87,6 +87,9 @@ pub struct UNetConfig {
     pub controlnet_conditioning_channel_order: String,
 }
 
+/// Most layers that a configuration may ask for at one resolution, or in a text encoder.
+const MOST_LAYERS: usize = 256;
+
 /// Fields of a U-Net's configuration that ask for networks of another family.
 const UNSUPPORTED: [(&str, &str); 8] = [
     ("class_embed_type", "class embeddings"),
@@ -153,12 +156,21 @@ impl UNetConfig {
             if let Some(other) = types.iter().find(|kind| !known.contains(&kind.as_str())) {
                 return fail(field, format!("{other}: only {} and {} are known", known[0], known[1]));
             }
+            // A ControlNet has no decoder; a U-Net without one is refused when it is built.
             let absent = field == "up_block_types" && types.is_empty();
             if types.len() != levels && !absent {
                 return fail(field, format!("{} entries for {levels} resolutions", types.len()));
             }
         }
         for (level, &channels) in self.block_out_channels.iter().enumerate() {
+            for (field, count) in [
+                ("layers_per_block", self.layers(level)?),
+                ("transformer_layers_per_block", self.transformer_layers(level)?),
+            ] {
+                if !(1..=MOST_LAYERS).contains(&count) {
+                    return fail(field, format!("{count}; 1 to {MOST_LAYERS} are allowed"));
+                }
+            }
             let heads = self.heads(level)?;
             for (field, divisor) in [("norm_num_groups", self.norm_num_groups), ("attention_head_dim", heads)]
             {
@@ -252,6 +264,17 @@ impl VaeConfig {
                 format!("{levels} resolutions; 1 to 8 are allowed"),
             ));
         }
+        for (field, count, allowed) in [
+            ("in_channels", config.in_channels, 3..=3),
+            ("out_channels", config.out_channels, 3..=3),
+            ("latent_channels", config.latent_channels, 1..=256),
+            ("layers_per_block", config.layers_per_block, 1..=MOST_LAYERS),
+        ] {
+            if !allowed.contains(&count) {
+                let problem = format!("{count}; {} to {} are allowed", allowed.start(), allowed.end());
+                return Err(Error::setting(format!("config.json, {field}"), problem));
+            }
+        }
         let groups = config.norm_num_groups;
         match config
             .block_out_channels
@@ -312,6 +335,11 @@ impl TextConfig {
     pub fn from_json(json: &serde_json::Value) -> Result<Self> {
         // A whole CLIP model keeps the text encoder's numbers in a section of their own.
         let config: Self = parse("config.json of a text encoder", json.get("text_config").unwrap_or(json))?;
+        let layers = config.num_hidden_layers;
+        if !(1..=MOST_LAYERS).contains(&layers) {
+            let problem = format!("{layers}; 1 to {MOST_LAYERS} are allowed");
+            return Err(Error::setting("config.json, num_hidden_layers", problem));
+        }
         let heads = config.num_attention_heads;
         if heads == 0 || !config.hidden_size.is_multiple_of(heads) {
             let problem = format!("{heads} does not divide the width {}", config.hidden_size);

@@ -82,6 +82,8 @@ impl StableDiffusion {
         let text_config =
             TextConfig::from_json(&files.text_encoder.config).map_err(in_file(&files.text_encoder))?;
         let mut tokenizer = open_tokenizer(&files.tokenizer)?;
+        check_tokenizer(&tokenizer, &text_config, &options.textual_inversions)
+            .map_err(in_file(&files.text_encoder))?;
         let concepts = add_concepts(&mut tokenizer, &options.textual_inversions, &text_config)?;
         let (text_encoder, report) = files
             .text_encoder
@@ -181,6 +183,25 @@ fn open_tokenizer(files: &TokenizerFiles) -> Result<Tokenizer> {
         TokenizerFiles::Clip { pad_with_exclamation: true } => Tokenizer::clip_padded_with("!"),
         TokenizerFiles::Clip { pad_with_exclamation: false } => Tokenizer::clip(),
     }
+}
+
+/// Refuses a tokenizer whose ids or chunks the text encoder has no embeddings for.
+fn check_tokenizer(
+    tokenizer: &Tokenizer,
+    config: &TextConfig,
+    inversions: &[TextualInversion],
+) -> Result<()> {
+    let (words, known) = (tokenizer.vocabulary_size(), config.vocab_size);
+    // New words are numbered after the tokenizer's, and their embeddings follow the text encoder's.
+    if words > known || (words < known && !inversions.is_empty()) {
+        return Err(Error::setting("vocab_size", format!("{known}, the tokenizer has {words} words")));
+    }
+    let (tokens, positions) = (tokenizer.max_length(), config.max_position_embeddings);
+    if tokens > positions {
+        let problem = format!("{positions}, the tokenizer makes chunks of {tokens}");
+        return Err(Error::setting("max_position_embeddings", problem));
+    }
+    Ok(())
 }
 
 /// Puts the words of textual inversions into the vocabulary; their vectors `(vectors, hidden size)`.

@@ -47,6 +47,10 @@ impl UNet {
     pub fn new(config: &UNetConfig, vb: VarBuilder) -> Result<Self> {
         let finest = config.block_out_channels[0];
         let levels = config.block_out_channels.len();
+        if config.up_block_types.len() != levels {
+            let problem = format!("{} entries for {levels} resolutions", config.up_block_types.len());
+            return Err(crate::Error::setting("config.json, up_block_types", problem).into());
+        }
         let up_blocks = (0..levels)
             .map(|index| UpBlock::new(config, index, vb.pp(format!("up_blocks.{index}"))))
             .collect::<Result<_>>()?;

@@ -3,7 +3,7 @@
 use candle_core::{DType, Tensor};
 use image::RgbImage;
 
-use crate::diffusion::{NoiseSource, Purpose, Schedule, Step, sample};
+use crate::diffusion::{Guidance, NoiseSource, Purpose, Schedule, Step, sample};
 use crate::error::{Error, Result};
 use crate::model::stable_diffusion::StableDiffusion;
 use crate::render::denoiser::SubjectDenoiser;
@@ -75,7 +75,10 @@ impl Animator<'_> {
         check_size("reference", &reference.image, &settings)?;
         let schedule = settings.schedule(&model.scheduler)?;
         let steps = settings.sampler.steps(&schedule, settings.steps)?;
-        let lambdas = noise.uniform(Purpose::Guidance, 0, steps.len())?;
+        let lambdas = match settings.guidance {
+            Guidance::ClassifierFree { .. } => vec![0.0; steps.len()],
+            Guidance::Interleaved { .. } => noise.uniform(Purpose::Guidance, 0, steps.len())?,
+        };
         let factor = model.vae.factor();
         let shape = [1, model.latent_channels, settings.height / factor, settings.width / factor];
         let draw = |purpose| noise.normal(purpose, 0, &shape, DType::F32, &model.device);

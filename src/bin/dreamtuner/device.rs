@@ -38,7 +38,8 @@ enum DTypeOption {
 impl DeviceArgs {
     /// The device and the type, with the thread pool set up.
     pub fn choose(&self) -> Result<(Device, DType)> {
-        set_threads(self.threads)?;
+        // SAFETY: options are looked at before the program starts any thread.
+        unsafe { set_threads(self.threads)? };
         let device = self.device()?;
         let dtype = match self.dtype {
             DTypeOption::Auto if device.is_cpu() => DType::F32,
