@@ -89,7 +89,11 @@ impl Default for EncodeSettings {
 }
 
 impl EncodeSettings {
-    fn validate(&self, container: Container) -> Result<()> {
+    /// Checks every value's range, for one kind of output.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] with the value and the allowed range.
+    pub fn validate(&self, container: Container) -> Result<()> {
         let (numerator, denominator) = self.frame_rate;
         let allowed = 1..=MAX_RATE_PART;
         if !allowed.contains(&numerator) || !allowed.contains(&denominator) {
