@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device};
 use image::RgbImage;
-use serde_json::Value;
 
 use super::outputs::{OutputFiles, Outputs};
 use super::plan::plan;
@@ -21,7 +20,7 @@ use crate::render::feature_store::FeatureCache;
 use crate::render::interrupt::Interrupt;
 use crate::render::journal::Journal;
 use crate::render::settings::RenderSettings;
-use crate::video::{AudioSource, EncodeSettings};
+use crate::video::{AudioSource, Container, EncodeSettings};
 
 /// All that `dreamtuner animate` is told.
 #[derive(Debug, Clone)]
@@ -131,35 +130,38 @@ fn render(job: &Job, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event)) -> 
     };
     let reference = job.reference.read()?;
     let (pose, videos) = open_poses(job, on_event)?;
+    let encode = encode_settings(job, &pose)?;
     interrupt.check()?;
     // 2. Weights.
+    tracing::info!("{} frames; weights are read", pose.frames);
     let fingerprints = weights.fingerprints()?;
     let (model, controls) = weights.load(&job.device, job.dtype, on_event)?;
     interrupt.check()?;
+    tracing::info!("weights are in place; the reference is prepared");
     // 3. The size of the frames, and with it everything else.
     let settings = sized(job, &model, &pose, on_event)?;
     let (width, height) = (settings.width as u32, settings.height as u32);
     let reference = reference.fit(width, height)?;
     let plan = plan(job, &settings, fingerprints, pose.frames)?;
-    let encode = encode_settings(job, &pose, &plan);
+    // The journal comes first: its lock keeps a second render away from the outputs.
+    let mut journal = Journal::open(&Journal::folder_for(&job.outputs.clip), &plan)?;
     let mut animator =
         Animator::new(&model, &controls, &reference, settings, noise, job.cache, interrupt.clone())?;
-    // 4. Journal first: its lock keeps a second render away from the outputs.
-    let mut journal = Journal::open(&Journal::folder_for(&job.outputs.clip), &plan)?;
+    let encode = EncodeSettings { metadata: vec![("comment".into(), plan.to_string())], ..encode };
     let mut outputs = Outputs::create(&job.outputs, &reference.image, pose.frames, &encode)?;
+    // 4. Rendering and encoding.
     on_event(Event::Begin {
         frames: pose.frames,
         finished: journal.finished(),
         width: width as usize,
         height: height as usize,
     });
-    // 5. Rendering and encoding.
     let frames = control_frames(&pose, &videos, width, height, job.fit)?;
     let rendered =
         render_clip(&mut animator, &mut journal, frames, |frame| outputs.write(&frame), &mut |progress| {
             on_event(Event::Progress(progress))
         });
-    // 6. Outputs take their names; then the journal has done its work.
+    // 5. Outputs take their names; then the journal has done its work.
     let ended = rendered.and_then(|outcome| finish(job, &pose, outcome, outputs));
     let (outcome, written) = ended.inspect_err(|_| {
         if journal.finished() > 0 {
@@ -276,16 +278,18 @@ fn sized(
     Ok(settings)
 }
 
-/// The clip carries the plan, so that it can be made again.
-fn encode_settings(job: &Job, pose: &PoseSource, plan: &Value) -> EncodeSettings {
+/// How the clip is encoded; its metadata, the plan, is not known yet.
+fn encode_settings(job: &Job, pose: &PoseSource) -> Result<EncodeSettings> {
     let decode = &job.pose_settings.decode;
     let audio = (job.audio && pose.has_audio).then(|| AudioSource {
         path: job.pose.clone(),
         start: decode.start.unwrap_or(0.0),
         end: decode.end,
     });
-    let metadata = vec![("comment".into(), plan.to_string())];
-    EncodeSettings { frame_rate: pose.frame_rate, quality: job.quality, metadata, audio }
+    let settings =
+        EncodeSettings { frame_rate: pose.frame_rate, quality: job.quality, audio, ..Default::default() };
+    settings.validate(Container::from_path(&job.outputs.clip)?)?;
+    Ok(settings)
 }
 
 type ControlFrames<'a> = Box<dyn Iterator<Item = Result<ControlFrame>> + Send + 'a>;

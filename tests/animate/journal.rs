@@ -100,12 +100,17 @@ fn killed_at_twenty_random_moments() {
         let finishing = before.finished.max(before.resumed.unwrap_or(0)) == FRAMES;
         let last_run = kills == KILLS;
         if !last_run {
-            // Past the last frame, single moments of the short rest; before it, some steps and part of one more.
-            let events = if finishing { FRAMES as u64 + 1 } else { below(9) };
-            for _ in 0..events {
-                match running.next() {
-                    Some(event) => seen.take(&event),
-                    None => break,
+            // Some steps and frames, and part of one more; past the last frame, the short rest of the render.
+            let mut events = if finishing { u64::MAX } else { below(7) };
+            while events > 0
+                && let Some(event) = running.next()
+            {
+                seen.take(&event);
+                let is_work = event["event"] == "step" || event["event"] == "frame";
+                let is_last = event["frame"] == FRAMES - 1;
+                events -= u64::from(is_work);
+                if finishing && is_last {
+                    break;
                 }
             }
             std::thread::sleep(Duration::from_millis(below(60)));
@@ -217,6 +222,19 @@ fn a_journal_without_frames_is_no_obstacle() {
     running.end();
     assert!(stage.path("out.mkv.frames/plan.json").exists());
     stage.animate("--seed 9").succeeded();
+}
+
+#[test]
+fn frames_that_were_kept_are_gone_when_the_next_render_begins() {
+    let stage = Stage::new(3);
+    stage.animate("--keep-frames").succeeded();
+    assert_eq!(stage.kept("out.mkv").len(), 3);
+    let mut running = Running::start(stage.animate_command("--overwrite --seed 1 --steps 400"));
+    running.wait_for("step", 0);
+    running.child.kill().unwrap();
+    running.end();
+    let left: Vec<String> = names(&stage.path("out.mkv.frames")).into_iter().collect();
+    assert_eq!(left, ["lock", "plan.json"]);
 }
 
 #[test]

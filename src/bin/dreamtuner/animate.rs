@@ -26,6 +26,16 @@ use crate::exit;
 use crate::parse::{ControlNetOption, LoraOption, Size};
 use crate::progress::Display;
 
+/// Shown below the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  dreamtuner animate --reference hero.png --pose dance.json -o out.mp4
+  dreamtuner animate --reference hero.png --reference-pose hero.json --pose dance.mp4 --prompt \"a knight\" \\
+      --model sd15.safetensors --controlnet openpose.safetensors -o out.mp4 --compare --sheet
+
+A render that was stopped or killed goes on where it was when the same command is given again.
+Exit codes: dreamtuner --help";
+
 /// Options of `dreamtuner animate`.
 #[derive(Debug, Args, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -39,7 +49,7 @@ pub struct AnimateArgs {
     /// What the dance file is taken for
     #[arg(long, value_enum, default_value_t, value_name = "KIND", help_heading = "Input")]
     pose_kind: PoseKindOption,
-    /// The reference's own pose: OpenPose JSON or a skeleton picture
+    /// The reference's own pose: pose JSON or a skeleton picture; recommended, as the reference is then seen in its pose
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     reference_pose: Option<PathBuf>,
     /// Where the character is in the reference: a grey picture, `auto` (transparency) or `none`
@@ -49,48 +59,50 @@ pub struct AnimateArgs {
     #[arg(long, default_value = "largest", value_name = "WHO", help_heading = "Input")]
     #[serde(serialize_with = "as_text")]
     person: PersonChoice,
-    /// First second of the dance that is used
+    /// First second of the dance that is used; its beginning where absent
     #[arg(long, value_name = "SECONDS", help_heading = "Input")]
     start: Option<f64>,
-    /// The dance is used up to this second
+    /// The dance is used up to this second; its end where absent
     #[arg(long, value_name = "SECONDS", help_heading = "Input")]
     end: Option<f64>,
-    /// Frames a second; the dance's own where absent
+    /// Frames a second, 0.01 to 1000; the dance's own where absent, 24 where it has none
     #[arg(long, value_name = "NUMBER", help_heading = "Input")]
     fps: Option<f64>,
 
     /// The clip: .mp4, .webm, .gif, .mov, .mkv, or a folder ending in / for PNG files
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     output: PathBuf,
-    /// Size of the frames; from the dance's shape and the model's native size where absent
+    /// Size of the frames, 1 to 8192 a side, rounded to what the model allows; from the dance's shape and the model's
+    /// native size where absent
     #[arg(long, value_name = "WIDTHxHEIGHT", help_heading = "Output")]
     size: Option<Size>,
     /// How the dance is laid into frames of another shape
     #[arg(long, value_enum, default_value_t, value_name = "HOW", help_heading = "Output")]
     fit: FitOption,
-    /// Quality of the encoder (CRF of H.264 and VP9: smaller is better)
-    #[arg(long, value_name = "0-63", help_heading = "Output")]
+    /// CRF of the encoder, smaller is better: H.264 0-51, 16 where absent; VP9 0-63, 20 where absent; others have none
+    #[arg(long, value_name = "CRF", help_heading = "Output")]
     quality: Option<u8>,
     /// Leave the dance's sound out
     #[arg(long, help_heading = "Output")]
     no_audio: bool,
-    /// Also write a clip of reference, pose and result side by side
+    /// Also write a clip of reference, pose and result side by side; out.compare.mp4 for out.mp4 where no name is given
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "", require_equals = true, help_heading = "Output")]
     compare: Option<String>,
-    /// Also write a contact sheet
+    /// Also write a contact sheet; out.sheet.png for out.mp4 where no name is given
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "", require_equals = true, help_heading = "Output")]
     sheet: Option<String>,
-    /// Keep the frames as PNG files beside the clip
+    /// Keep the frames as PNG files beside the clip, in out.mp4.frames for out.mp4
     #[arg(long, help_heading = "Output")]
     keep_frames: bool,
     /// Replace outputs that are there already
     #[arg(long, help_heading = "Output")]
     overwrite: bool,
 
-    /// What the clip shows; commas between words, (more:1.3) and [less] weight as in A1111
+    /// What the clip shows; nothing in particular where absent. Commas between words, (more:1.3) and [less] weight as in
+    /// A1111
     #[arg(long, default_value = "", value_name = "TEXT", hide_default_value = true, help_heading = "Text")]
     prompt: String,
-    /// What it must not show
+    /// What it must not show; nothing in particular where absent
     #[arg(long, default_value = "", value_name = "TEXT", hide_default_value = true, help_heading = "Text")]
     negative_prompt: String,
     /// What the reference shows; the prompt where absent
@@ -110,11 +122,11 @@ pub struct AnimateArgs {
     /// A VAE in place of the model's own
     #[arg(long, value_name = "PATH", help_heading = "Weights")]
     vae: Option<PathBuf>,
-    /// A ControlNet: PATH or `model` (the model's own), then if needed
-    /// ,strength=1,start=0,end=1,video=FILE,reference=FILE; can be repeated
+    /// A ControlNet: PATH or `model` (the model's own), then if needed ,strength=1,start=0,end=1 (fractions of the
+    /// steps),video=FILE (in place of the dance),reference=FILE (the reference's control image); can be repeated
     #[arg(long, value_name = "CONTROLNET", default_value = "model", help_heading = "Weights")]
     controlnet: Vec<ControlNetOption>,
-    /// A LoRA: PATH or PATH:WEIGHT; can be repeated
+    /// A LoRA: PATH or PATH:WEIGHT, 1 where no weight is given; can be repeated
     #[arg(long, value_name = "PATH:WEIGHT", help_heading = "Weights")]
     lora: Vec<LoraOption>,
     /// A textual-inversion file; can be repeated

@@ -29,7 +29,7 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Render a clip of the character in a picture that follows a pose video or pose file.
-    #[command(allow_negative_numbers = true)]
+    #[command(allow_negative_numbers = true, after_help = animate::EXAMPLES)]
     Animate(Box<animate::AnimateArgs>),
     /// Draw, convert and examine pose files.
     #[command(subcommand)]
