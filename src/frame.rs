@@ -5,6 +5,9 @@ use image::RgbImage;
 
 use crate::error::{Error, Result};
 
+/// Longest side in pixels of any picture that is read or written.
+pub const MAX_SIDE: u32 = 8192;
+
 /// One picture of a clip.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Frame {

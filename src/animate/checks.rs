@@ -7,7 +7,7 @@ use super::pose_source::RATES;
 use crate::error::{Error, Result};
 use crate::model::prompt;
 use crate::render::journal::Journal;
-use crate::render::settings::LARGEST_SIDE;
+use crate::frame::MAX_SIDE;
 use crate::video::Container;
 
 /// Refuses settings outside their ranges and outputs that cannot be written.
@@ -22,9 +22,9 @@ pub fn check(job: &Job) -> Result<()> {
         return Err(Error::setting("fps", format!("{rate}; {least} to {most} is allowed")));
     }
     if let Some((width, height)) = job.size {
-        let allowed = 1..=LARGEST_SIDE as u32;
+        let allowed = 1..=MAX_SIDE;
         if !allowed.contains(&width) || !allowed.contains(&height) {
-            let problem = format!("{width}x{height}; 1 to {LARGEST_SIDE} a side is allowed");
+            let problem = format!("{width}x{height}; 1 to {MAX_SIDE} a side is allowed");
             return Err(Error::setting("size", problem));
         }
     }

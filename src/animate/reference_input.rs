@@ -11,7 +11,7 @@ use crate::picture::{Fit, fit_image};
 use crate::pose::{DrawSettings, PersonChoice, PoseSequence, ReadSettings, draw_pose, read_poses};
 use crate::render::animator::ReferencePicture;
 use crate::render::reference::Mask;
-use crate::render::settings::LARGEST_SIDE;
+use crate::frame::MAX_SIDE;
 
 /// Where the mask of the reference comes from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -161,8 +161,8 @@ pub fn read_picture(path: &Path) -> Result<DynamicImage> {
         .map_err(|error| Error::io(path, error))?;
     let mut decoder = reader.into_decoder().map_err(bad)?;
     let (width, height) = decoder.dimensions();
-    if width.max(height) as usize > LARGEST_SIDE || width.min(height) == 0 {
-        let problem = format!("is {width}×{height} pixels; 1 to {LARGEST_SIDE} a side are allowed");
+    if width.max(height) > MAX_SIDE || width.min(height) == 0 {
+        let problem = format!("is {width}×{height} pixels; 1 to {MAX_SIDE} a side are allowed");
         return Err(Error::input(path, problem));
     }
     let orientation = decoder.orientation().map_err(bad)?;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// How a picture of one shape is put into a frame of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Fit {
     /// The whole picture is visible; what is left of the frame is filled with the background.
     #[default]

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::diffusion::{Guidance, PredictionType, Sampler, Schedule, ScheduleConfig};
 use crate::error::{Error, Result};
+use crate::frame::MAX_SIDE;
 
 /// Settings of a render. Together with the inputs and the weights they decide every byte of every frame.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,9 +42,6 @@ pub struct RenderSettings {
     /// Side in pixels of the tiles that the VAE works in; whole pictures where absent.
     pub vae_tile: Option<usize>,
 }
-
-/// Longest side of a frame in pixels.
-pub const LARGEST_SIDE: usize = 8192;
 
 /// Largest weight of a reference.
 const LARGEST_WEIGHT: f64 = 10_000.0;
@@ -89,9 +87,9 @@ impl RenderSettings {
     pub fn check(&self, factor: usize) -> Result<()> {
         self.check_values()?;
         for (name, side) in [("width", self.width), ("height", self.height)] {
-            if side == 0 || side > LARGEST_SIDE || !side.is_multiple_of(factor) {
+            if side == 0 || side > MAX_SIDE as usize || !side.is_multiple_of(factor) {
                 let problem =
-                    format!("{name} {side}; multiples of {factor} up to {LARGEST_SIDE} are allowed");
+                    format!("{name} {side}; multiples of {factor} up to {MAX_SIDE} are allowed");
                 return Err(Error::setting("size", problem));
             }
         }

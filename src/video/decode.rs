@@ -135,7 +135,7 @@ impl VideoReader {
     ///
     /// # Errors
     /// Settings out of range; a file that is missing, empty, no video, without a moving picture, in an unknown codec,
-    /// or larger than [`MAX_SIDE`](super::MAX_SIDE) on a side.
+    /// or larger than [`MAX_SIDE`](crate::frame::MAX_SIDE) on a side.
     pub fn open(path: impl AsRef<Path>, settings: &DecodeSettings) -> Result<Self> {
         let path = path.as_ref();
         settings.validate()?;

@@ -8,12 +8,11 @@ use tempfile::TempPath;
 
 use super::audio::AudioSource;
 use super::codec::Recipe;
-use super::facts::MAX_SIDE;
 use super::gif::{self, GifWriter};
 use super::mux::{MuxWriter, publish, verify};
 use super::png::{self, PngWriter};
 use crate::error::{Error, Result};
-use crate::frame::Frame;
+use crate::frame::{Frame, MAX_SIDE};
 
 /// Largest numerator and denominator of a frame rate.
 const MAX_RATE_PART: u32 = 1_000_000;

@@ -8,10 +8,9 @@ use ffmpeg_next::{Rational, Stream, codec, color, decoder};
 use image::metadata::Orientation;
 
 use super::demux::{known, positive, seconds};
+use crate::frame::MAX_SIDE;
 use crate::error::{Error, Result};
 
-/// Largest width and height of a frame, in pixels.
-pub const MAX_SIDE: u32 = 8192;
 
 /// Largest rate that frames can be asked for, per second.
 pub(super) const MAX_RATE: f64 = 1000.0;
@@ -60,8 +59,8 @@ pub(super) fn average_rate(stream: &Stream) -> (u32, u32) {
         .unwrap_or((24, 1))
 }
 
-/// `rate` as a fraction: film and broadcast rates (23.976, 29.97…) exactly, others to a thousandth.
-pub(super) fn rational_rate(rate: f64) -> (u32, u32) {
+/// A frame rate as numerator and denominator: film and broadcast rates (23.976, 29.97…) exactly, others to a thousandth.
+pub fn rational_rate(rate: f64) -> (u32, u32) {
     let broadcast = (rate * 1.001).round();
     if (rate - rate.round()).abs() > 1e-3 && (broadcast / 1.001 - rate).abs() < 2e-3 {
         return (broadcast as u32 * 1000, 1001);

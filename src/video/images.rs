@@ -7,10 +7,10 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageReader as PictureFile, Limits, RgbImage};
 
 use super::decode::{DecodeSettings, FrameReader};
-use super::facts::{MAX_SIDE, rational_rate};
+use super::facts::rational_rate;
 use super::timeline::Timeline;
 use crate::error::{Error, Result};
-use crate::frame::Frame;
+use crate::frame::{Frame, MAX_SIDE};
 
 /// Pictures a second of a folder, unless told otherwise.
 const DEFAULT_RATE: f64 = 24.0;

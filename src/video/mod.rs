@@ -26,5 +26,5 @@ mod timeline;
 pub use audio::AudioSource;
 pub use decode::{DecodeSettings, FrameReader, VideoReader, open_frames};
 pub use encode::{Container, EncodeSettings, VideoWriter, Written};
-pub use facts::MAX_SIDE;
+pub use facts::rational_rate;
 pub use images::ImageReader;
