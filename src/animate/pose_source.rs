@@ -66,8 +66,15 @@ pub struct PoseSource {
 
 #[derive(Debug)]
 enum Content {
-    Poses(PoseSequence),
-    Pictures { decode: DecodeSettings, swapped: bool },
+    /// The poses of the file, and for each frame the index of its pose.
+    Poses {
+        sequence: PoseSequence,
+        picked: Vec<usize>,
+    },
+    Pictures {
+        decode: DecodeSettings,
+        swapped: bool,
+    },
 }
 
 impl PoseSource {
@@ -100,23 +107,21 @@ impl PoseSource {
             let (least, most) = (RATES.start(), RATES.end());
             return Err(Error::input(path, format!("fps {rate}; {least} to {most} is allowed")));
         }
-        let frames = sequence.poses.len() as f64;
-        let (frame_rate, own_rate) = resample(&mut sequence, &settings.decode);
-        if sequence.poses.is_empty() {
-            let length = frames / own_rate;
+        let Resampled { picked, frame_rate, seconds } = resample(&sequence, &settings.decode);
+        if picked.is_empty() {
             let start = settings.decode.start.unwrap_or(0.0);
-            let problem = format!("{start} s; {} lasts {length:.3} s", path.display());
+            let problem = format!("{start} s; {} lasts {seconds:.3} s", path.display());
             return Err(Error::setting("start", problem));
         }
         Ok(Self {
             path: path.to_path_buf(),
-            frames: sequence.poses.len(),
+            frames: picked.len(),
             width: sequence.width,
             height: sequence.height,
             frame_rate,
             has_audio: false,
             notes,
-            content: Content::Poses(sequence),
+            content: Content::Poses { sequence, picked },
         })
     }
 
@@ -165,10 +170,11 @@ impl PoseSource {
         fit: Fit,
     ) -> Result<Box<dyn Iterator<Item = Result<Frame>> + Send + '_>> {
         match &self.content {
-            Content::Poses(sequence) => {
-                let sequence = sequence.fit(width, height, fit);
-                let seconds = f64::from(self.frame_rate.1) / f64::from(self.frame_rate.0);
-                Ok(Box::new(sequence.poses.into_iter().enumerate().map(move |(index, pose)| {
+            Content::Poses { sequence, picked } => {
+                let seconds = 1.0 / ratio(self.frame_rate);
+                let poses = picked.iter().filter_map(|&pose| sequence.poses.get(pose));
+                Ok(Box::new(poses.enumerate().map(move |(index, pose)| {
+                    let pose = pose.fit(width, height, fit);
                     let image = draw_pose(&pose, width, height, &DrawSettings::default());
                     Ok(Frame { image, time: index as f64 * seconds })
                 })))
@@ -198,8 +204,17 @@ pub fn holds_json(path: &Path) -> bool {
     }
 }
 
-/// Trims the sequence and brings it to the frame rate asked for; the rate as a fraction, and the rate it had.
-fn resample(sequence: &mut PoseSequence, decode: &DecodeSettings) -> ((u32, u32), f64) {
+/// A sequence, trimmed and at the frame rate asked for.
+struct Resampled {
+    /// For each frame the index of its pose.
+    picked: Vec<usize>,
+    /// Frames a second as numerator and denominator.
+    frame_rate: (u32, u32),
+    /// How long the whole sequence lasts.
+    seconds: f64,
+}
+
+fn resample(sequence: &PoseSequence, decode: &DecodeSettings) -> Resampled {
     let own_rate = sequence.frames_per_second.or(decode.frames_per_second);
     let own = own_rate.map_or(DEFAULT_RATE, as_fraction);
     let rate = decode.frames_per_second.map_or(own, as_fraction);
@@ -210,9 +225,8 @@ fn resample(sequence: &mut PoseSequence, decode: &DecodeSettings) -> ((u32, u32)
     // A hair's breadth later, so that a frame is not missed by rounding.
     let source = |frame: usize| ((start + frame as f64 / new_rate) * own_rate + 1e-6) as usize;
     let count = (((end - start) * new_rate) - 1e-6).ceil().max(0.0) as usize;
-    let poses = (0..count).map_while(|frame| sequence.poses.get(source(frame)).cloned()).collect();
-    sequence.poses = poses;
-    (rate, own_rate)
+    let picked = (0..count).map(source).take_while(|&pose| pose < sequence.poses.len()).collect();
+    Resampled { picked, frame_rate: rate, seconds: length }
 }
 
 fn ratio((numerator, denominator): (u32, u32)) -> f64 {
