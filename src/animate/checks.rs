@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use super::job::Job;
 use super::pose_source::RATES;
 use crate::error::{Error, Result};
+use crate::frame::MAX_SIDE;
 use crate::model::prompt;
 use crate::render::journal::Journal;
-use crate::frame::MAX_SIDE;
 use crate::video::Container;
 
 /// Refuses settings outside their ranges and outputs that cannot be written.
@@ -46,7 +46,8 @@ pub fn check(job: &Job) -> Result<()> {
 
 fn check_outputs(job: &Job) -> Result<()> {
     let journal = Journal::folder_for(&job.outputs.clip);
-    let may_replace = job.overwrite || Journal::is_unfinished(&journal);
+    let published = Journal::published(&journal);
+    let journal_whole = journal.canonicalize().ok();
     let refuse = |path: &Path| Err(Error::output(path, "is there already; --overwrite replaces it"));
     if !job.overwrite && Journal::holds_kept_frames(&journal) {
         return refuse(&journal);
@@ -58,14 +59,20 @@ fn check_outputs(job: &Job) -> Result<()> {
         .chain(job.control_videos.iter().flatten())
         .filter_map(|path| path.canonicalize().ok())
         .collect();
+    let journaled =
+        |input: &PathBuf| journal_whole.as_ref().is_some_and(|journal| input.starts_with(journal));
+    if let Some((_, input)) = inputs.iter().find(|(input, _)| journaled(input)) {
+        let problem = format!("keeps this render's frames; the input {} cannot lie there", input.display());
+        return Err(Error::output(&journal, problem));
+    }
     let mut outputs: Vec<PathBuf> = Vec::new();
     for path in job.outputs.all() {
         check_name(path, job.outputs.sheet.as_deref() == Some(path))?;
         let folder = existing_folder(path)?;
-        if !may_replace && is_there(path) {
+        let whole = full_name(path)?;
+        if !job.overwrite && !published.contains(&whole) && is_there(path) {
             return refuse(path);
         }
-        let whole = folder.join(path.file_name().unwrap_or_default());
         if outputs.contains(&whole) {
             return Err(Error::output(path, "is named for two outputs"));
         }
@@ -88,6 +95,11 @@ fn check_name(path: &Path, is_sheet: bool) -> Result<()> {
     }
     let is_png = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"));
     if is_png { Ok(()) } else { Err(Error::output(path, "a contact sheet is a .png file")) }
+}
+
+/// An output's name with its folder in full.
+pub(super) fn full_name(path: &Path) -> Result<PathBuf> {
+    Ok(existing_folder(path)?.join(path.file_name().unwrap_or_default()))
 }
 
 /// The folder that an output is written to, in full.

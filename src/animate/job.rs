@@ -162,7 +162,7 @@ fn render(job: &Job, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event)) -> 
             on_event(Event::Progress(progress))
         });
     // 5. Outputs take their names; then the journal has done its work.
-    let ended = rendered.and_then(|outcome| finish(job, &pose, outcome, outputs));
+    let ended = rendered.and_then(|outcome| finish(job, &pose, &journal, outcome, outputs));
     let (outcome, written) = ended.inspect_err(|_| {
         if journal.finished() > 0 {
             let (finished, folder) = (journal.finished(), journal.folder().display());
@@ -177,6 +177,7 @@ fn render(job: &Job, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event)) -> 
 fn finish(
     job: &Job,
     pose: &PoseSource,
+    journal: &Journal,
     outcome: Outcome,
     outputs: Outputs,
 ) -> Result<(Outcome, Vec<PathBuf>)> {
@@ -188,6 +189,8 @@ fn finish(
         }
         _ => {}
     }
+    let names = job.outputs.all().map(super::checks::full_name).collect::<Result<Vec<_>>>()?;
+    journal.publish(&names)?;
     Ok((outcome, outputs.finish()?))
 }
 
@@ -292,6 +295,10 @@ fn encode_settings(job: &Job, pose: &PoseSource) -> Result<EncodeSettings> {
     Ok(settings)
 }
 
+fn ended_early(video: &Path) -> Error {
+    Error::input(video, "ends before the dance; it was longer before")
+}
+
 type ControlFrames<'a> = Box<dyn Iterator<Item = Result<ControlFrame>> + Send + 'a>;
 
 /// The control images of every frame, one for each ControlNet.
@@ -313,12 +320,12 @@ fn control_frames<'a>(
             Err(error) => return Some(Err(error)),
         };
         let mut images: Vec<Option<RgbImage>> = Vec::with_capacity(others.len());
-        for other in &mut others {
+        for (other, video) in others.iter_mut().zip(videos) {
             match other.as_mut().map(Iterator::next) {
                 None => images.push(Some(dance.image.clone())),
                 Some(Some(Ok(frame))) => images.push(Some(frame.image)),
                 Some(Some(Err(error))) => return Some(Err(error)),
-                Some(None) => return None,
+                Some(None) => return video.as_ref().map(|video| Err(ended_early(video.path()))),
             }
         }
         Some(Ok(ControlFrame { time: dance.time, images }))

@@ -6,7 +6,7 @@ use image::RgbImage;
 
 use crate::error::{Error, Result};
 use crate::files::write_atomically;
-use crate::frame::Frame;
+use crate::frame::{Frame, MAX_SIDE};
 use crate::picture::{SheetBuilder, side_by_side};
 use crate::render::clip::FinishedFrame;
 use crate::video::{EncodeSettings, VideoWriter};
@@ -50,7 +50,8 @@ pub struct Outputs {
 }
 
 impl Outputs {
-    /// Begins every output. Nothing appears under a final name before [`Self::finish`].
+    /// Begins every output. A file appears under its final name with [`Self::finish`];
+    /// the pictures of a folder appear one by one, each of them whole.
     pub fn create(
         files: &OutputFiles,
         reference: &RgbImage,
@@ -69,7 +70,12 @@ impl Outputs {
             let cells = frames.min(SHEET_CELLS);
             (
                 path.clone(),
-                SheetBuilder::new(frames, cells, SHEET_COLUMNS.min(cells), width.max(SHEET_CELL_WIDTH)),
+                SheetBuilder::new(
+                    frames,
+                    cells,
+                    SHEET_COLUMNS.min(cells),
+                    width.clamp(SHEET_CELL_WIDTH, 2 * SHEET_CELL_WIDTH),
+                ),
             )
         });
         Ok(Self { files: files.clone(), clip, compare, sheet })
@@ -105,12 +111,17 @@ impl Outputs {
     }
 }
 
+/// Reference, pose and result in a row that is no wider than a picture may be.
 fn compared(reference: &RgbImage, pose: Option<&RgbImage>, result: &RgbImage) -> RgbImage {
-    side_by_side(&[reference, pose.unwrap_or(result), result], result.height().max(COMPARE_HEIGHT))
+    let (width, height) = result.dimensions();
+    // Room for three pictures and the lines between them.
+    let most = u64::from(MAX_SIDE / 4) * u64::from(height) / u64::from(width.max(1));
+    let row = u64::from(height.max(COMPARE_HEIGHT)).min(most).max(1) as u32;
+    side_by_side(&[reference, pose.unwrap_or(result), result], row)
 }
 
 /// Writes a PNG file, whole or not at all.
-pub fn write_png(path: &Path, image: &RgbImage) -> Result<()> {
+fn write_png(path: &Path, image: &RgbImage) -> Result<()> {
     let mut bytes = std::io::Cursor::new(Vec::new());
     image
         .write_to(&mut bytes, image::ImageFormat::Png)

@@ -47,7 +47,21 @@ pub fn plan(job: &Job, settings: &RenderSettings, weights: Value, frames: usize)
         "weights": weights,
         "device": format!("{:?}", job.device.location()),
         "dtype": job.dtype.as_str(),
+        "features": features(),
     }))
+}
+
+/// The features of this build that choose how numbers are computed.
+fn features() -> Vec<&'static str> {
+    let all = [
+        ("cuda", cfg!(feature = "cuda")),
+        ("cudnn", cfg!(feature = "cudnn")),
+        ("flash-attn", cfg!(feature = "flash-attn")),
+        ("metal", cfg!(feature = "metal")),
+        ("accelerate", cfg!(feature = "accelerate")),
+        ("mkl", cfg!(feature = "mkl")),
+    ];
+    all.into_iter().filter_map(|(name, on)| on.then_some(name)).collect()
 }
 
 /// A hash of a file's bytes, or of the names and bytes of the pictures and JSON files in a folder.

@@ -12,11 +12,12 @@ use crate::pose::{
     ControlKind, DrawSettings, PersonChoice, PoseSequence, ReadSettings, classify, draw_pose, fill_gaps,
     read_poses, swap_red_blue,
 };
-use crate::video::{DecodeSettings, FrameReader, open_frames};
+use crate::video::{DecodeSettings, FrameReader, open_frames, rational_rate};
 
 /// What a file given as the dance is taken for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum PoseKind {
     /// Found out from the file: pose JSON, or drawn skeletons; anything else is refused.
     #[default]
@@ -43,7 +44,7 @@ const DEFAULT_RATE: (u32, u32) = (24, 1);
 pub const RATES: std::ops::RangeInclusive<f64> = 0.01..=1000.0;
 
 /// Frames that the kind of a video is judged by.
-const SAMPLES: usize = 16;
+const SAMPLES: usize = 8;
 
 /// A pose file that has been read, or a video that has been looked through.
 #[derive(Debug)]
@@ -216,8 +217,8 @@ struct Resampled {
 
 fn resample(sequence: &PoseSequence, decode: &DecodeSettings) -> Resampled {
     let own_rate = sequence.frames_per_second.or(decode.frames_per_second);
-    let own = own_rate.map_or(DEFAULT_RATE, as_fraction);
-    let rate = decode.frames_per_second.map_or(own, as_fraction);
+    let own = own_rate.map_or(DEFAULT_RATE, rational_rate);
+    let rate = decode.frames_per_second.map_or(own, rational_rate);
     let (own_rate, new_rate) = (ratio(own), ratio(rate));
     let start = decode.start.unwrap_or(0.0);
     let length = sequence.poses.len() as f64 / own_rate;
@@ -231,18 +232,6 @@ fn resample(sequence: &PoseSequence, decode: &DecodeSettings) -> Resampled {
 
 fn ratio((numerator, denominator): (u32, u32)) -> f64 {
     f64::from(numerator) / f64::from(denominator)
-}
-
-/// A frame rate as a fraction; the NTSC rates exactly.
-fn as_fraction(rate: f64) -> (u32, u32) {
-    let whole = |value: f64| (value - value.round()).abs() < 1e-4;
-    if whole(rate) {
-        (rate.round() as u32, 1)
-    } else if whole(rate * 1.001) {
-        ((rate * 1.001).round() as u32 * 1000, 1001)
-    } else {
-        ((rate * 1000.0).round() as u32, 1000)
-    }
 }
 
 /// Counts the frames and keeps a few, evenly spaced.

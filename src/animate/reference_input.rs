@@ -7,11 +7,14 @@ use image::{DynamicImage, GrayImage, ImageDecoder, ImageReader, Luma, Rgb, RgbIm
 
 use super::pose_source::holds_json;
 use crate::error::{Error, Result};
+use crate::frame::MAX_SIDE;
 use crate::picture::{Fit, fit_image};
-use crate::pose::{DrawSettings, PersonChoice, PoseSequence, ReadSettings, draw_pose, read_poses};
+use crate::pose::{
+    ControlKind, DrawSettings, PersonChoice, PoseSequence, ReadSettings, classify, draw_pose, read_poses,
+    swap_red_blue,
+};
 use crate::render::animator::ReferencePicture;
 use crate::render::reference::Mask;
-use crate::frame::MAX_SIDE;
 
 /// Where the mask of the reference comes from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -196,7 +199,15 @@ fn fit_mask(mask: Option<&GrayImage>, size: (u32, u32), width: u32, height: u32)
 /// The reference's own control image: pose JSON, or a picture as it is.
 fn read_control(path: &Path, reference: (u32, u32)) -> Result<ReferenceControl> {
     if !holds_json(path) {
-        return Ok(ReferenceControl::Picture(read_picture(path)?.into_rgb8()));
+        let mut picture = read_picture(path)?.into_rgb8();
+        if let ControlKind::Skeleton { swapped: true } = classify(std::slice::from_ref(&picture)) {
+            tracing::warn!(
+                "{}: red and blue were swapped in the skeleton; they were put right",
+                path.display()
+            );
+            swap_red_blue(&mut picture);
+        }
+        return Ok(ReferenceControl::Picture(picture));
     }
     let mut poses = read_poses(path, &ReadSettings { canvas: Some(reference) })?;
     poses.choose_person(PersonChoice::Largest)?;

@@ -47,6 +47,7 @@ pub trait Denoiser {
 
 /// What the output of a network means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum), value(rename_all = "snake_case"))]
 pub enum PredictionType {
     /// The noise ε (Stable Diffusion 1).
     #[default]
@@ -54,6 +55,7 @@ pub enum PredictionType {
     Epsilon,
     /// The velocity `v = alpha·noise − sigma·clean` (Stable Diffusion 2; Salimans & Ho 2022, appendix D).
     #[serde(rename = "v_prediction")]
+    #[cfg_attr(feature = "cli", value(name = "v_prediction"))]
     Velocity,
     /// The clean latent itself.
     #[serde(rename = "sample")]

@@ -17,6 +17,7 @@ const TRAINED_SIZE: f64 = 512.0;
 
 /// How thick limbs are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum StickWidth {
     /// All lines and dots grow with the canvas: half-width 4 pixels where the shorter side is 512, at least 1.
     /// The figure looks the same at every size.

@@ -37,8 +37,22 @@ impl Journal {
     }
 
     /// Whether `folder` is the journal of a render that has not come to its end.
-    pub fn is_unfinished(folder: &Path) -> bool {
+    fn is_unfinished(folder: &Path) -> bool {
         folder.join(PLAN).exists()
+    }
+
+    /// The outputs that the unfinished render of this journal may have left under their final names: taken up again,
+    /// it may replace them.
+    pub fn published(folder: &Path) -> Vec<PathBuf> {
+        let list = fs::read(folder.join(PUBLISHED)).ok();
+        list.and_then(|list| serde_json::from_slice(&list).ok()).unwrap_or_default()
+    }
+
+    /// Notes the outputs of this render, by their full names, before they take these.
+    pub fn publish(&self, outputs: &[PathBuf]) -> Result<()> {
+        let path = self.folder.join(PUBLISHED);
+        let list = serde_json::to_vec(outputs).map_err(|error| Error::output(&path, error.to_string()))?;
+        write_atomically(&path, &list)
     }
 
     /// Whether `folder` holds pictures that a finished render has kept.
@@ -166,6 +180,7 @@ impl Drop for Journal {
 
 const PLAN: &str = "plan.json";
 const LOCK: &str = "lock";
+const PUBLISHED: &str = "published.json";
 
 /// What a file in the folder is to the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -183,6 +198,7 @@ fn own_file(name: &OsStr) -> Option<OwnFile> {
     match (name, name.rsplit_once('.')) {
         (PLAN, _) => Some(OwnFile::Plan),
         (LOCK, _) => Some(OwnFile::Lock),
+        (PUBLISHED, _) => Some(OwnFile::Other),
         (_, Some((stem, "png"))) if is_numbered(stem) => Some(OwnFile::Picture),
         (_, Some((stem, "latent"))) if is_numbered(stem) => Some(OwnFile::Other),
         _ => name.starts_with(TEMPORARY_PREFIX).then_some(OwnFile::Other),

@@ -88,8 +88,7 @@ impl RenderSettings {
         self.check_values()?;
         for (name, side) in [("width", self.width), ("height", self.height)] {
             if side == 0 || side > MAX_SIDE as usize || !side.is_multiple_of(factor) {
-                let problem =
-                    format!("{name} {side}; multiples of {factor} up to {MAX_SIDE} are allowed");
+                let problem = format!("{name} {side}; multiples of {factor} up to {MAX_SIDE} are allowed");
                 return Err(Error::setting("size", problem));
             }
         }

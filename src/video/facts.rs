@@ -8,9 +8,8 @@ use ffmpeg_next::{Rational, Stream, codec, color, decoder};
 use image::metadata::Orientation;
 
 use super::demux::{known, positive, seconds};
-use crate::frame::MAX_SIDE;
 use crate::error::{Error, Result};
-
+use crate::frame::MAX_SIDE;
 
 /// Largest rate that frames can be asked for, per second.
 pub(super) const MAX_RATE: f64 = 1000.0;

@@ -77,7 +77,7 @@ fn names_that_are_not_known() {
         ("dtype", "bf16"),
         ("fit", "contain"),
         ("guidance", "classifier-free"),
-        ("prediction", "v-prediction"),
+        ("prediction", "v_prediction"),
         ("pose-kind", "control"),
         ("person", "largest"),
     ] {

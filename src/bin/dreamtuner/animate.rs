@@ -25,6 +25,7 @@ use crate::device::DeviceArgs;
 use crate::exit;
 use crate::parse::{ControlNetOption, LoraOption, Size};
 use crate::progress::Display;
+use crate::say::say;
 
 /// Shown below the help.
 pub const EXAMPLES: &str = "\
@@ -48,7 +49,7 @@ pub struct AnimateArgs {
     pose: PathBuf,
     /// What the dance file is taken for
     #[arg(long, value_enum, default_value_t, value_name = "KIND", help_heading = "Input")]
-    pose_kind: PoseKindOption,
+    pose_kind: PoseKind,
     /// The reference's own pose: pose JSON or a skeleton picture; recommended, as the reference is then seen in its pose
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     reference_pose: Option<PathBuf>,
@@ -78,7 +79,7 @@ pub struct AnimateArgs {
     size: Option<Size>,
     /// How the dance is laid into frames of another shape
     #[arg(long, value_enum, default_value_t, value_name = "HOW", help_heading = "Output")]
-    fit: FitOption,
+    fit: Fit,
     /// CRF of the encoder, smaller is better: H.264 0-51, 16 where absent; VP9 0-63, 20 where absent; others have none
     #[arg(long, value_name = "CRF", help_heading = "Output")]
     quality: Option<u8>,
@@ -134,7 +135,7 @@ pub struct AnimateArgs {
     embedding: Vec<PathBuf>,
     /// What the U-Net predicts; as the model says where absent
     #[arg(long, value_enum, value_name = "KIND", help_heading = "Weights")]
-    prediction: Option<PredictionOption>,
+    prediction: Option<PredictionType>,
 
     /// How much the reference counts in self-subject-attention; 0 leaves it out
     #[arg(long, default_value_t = 10.0, value_name = "WEIGHT", help_heading = "Likeness and coherence")]
@@ -210,39 +211,6 @@ fn as_text<S: Serializer>(value: &PersonChoice, serializer: S) -> std::result::R
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
-enum PoseKindOption {
-    /// Pose JSON or drawn skeletons, found out from the file
-    #[default]
-    Auto,
-    /// Pictures that the ControlNet understands, used as they are
-    Control,
-}
-
-#[derive(Debug, Clone, Copy, Default, ValueEnum, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum FitOption {
-    /// All of it visible, margins around
-    #[default]
-    Contain,
-    /// The frame filled, edges cut off
-    Cover,
-    /// Width and height scaled apart
-    Stretch,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum PredictionOption {
-    /// The noise
-    Epsilon,
-    /// The velocity
-    VPrediction,
-    /// The picture
-    Sample,
-}
-
-#[derive(Debug, Clone, Copy, Default, ValueEnum, Serialize)]
-#[serde(rename_all = "kebab-case")]
 enum GuidanceOption {
     /// DreamTuner, Eq. 4-6
     #[default]
@@ -266,20 +234,13 @@ impl AnimateArgs {
             },
             pose: self.pose.clone(),
             pose_settings: PoseSettings {
-                kind: match self.pose_kind {
-                    PoseKindOption::Auto => PoseKind::Auto,
-                    PoseKindOption::Control => PoseKind::Control,
-                },
+                kind: self.pose_kind,
                 decode: DecodeSettings { start: self.start, end: self.end, frames_per_second: self.fps },
                 person: self.person,
             },
             control_videos: self.controlnet.iter().map(|option| option.video.clone()).collect(),
             size: self.size.map(|size| (size.width, size.height)),
-            fit: match self.fit {
-                FitOption::Contain => Fit::Contain,
-                FitOption::Cover => Fit::Cover,
-                FitOption::Stretch => Fit::Stretch,
-            },
+            fit: self.fit,
             weights: WeightFiles {
                 model: (self.model != "mini").then(|| self.model.clone().into()),
                 model_config: self.model_config.clone(),
@@ -336,11 +297,7 @@ impl AnimateArgs {
                     more_noise: self.more_noise,
                 },
             },
-            prediction: self.prediction.map(|prediction| match prediction {
-                PredictionOption::Epsilon => PredictionType::Epsilon,
-                PredictionOption::VPrediction => PredictionType::Velocity,
-                PredictionOption::Sample => PredictionType::Sample,
-            }),
+            prediction: self.prediction,
             reference_weight: self.reference_weight,
             previous_weight: self.previous_weight,
             first_weight: self.first_weight,
@@ -404,7 +361,7 @@ fn stop_on_signal(interrupt: Interrupt) -> Result<()> {
             std::process::exit(exit::INTERRUPTED);
         }
         interrupt.request();
-        eprintln!("\nstopping after this pass; Ctrl-C again ends at once");
+        say(format_args!("\nstopping after this pass; Ctrl-C again ends at once"));
     };
     ctrlc::set_handler(handler).map_err(|error| Error::setting("signal handler", error.to_string()))
 }

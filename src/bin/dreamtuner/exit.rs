@@ -4,6 +4,7 @@ use clap::CommandFactory;
 use dreamtuner::Error;
 
 use crate::CommandLine;
+use crate::say::say;
 
 /// Everything was done.
 pub const SUCCESS: i32 = 0;
@@ -18,10 +19,11 @@ Exit codes:
   2    a wrong option or setting
   3    an input file cannot be used
   4    a weights file cannot be used
-  5    the system refused to read or write
+  5    a file is missing, or the system refused to read or write it
   6    the output could not be encoded
   7    the frames beside the output belong to a render with other settings
-  130  interrupted; the frames done so far are kept";
+  130  interrupted; the frames done so far are kept
+RUST_LOG=info tells more on the way.";
 
 /// The exit code for an error.
 fn code(error: &Error) -> i32 {
@@ -40,7 +42,7 @@ fn code(error: &Error) -> i32 {
 
 /// Says what went wrong; the exit code for it.
 pub fn report(error: &Error) -> i32 {
-    eprintln!("error: {}", message(error));
+    say(format_args!("error: {}", message(error)));
     code(error)
 }
 

@@ -8,6 +8,7 @@ mod models;
 mod parse;
 mod pose;
 mod progress;
+mod say;
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;

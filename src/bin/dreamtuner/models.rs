@@ -1,10 +1,11 @@
 //! `dreamtuner models`.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Subcommand;
 use dreamtuner::{Error, Result};
+
+use crate::say::print;
 
 /// Commands for weights files.
 #[derive(Debug, Subcommand)]
@@ -29,5 +30,5 @@ pub fn run(command: ModelsCommand) -> Result<()> {
     } else {
         description.to_string()
     };
-    writeln!(std::io::stdout(), "{text}").map_err(|error| Error::io("standard output", error))
+    print(&text)
 }

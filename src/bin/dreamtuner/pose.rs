@@ -1,19 +1,19 @@
 //! `dreamtuner pose`.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use dreamtuner::frame::Frame;
 use dreamtuner::picture::Fit;
 use dreamtuner::pose::{
-    DrawSettings, PersonChoice, PoseSequence, ReadSettings, StickWidth, draw_pose, fill_gaps, read_poses,
-    summary, write_openpose_folder, write_pose_keypoints,
+    DrawSettings, GapReport, PersonChoice, PoseSequence, ReadSettings, StickWidth, draw_pose, fill_gaps,
+    read_poses, summary, write_openpose_folder, write_pose_keypoints,
 };
-use dreamtuner::video::{EncodeSettings, VideoWriter};
+use dreamtuner::video::{EncodeSettings, VideoWriter, rational_rate};
 use dreamtuner::{Error, Result};
 
 use crate::parse::Size;
+use crate::say::{print, say};
 
 /// Commands for pose files.
 #[derive(Debug, Subcommand)]
@@ -55,29 +55,21 @@ pub struct DrawArgs {
     /// Frames a second; the file's own where absent, else 24
     #[arg(long, value_name = "NUMBER")]
     fps: Option<f64>,
+    /// Replace an output that is there already
+    #[arg(long)]
+    overwrite: bool,
     /// Draw one person: largest, left, right, or a number from 0; everyone where absent
     #[arg(long, value_name = "WHO")]
     person: Option<PersonChoice>,
     /// Thickness of the limbs
     #[arg(long, value_enum, default_value_t)]
-    stick: StickOption,
+    stick: StickWidth,
     /// Leave hands out
     #[arg(long)]
     no_hands: bool,
     /// Leave faces out
     #[arg(long)]
     no_face: bool,
-}
-
-#[derive(Debug, Clone, Copy, Default, ValueEnum)]
-enum StickOption {
-    /// In proportion to the canvas: 4 pixels at 512
-    #[default]
-    Proportional,
-    /// 4 pixels at every size
-    Fixed,
-    /// 4 pixels below 500, then growing with the canvas
-    BySize,
 }
 
 /// Options of `dreamtuner pose convert`.
@@ -88,6 +80,9 @@ pub struct ConvertArgs {
     /// A .json file (ComfyUI POSE_KEYPOINT), or a folder ending in / (OpenPose, one file a frame)
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
+    /// Replace an output that is there already
+    #[arg(long)]
+    overwrite: bool,
     /// Keep one person: largest, left, right, or a number from 0; everyone where absent
     #[arg(long, value_name = "WHO")]
     person: Option<PersonChoice>,
@@ -115,7 +110,17 @@ pub fn run(command: PoseCommand) -> Result<()> {
     }
 }
 
+/// Refuses an output that is there already.
+fn refuse_existing(output: &Path, overwrite: bool) -> Result<()> {
+    let filled = |folder: &Path| folder.read_dir().is_ok_and(|mut entries| entries.next().is_some());
+    if !overwrite && (output.is_file() || filled(output)) {
+        return Err(Error::output(output, "is there already; --overwrite replaces it"));
+    }
+    Ok(())
+}
+
 fn draw(arguments: &DrawArgs) -> Result<()> {
+    refuse_existing(&arguments.output, arguments.overwrite)?;
     let mut sequence = arguments.source.read()?;
     if let Some(person) = arguments.person {
         sequence.choose_person(person)?;
@@ -126,17 +131,9 @@ fn draw(arguments: &DrawArgs) -> Result<()> {
     if !(0.01..=1000.0).contains(&rate) {
         return Err(Error::setting("fps", format!("{rate}; 0.01 to 1000 is allowed")));
     }
-    let drawing = DrawSettings {
-        hands: !arguments.no_hands,
-        face: !arguments.no_face,
-        stick_width: match arguments.stick {
-            StickOption::Proportional => StickWidth::Proportional,
-            StickOption::Fixed => StickWidth::Fixed,
-            StickOption::BySize => StickWidth::BySize,
-        },
-    };
-    let settings =
-        EncodeSettings { frame_rate: ((rate * 1000.0).round() as u32, 1000), ..Default::default() };
+    let drawing =
+        DrawSettings { hands: !arguments.no_hands, face: !arguments.no_face, stick_width: arguments.stick };
+    let settings = EncodeSettings { frame_rate: rational_rate(rate), ..Default::default() };
     let mut writer = VideoWriter::create(&arguments.output, width, height, &settings)?;
     for (index, pose) in sequence.fit(width, height, Fit::Contain).poses.iter().enumerate() {
         let image = draw_pose(pose, width, height, &drawing);
@@ -147,16 +144,21 @@ fn draw(arguments: &DrawArgs) -> Result<()> {
 }
 
 fn convert(arguments: &ConvertArgs) -> Result<()> {
+    refuse_existing(&arguments.output, arguments.overwrite)?;
+    if !is_json(&arguments.output) && arguments.output.extension().is_some() {
+        return Err(Error::output(
+            &arguments.output,
+            "poses are written to a .json file, or a folder ending in /",
+        ));
+    }
     let mut sequence = arguments.source.read()?;
     if let Some(person) = arguments.person {
         sequence.choose_person(person)?;
     }
     if arguments.fill {
         let report = fill_gaps(&mut sequence)?;
-        eprintln!(
-            "filled {} of {} frames and {} joints",
-            report.filled_frames, report.frames, report.filled_joints
-        );
+        let GapReport { frames, filled_frames, filled_joints } = report;
+        say(format_args!("filled {filled_frames} of {frames} frames and {filled_joints} joints"));
     }
     if is_json(&arguments.output) {
         write_pose_keypoints(&sequence, &arguments.output)
@@ -177,5 +179,5 @@ fn info(arguments: &InfoArgs) -> Result<()> {
     } else {
         summary.to_string()
     };
-    writeln!(std::io::stdout(), "{text}").map_err(|error| Error::io("standard output", error))
+    print(&text)
 }

@@ -8,6 +8,8 @@ use dreamtuner::render::clip::{Outcome, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
+use crate::say::say;
+
 /// Time between two plain lines.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
 
@@ -41,8 +43,8 @@ impl Display {
     pub fn note(&self, note: &str) {
         self.event(json!({"event": "note", "message": note}));
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("note: {note}")),
-            None => eprintln!("note: {note}"),
+            Some(bar) => bar.suspend(|| say(format_args!("note: {note}"))),
+            None => say(format_args!("note: {note}")),
         }
     }
 
@@ -54,7 +56,7 @@ impl Display {
         if !self.json {
             let resumed =
                 if finished > 0 { format!(", {finished} of them finished before") } else { String::new() };
-            eprintln!("{frames} frames of {width}×{height} pixels{resumed}");
+            say(format_args!("{frames} frames of {width}×{height} pixels{resumed}"));
         }
         self.frames = frames;
         self.resumed = finished;
@@ -96,7 +98,7 @@ impl Display {
             bar.set_message(self.pace(done as f64));
         } else if !self.json && (self.last_line.elapsed() >= BETWEEN_LINES || done == self.frames) {
             self.last_line = Instant::now();
-            eprintln!("frame {done}/{}  {}", self.frames, self.pace(done as f64));
+            say(format_args!("frame {done}/{}  {}", self.frames, self.pace(done as f64)));
         }
     }
 
@@ -112,15 +114,17 @@ impl Display {
             return;
         }
         for path in written {
-            eprintln!("wrote {}", path.display());
+            say(format_args!("wrote {}", path.display()));
         }
         match (outcome, frames) {
-            (Outcome::Interrupted { .. }, Some(folder)) => eprintln!(
+            (Outcome::Interrupted { .. }, Some(folder)) => say(format_args!(
                 "stopped after {done} frames, which are kept in {}: the same command goes on from there",
                 folder.display()
-            ),
-            (Outcome::Complete { .. }, Some(folder)) => eprintln!("frames in {}", folder.display()),
-            (Outcome::Interrupted { .. }, None) => eprintln!("stopped before another frame was finished"),
+            )),
+            (Outcome::Complete { .. }, Some(folder)) => say(format_args!("frames in {}", folder.display())),
+            (Outcome::Interrupted { .. }, None) => {
+                say(format_args!("stopped before another frame was finished"))
+            }
             (Outcome::Complete { .. }, None) => {}
         }
     }
