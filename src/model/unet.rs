@@ -163,10 +163,27 @@ impl UNetEncoder {
     }
 }
 
+/// A ResNet block, and attention at the resolutions that have it.
+#[derive(Debug)]
+struct Layer {
+    resnet: ResnetBlock,
+    attention: Option<Transformer>,
+}
+
+impl Layer {
+    fn forward(&self, hidden: &Tensor, time: &Tensor, context: &mut AttentionContext) -> Result<Tensor> {
+        let hidden = self.resnet.forward(hidden, Some(time))?;
+        match &self.attention {
+            Some(attention) => attention.forward(&hidden, context),
+            None => Ok(hidden),
+        }
+    }
+}
+
 /// One resolution of the encoder (`CrossAttnDownBlock2D`, `DownBlock2D`).
 #[derive(Debug)]
 struct DownBlock {
-    layers: Vec<(ResnetBlock, Option<Transformer>)>,
+    layers: Vec<Layer>,
     downsample: Option<Downsample>,
 }
 
@@ -183,7 +200,7 @@ impl DownBlock {
                 resnet_settings(config),
                 vb.pp(format!("resnets.{layer}")),
             )?;
-            layers.push((resnet, attention_at(config, level, attends, layer, &vb)?));
+            layers.push(Layer { resnet, attention: attention_at(config, level, attends, layer, &vb)? });
         }
         let last = level + 1 == config.block_out_channels.len();
         let downsample =
@@ -198,11 +215,8 @@ impl DownBlock {
         time: &Tensor,
         context: &mut AttentionContext,
     ) -> Result<Tensor> {
-        for (resnet, attention) in &self.layers {
-            hidden = resnet.forward(&hidden, Some(time))?;
-            if let Some(attention) = attention {
-                hidden = attention.forward(&hidden, context)?;
-            }
+        for layer in &self.layers {
+            hidden = layer.forward(&hidden, time, context)?;
             skips.push(hidden.clone());
         }
         if let Some(downsample) = &self.downsample {
@@ -216,7 +230,7 @@ impl DownBlock {
 /// One resolution of the decoder (`CrossAttnUpBlock2D`, `UpBlock2D`).
 #[derive(Debug)]
 struct UpBlock {
-    layers: Vec<(ResnetBlock, Option<Transformer>)>,
+    layers: Vec<Layer>,
     upsample: Option<Upsample>,
 }
 
@@ -240,7 +254,7 @@ impl UpBlock {
                 resnet_settings(config),
                 vb.pp(format!("resnets.{layer}")),
             )?;
-            layers.push((resnet, attention_at(config, level, attends, layer, &vb)?));
+            layers.push(Layer { resnet, attention: attention_at(config, level, attends, layer, &vb)? });
         }
         let upsample = (level > 0).then(|| Upsample::new(outputs, vb.pp("upsamplers.0"))).transpose()?;
         Ok(Self { layers, upsample })
@@ -253,12 +267,9 @@ impl UpBlock {
         time: &Tensor,
         context: &mut AttentionContext,
     ) -> Result<Tensor> {
-        for (resnet, attention) in &self.layers {
+        for layer in &self.layers {
             let skip = take_skip(skips)?;
-            hidden = resnet.forward(&Tensor::cat(&[&hidden, &skip], 1)?, Some(time))?;
-            if let Some(attention) = attention {
-                hidden = attention.forward(&hidden, context)?;
-            }
+            hidden = layer.forward(&Tensor::cat(&[&hidden, &skip], 1)?, time, context)?;
         }
         match (&self.upsample, skips.last()) {
             (Some(upsample), Some(next)) => upsample.forward(&hidden, (next.dim(2)?, next.dim(3)?)),

@@ -29,6 +29,19 @@ fn cached_spilled_and_recomputed_features() {
 }
 
 #[test]
+fn any_number_of_threads() {
+    let stage = Stage::new(2);
+    let one = kept(&stage, "--threads 1", "one.mkv");
+    for threads in [2, 3, 7] {
+        assert_eq!(
+            kept(&stage, &format!("--threads {threads}"), &format!("{threads}.mkv")),
+            one,
+            "{threads} threads"
+        );
+    }
+}
+
+#[test]
 fn weight_zero_equals_no_reference() {
     let stage = Stage::new(1);
     let without = kept(&stage, "--reference-weight 0", "without.mkv");

@@ -206,6 +206,26 @@ fn other_settings_are_refused_with_their_differences() {
     assert!(!stage.path("out.mkv.frames").exists());
 }
 
+#[test]
+fn a_resumed_render_replaces_nothing_but_its_own_outputs() {
+    let stage = Stage::new(4);
+    stage.write("family.png", "a picture of the family");
+    killed(&stage);
+    stage.refuses("--sheet=family.png", 6, &["family.png", "--overwrite"]);
+    assert_eq!(std::fs::read_to_string(stage.path("family.png")).unwrap(), "a picture of the family");
+    stage.animate("").succeeded();
+}
+
+#[test]
+fn inputs_are_not_taken_from_the_journal() {
+    let stage = Stage::new(4);
+    killed(&stage);
+    let before = names(&stage.path("out.mkv.frames"));
+    let mut command = stage.animate_command("--reference out.mkv.frames/000000.png");
+    run(&mut command).failed(6, &["out.mkv.frames", "000000.png", "cannot lie there"]);
+    assert_eq!(names(&stage.path("out.mkv.frames")), before);
+}
+
 fn copy_folder(stage: &Stage, name: &str) {
     let status = Command::new("cp").arg("-r").arg(model()).arg(stage.path(name)).status().unwrap();
     assert!(status.success());

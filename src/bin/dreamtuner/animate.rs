@@ -126,6 +126,7 @@ pub struct AnimateArgs {
     /// A ControlNet: PATH or `model` (the model's own), then if needed ,strength=1,start=0,end=1 (fractions of the
     /// steps),video=FILE (in place of the dance),reference=FILE (the reference's control image); can be repeated
     #[arg(long, value_name = "CONTROLNET", default_value = "model", help_heading = "Weights")]
+    #[serde(skip_serializing_if = "is_models_own")]
     controlnet: Vec<ControlNetOption>,
     /// A LoRA: PATH or PATH:WEIGHT, 1 where no weight is given; can be repeated
     #[arg(long, value_name = "PATH:WEIGHT", help_heading = "Weights")]
@@ -155,6 +156,7 @@ pub struct AnimateArgs {
     sampler: Sampler,
     /// Seed of all randomness
     #[arg(long, default_value_t = 0, value_name = "NUMBER", help_heading = "Sampling")]
+    #[serde(serialize_with = "as_text")]
     seed: u64,
     /// Noise from a safetensors file (latent, reference, lambda) in place of the seed's
     #[arg(long, value_name = "FILE", help_heading = "Sampling")]
@@ -181,7 +183,8 @@ pub struct AnimateArgs {
     #[command(flatten)]
     #[serde(flatten)]
     device: DeviceArgs,
-    /// Memory for the reference's features in MiB; what exceeds it goes to a temporary file
+    /// Memory for the features of the reference, and again for those of the first frame if it counts, in MiB; what exceeds it
+    /// goes to a temporary file
     #[arg(long, default_value_t = 4096, value_name = "MIB", help_heading = "Machine")]
     feature_memory: usize,
     /// Compute the reference's features anew for every frame: slow, for comparison
@@ -205,7 +208,15 @@ pub struct AnimateArgs {
     json: bool,
 }
 
-fn as_text<S: Serializer>(value: &PersonChoice, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+/// The default is not saved: options that can be repeated add up.
+fn is_models_own(controlnets: &Vec<ControlNetOption>) -> bool {
+    matches!(controlnets.as_slice(), [only] if only.is_models_own())
+}
+
+fn as_text<S: Serializer>(
+    value: &impl std::fmt::Display,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
     serializer.collect_str(value)
 }
 

@@ -73,6 +73,13 @@ pub struct ControlNetOption {
     pub reference: Option<PathBuf>,
 }
 
+impl ControlNetOption {
+    /// Whether this is the model's own ControlNet, without settings.
+    pub fn is_models_own(&self) -> bool {
+        self.text == "model"
+    }
+}
+
 impl FromStr for ControlNetOption {
     type Err = String;
 
