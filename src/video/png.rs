@@ -66,6 +66,16 @@ pub(super) struct PngWriter {
     frame_seconds: f64,
     frames: usize,
     last_time: f64,
+    made_folder: bool,
+}
+
+/// A folder that was made for frames which never came goes again.
+impl Drop for PngWriter {
+    fn drop(&mut self) {
+        if self.made_folder && self.frames == 0 {
+            let _ = std::fs::remove_dir(&self.pattern.folder);
+        }
+    }
 }
 
 impl PngWriter {
@@ -73,7 +83,8 @@ impl PngWriter {
     pub fn create(target: &Path, settings: &EncodeSettings) -> Result<Self> {
         let pattern = Pattern::parse(target)?;
         let names_folder = target.to_string_lossy().ends_with(std::path::is_separator);
-        if names_folder && !pattern.folder.exists() {
+        let made_folder = names_folder && !pattern.folder.exists();
+        if made_folder {
             std::fs::create_dir(&pattern.folder)
                 .map_err(|problem| Error::output(target, format!("the folder cannot be made ({problem})")))?;
         }
@@ -87,6 +98,7 @@ impl PngWriter {
             frame_seconds: f64::from(denominator) / f64::from(numerator),
             frames: 0,
             last_time: 0.0,
+            made_folder,
         })
     }
 

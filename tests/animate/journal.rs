@@ -337,16 +337,18 @@ fn people_are_told_how_to_go_on() {
 
 #[test]
 fn interrupted_before_the_first_frame() {
-    let stage = Stage::new(3);
-    let inputs = stage.names();
-    let mut running = Running::start(stage.animate_command("--steps 400"));
-    running.wait_for("step", 0);
-    running.signal("INT");
-    let run = running.end();
-    assert_eq!(run.code, Some(130), "{}", run.stderr);
-    let end = run.events().pop().unwrap();
-    assert_eq!((&end["frames"], &end["written"]), (&json!(0), &json!([])));
-    assert_eq!(stage.names(), inputs);
+    for output in ["out.mkv", "pictures/"] {
+        let stage = Stage::new(3);
+        let inputs = stage.names();
+        let mut running = Running::start(stage.animate_command(&format!("--steps 400 -o {output}")));
+        running.wait_for("step", 0);
+        running.signal("INT");
+        let run = running.end();
+        assert_eq!(run.code, Some(130), "{}", run.stderr);
+        let end = run.events().pop().unwrap();
+        assert_eq!((&end["frames"], &end["written"]), (&json!(0), &json!([])));
+        assert_eq!(stage.names(), inputs);
+    }
 }
 
 #[test]
