@@ -187,7 +187,6 @@ fn try_everything(path: &Path) {
                 names.iter().try_for_each(|name| vb.get(files.shape(name).unwrap(), name).map(|_| ()))
             });
             files.fingerprint();
-            files.stored_dtype();
         }
     }
     let _ = ModelFiles::open(path);

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 use serde_json::Value;
 
 use super::folder::{read_json, weight_files};
@@ -199,19 +199,6 @@ impl PartFiles {
         let entry = self.entries.get(name);
         let entry = entry.ok_or_else(|| Error::weights(&self.origin, format!("{name}: no such tensor")))?;
         Ok(self.read(entry)?.0)
-    }
-
-    /// The type that most of the weights are stored in, as a default to compute in.
-    pub fn stored_dtype(&self) -> DType {
-        let mut sizes: BTreeMap<_, (usize, DType)> = BTreeMap::new();
-        let stored = self.entries.values().filter_map(|entry| {
-            let file = self.files.get(entry.file)?;
-            DType::try_from(file.tensors().get(&entry.key)?.dtype).ok().map(|dtype| (dtype, entry))
-        });
-        for (dtype, entry) in stored {
-            sizes.entry(dtype.as_str()).or_insert((0, dtype)).0 += entry.shape.iter().product::<usize>();
-        }
-        sizes.into_values().max_by_key(|&(size, _)| size).map_or(DType::F32, |(_, dtype)| dtype)
     }
 
     /// BLAKE3, in hexadecimal, of the files and the configuration: it changes when either does.
