@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::model::StableDiffusion;
 use crate::picture::Fit;
 use crate::render::animator::Animator;
-use crate::render::clip::{ControlFrame, Outcome, Progress, render_clip};
+use crate::render::clip::{ControlFrame, FinishedFrame, Outcome, Progress, render_clip};
 use crate::render::feature_store::FeatureCache;
 use crate::render::interrupt::Interrupt;
 use crate::render::journal::Journal;
@@ -157,12 +157,20 @@ fn render(job: &Job, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event)) -> 
         height: height as usize,
     });
     let frames = control_frames(&pose, &videos, width, height, job.fit)?;
-    let rendered =
-        render_clip(&mut animator, &mut journal, frames, |frame| outputs.write(&frame), &mut |progress| {
-            on_event(Event::Progress(progress))
-        });
+    let journal_folder = journal.folder().to_path_buf();
+    let names = job.outputs.all().map(super::checks::full_name).collect::<Result<Vec<_>>>()?;
+    let write = |frame: FinishedFrame| {
+        // The pictures of a folder appear one by one: a render that is killed has to know them for its own.
+        if frame.index == 0 {
+            Journal::publish(&journal_folder, &names)?;
+        }
+        outputs.write(&frame)
+    };
+    let rendered = render_clip(&mut animator, &mut journal, frames, write, &mut |progress| {
+        on_event(Event::Progress(progress))
+    });
     // 5. Outputs take their names; then the journal has done its work.
-    let ended = rendered.and_then(|outcome| finish(job, &pose, &journal, outcome, outputs));
+    let ended = rendered.and_then(|outcome| finish(job, &pose, outcome, outputs));
     let (outcome, written) = ended.inspect_err(|_| {
         if journal.finished() > 0 {
             let (finished, folder) = (journal.finished(), journal.folder().display());
@@ -177,7 +185,6 @@ fn render(job: &Job, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event)) -> 
 fn finish(
     job: &Job,
     pose: &PoseSource,
-    journal: &Journal,
     outcome: Outcome,
     outputs: Outputs,
 ) -> Result<(Outcome, Vec<PathBuf>)> {
@@ -189,8 +196,6 @@ fn finish(
         }
         _ => {}
     }
-    let names = job.outputs.all().map(super::checks::full_name).collect::<Result<Vec<_>>>()?;
-    journal.publish(&names)?;
     Ok((outcome, outputs.finish()?))
 }
 

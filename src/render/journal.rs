@@ -48,10 +48,12 @@ impl Journal {
         list.and_then(|list| serde_json::from_slice(&list).ok()).unwrap_or_default()
     }
 
-    /// Notes the outputs of this render, by their full names, before they take these.
-    pub fn publish(&self, outputs: &[PathBuf]) -> Result<()> {
-        let path = self.folder.join(PUBLISHED);
-        let list = serde_json::to_vec(outputs).map_err(|error| Error::output(&path, error.to_string()))?;
+    /// Notes in the journal in `folder` the full names of the render's outputs, before any of them appears.
+    pub fn publish(folder: &Path, outputs: &[PathBuf]) -> Result<()> {
+        let path = folder.join(PUBLISHED);
+        let mut all = Self::published(folder);
+        all.extend(outputs.iter().filter(|output| !all.contains(output)).cloned().collect::<Vec<_>>());
+        let list = serde_json::to_vec(&all).map_err(|error| Error::output(&path, error.to_string()))?;
         write_atomically(&path, &list)
     }
 

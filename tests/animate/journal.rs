@@ -217,6 +217,24 @@ fn a_resumed_render_replaces_nothing_but_its_own_outputs() {
 }
 
 #[test]
+fn a_killed_folder_of_pictures_is_taken_up_again() {
+    let stage = Stage::new(6);
+    stage.animate("-o straight/ --steps 8").succeeded();
+    let mut running = Running::start(stage.animate_command("-o pictures/ --steps 8"));
+    running.wait_for("frame", 3);
+    running.child.kill().unwrap();
+    running.end();
+    assert!(stage.path("pictures/000000.png").exists(), "killed before a picture appeared");
+    stage.animate("-o pictures/ --steps 8").succeeded();
+    let picture = |folder: &str, frame: usize| {
+        image::open(stage.path(&format!("{folder}/{frame:06}.png"))).unwrap().into_rgb8()
+    };
+    for frame in 0..6 {
+        assert!(picture("pictures", frame) == picture("straight", frame), "frame {frame}");
+    }
+}
+
+#[test]
 fn inputs_are_not_taken_from_the_journal() {
     let stage = Stage::new(4);
     killed(&stage);

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::openpose::{BODY_KEY, FACE_KEY, LEFT_HAND_KEY, RIGHT_HAND_KEY};
 use crate::error::{Error, Result};
+use crate::files::write_atomically;
 use crate::pose::{Keypoint, Person, Pose, PoseSequence};
 
 #[derive(Serialize)]
@@ -74,12 +75,8 @@ fn parent(path: &Path) -> &Path {
 pub fn write_pose_keypoints(sequence: &PoseSequence, path: &Path) -> Result<()> {
     let frames: Vec<FrameFile> =
         sequence.poses.iter().map(|pose| frame_file(pose, sequence.frames_per_second)).collect();
-    let file = tempfile::Builder::new()
-        .prefix(".poses-")
-        .make_in(parent(path), |candidate| File::create_new(candidate))
-        .map_err(|source| Error::io(path, source))?;
-    write_json(file.as_file(), path, &frames)?;
-    file.persist(path).map(drop).map_err(|error| Error::io(path, error.error))
+    let bytes = serde_json::to_vec(&frames).map_err(|error| Error::output(path, error.to_string()))?;
+    write_atomically(path, &bytes)
 }
 
 /// Writes the sequence as an OpenPose folder: `frame_000000000000_keypoints.json` and so on, in pixels. Each file
