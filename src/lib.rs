@@ -30,6 +30,7 @@ pub mod frame;
 pub mod model;
 pub mod picture;
 pub mod pose;
+pub mod puppet;
 pub mod render;
 pub mod threads;
 #[cfg(feature = "video")]

@@ -1,0 +1,1 @@
+//! Dances: key poses, eased and set to a beat.

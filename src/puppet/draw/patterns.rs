@@ -1,0 +1,1 @@
+//! Prints on garments: stripes, dots, checks, stars, hearts, bolts, letters, sashes.
