@@ -70,6 +70,7 @@ fn draw_figure(painter: &mut Painter, identity: &Identity, figure: &Figure, shot
     arms::arm(painter, identity, figure, &figure.arms[1]);
     face::head(painter, identity, figure, shot.expression);
     hair::front(painter, identity, figure, shot);
+    face::brows(painter, identity, figure, shot.expression);
     glasses::draw(painter, identity, figure);
     headwear::draw(painter, identity, figure);
 }
