@@ -172,7 +172,7 @@ pub fn polygon(points: &[Vector]) -> Shape {
     Shape(builder.finish())
 }
 
-/// The closed shape that runs smoothly (Catmull-Rom) through the points.
+/// The closed shape that runs smoothly (Catmull-Rom) through the points; a point given twice is a corner.
 pub fn blob(points: &[Vector]) -> Shape {
     let count = points.len();
     let mut builder = PathBuilder::new();
@@ -202,6 +202,10 @@ pub fn curve(points: &[Vector]) -> Shape {
 }
 
 fn cubic(builder: &mut PathBuilder, before: Vector, start: Vector, end: Vector, after: Vector) {
+    if start == end {
+        // A point given twice is a corner.
+        return;
+    }
     let (leave, arrive) = (start + (end - before) * (1.0 / 6.0), end - (after - start) * (1.0 / 6.0));
     builder.cubic_to(leave.x, leave.y, arrive.x, arrive.y, end.x, end.y);
 }

@@ -7,7 +7,7 @@ use crate::puppet::colour::Rgb;
 use crate::puppet::figure::Figure;
 use crate::puppet::geometry::Vector;
 use crate::puppet::identity::Identity;
-use crate::puppet::painter::{Painter, Part, blob, curve, ellipse, polygon};
+use crate::puppet::painter::{Painter, Part, Shape, blob, curve, ellipse, polygon};
 use crate::puppet::shot::Expression;
 
 /// Where the eyes are, in radii of the head as seen from the front: ±x, y.
@@ -26,7 +26,7 @@ pub fn head(painter: &mut Painter, identity: &Identity, figure: &Figure, express
     let nose = [figure.face(-0.03, -0.33), figure.face(0.05, -0.40), figure.face(-0.02, -0.42)];
     painter.line(&curve(&nose), identity.skin.shadow().shadow(), 0.045 * figure.head.scale);
     eyes::draw(painter, identity, figure, expression);
-    mouth::draw(painter, figure, expression);
+    mouth::draw(painter, identity, figure, expression);
 }
 
 /// The brows, which show through the fringe.
@@ -61,7 +61,7 @@ pub fn turned(figure: &Figure) -> f32 {
 }
 
 /// The outline of skull and jaw: round above, with a small pointed chin that follows the turn.
-fn skull(figure: &Figure) -> crate::puppet::painter::Shape {
+fn skull(figure: &Figure) -> Shape {
     let turn = turned(figure);
     let (mut points, side_of) = (Vec::with_capacity(14), |side: f32| side * turn);
     // Towards `far` (the side turned to) the cheek bulges, on the other the jaw runs back to the ear.
@@ -72,8 +72,8 @@ fn skull(figure: &Figure) -> crate::puppet::painter::Shape {
             (0.66, 0.74),
             (0.95, 0.18),
             (0.96 - 0.14 * back - 0.02 * far, -0.28),
-            (0.72 - 0.20 * back + 0.08 * far, -0.68),
-            (0.28 - 0.12 * back + 0.16 * far, -0.94),
+            (0.69 - 0.19 * back + 0.09 * far, -0.67),
+            (0.25 - 0.10 * back + 0.16 * far, -0.94),
         ]
         .map(|(x, y)| figure.head.at(side * x, y))
     };
@@ -85,7 +85,7 @@ fn skull(figure: &Figure) -> crate::puppet::painter::Shape {
 }
 
 /// The shaded edge of the face away from the light, on the lower right.
-fn jaw_shadow(figure: &Figure) -> crate::puppet::painter::Shape {
+fn jaw_shadow(figure: &Figure) -> Shape {
     let far = turned(figure).max(0.0);
     let back = (-turned(figure)).max(0.0);
     let at = |x: f32, y: f32| figure.head.at(x - 0.16 * back, y);

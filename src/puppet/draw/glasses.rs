@@ -21,7 +21,7 @@ pub fn draw(painter: &mut Painter, identity: &Identity, figure: &Figure) {
     painter.line(&curve(&bridge), frame, width);
     for side in [-1.0, 1.0] {
         if side * turned(figure) <= 0.0 {
-            let ear = figure.head.at(side * (0.98 - 0.18 * turned(figure).abs()), EYE.1 + 0.06);
+            let ear = figure.face(side * 0.94, EYE.1 + 0.06);
             painter.line(&curve(&[figure.face(side * 0.66, EYE.1 + 0.04), ear]), frame, width);
         }
         let shape = lens(identity.glasses, figure, side);
@@ -33,7 +33,7 @@ pub fn draw(painter: &mut Painter, identity: &Identity, figure: &Figure) {
                 Rgb(110, 116, 150),
             );
         } else {
-            painter.glaze(&shape, Rgb(216, 240, 255), 0.22);
+            painter.glaze(&shape, Rgb(216, 240, 255), 0.12);
             painter.line(&shape, frame, width);
         }
     }

@@ -37,6 +37,7 @@ pub fn shoulders(painter: &mut Painter, identity: &Identity, figure: &Figure, sh
     match identity.hair {
         HairStyle::Braids => tails::braids(painter, &hair),
         HairStyle::SidePonytail => tails::side_ponytail(painter, &hair),
+        HairStyle::Long | HairStyle::Wavy => tails::front_locks(painter, &hair),
         _ => {}
     }
 }

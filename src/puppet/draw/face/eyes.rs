@@ -43,8 +43,8 @@ pub fn draw(painter: &mut Painter, identity: &Identity, figure: &Figure, express
             Eye::Open { iris, lid, .. } => {
                 open(painter, identity, figure, &socket, side, iris, lid, expression)
             }
-            Eye::Arch => closed(painter, figure, &socket, 1.0),
-            Eye::Bowl => closed(painter, figure, &socket, -1.0),
+            Eye::Arch => closed(painter, identity, figure, &socket, 1.0),
+            Eye::Bowl => closed(painter, identity, figure, &socket, -1.0),
         }
     }
 }
@@ -143,12 +143,16 @@ fn hide(
 }
 
 /// A closed eye: an arch (`bend` 1) or a bowl (−1) with lashes.
-fn closed(painter: &mut Painter, figure: &Figure, socket: &Socket, bend: f32) {
+fn closed(painter: &mut Painter, identity: &Identity, figure: &Figure, socket: &Socket, bend: f32) {
     let points: Vec<Vector> = (0..7)
         .map(|step| {
             let angle = 180.0 - 30.0 * step as f32;
             socket.at(cosine(angle) * 1.05, bend * (sine(angle) * 1.3 - 0.6))
         })
         .collect();
+    if identity.skin.0 < 170 {
+        // A lighter lid lets the line show on dark skin.
+        painter.line(&curve(&points), identity.skin.light(), 0.24 * figure.head.scale);
+    }
     painter.line(&curve(&points), OUTLINE, 0.11 * figure.head.scale);
 }

@@ -3,6 +3,7 @@
 use crate::puppet::colour::{OUTLINE, Rgb, WHITE};
 use crate::puppet::figure::Figure;
 use crate::puppet::geometry::Vector;
+use crate::puppet::identity::Identity;
 use crate::puppet::painter::{Painter, blob, curve};
 use crate::puppet::shot::Expression;
 
@@ -12,10 +13,11 @@ const TONGUE: Rgb = Rgb(244, 120, 124);
 const HEIGHT: f32 = -0.64;
 
 /// The mouth of an expression.
-pub fn draw(painter: &mut Painter, figure: &Figure, expression: Expression) {
+pub fn draw(painter: &mut Painter, identity: &Identity, figure: &Figure, expression: Expression) {
     let width = 0.075 * figure.head.scale;
     let at = |x: f32, y: f32| figure.face(x, HEIGHT + y);
-    let colour = Rgb(122, 40, 50);
+    // Dark lips on light skin, rosy ones on dark skin.
+    let colour = if identity.skin.0 < 170 { Rgb(238, 122, 116) } else { Rgb(122, 40, 50) };
     let mut stroke = |points: &[Vector]| painter.line(&curve(points), colour, width);
     match expression {
         Expression::Smile => {

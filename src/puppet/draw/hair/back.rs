@@ -12,7 +12,7 @@ pub fn draw(painter: &mut Painter, hair: &Hair) {
         HairStyle::Long => long(painter, hair, torso * 1.02 + hair.radii(0.5), false),
         HairStyle::Wavy => long(painter, hair, torso * 0.72 + hair.radii(0.5), true),
         HairStyle::Bob => nape(painter, hair, 1.16, -1.0),
-        HairStyle::Bowl => nape(painter, hair, 1.10, -0.42),
+        HairStyle::Bowl => nape(painter, hair, 1.05, -0.26),
         HairStyle::Mohawk | HairStyle::Curly | HairStyle::Spiky => {}
         HairStyle::Short => nape(painter, hair, 1.03, -0.74),
         _ => nape(painter, hair, 1.02, -0.60),
@@ -44,7 +44,9 @@ fn nape(painter: &mut Painter, hair: &Hair, wide: f32, low: f32) {
 /// A curtain of hair that hangs `length` down from the head, ending in points.
 fn long(painter: &mut Painter, hair: &Hair, length: f32, wavy: bool) {
     let spine = hair.hang(hair.at(-0.16 * hair.turn, -0.1), 0.0, length);
-    let flare = if wavy { 1.5 } else { 1.3 };
+    // Wide enough to show beside hanging arms.
+    let shoulders = (hair.figure.shoulders + hair.figure.limb * 1.9) / hair.figure.head.scale;
+    let flare = if wavy { 1.5_f32 } else { 1.3 }.max(shoulders);
     let edge = |side: f32| -> Vec<Vector> {
         (1..7)
             .map(|step| {

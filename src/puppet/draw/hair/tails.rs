@@ -39,6 +39,18 @@ pub fn side_ponytail(painter: &mut Painter, hair: &Hair) {
     tie(painter, hair, anchor.toward(spine[1], 0.4));
 }
 
+/// Two locks of long hair that fall over the shoulders.
+pub fn front_locks(painter: &mut Painter, hair: &Hair) {
+    for side in [-1.0, 1.0] {
+        let near = 1.0 - 0.12 * (side * hair.turn).max(0.0);
+        let anchor = hair.at(side * 0.86 * near, -0.40);
+        let spine =
+            hair.hang(anchor, side * hair.radii(0.10), hair.figure.torso.scale * 0.45 + hair.radii(0.50));
+        let widths = [0.18, 0.22, 0.24, 0.24, 0.20, 0.13, 0.0].map(|share| hair.radii(share));
+        painter.surface(&ribbon(&spine, &widths), hair.colour);
+    }
+}
+
 /// Two braids over the shoulders.
 pub fn braids(painter: &mut Painter, hair: &Hair) {
     for side in [-1.0, 1.0] {
