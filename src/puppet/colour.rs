@@ -15,7 +15,7 @@ impl Rgb {
 
     /// The colour in shadow: darker and a little bluer.
     pub fn shadow(self) -> Self {
-        self.mix(Self(38, 24, 72), 0.24)
+        self.mix(SHADE, SHADE_OPACITY)
     }
 
     /// The colour in light.
@@ -31,6 +31,10 @@ impl Rgb {
 
 /// The darkest line of the drawing.
 pub const OUTLINE: Rgb = Rgb(36, 26, 40);
+/// What shadows mix into a colour: dark and a little blue.
+pub const SHADE: Rgb = Rgb(38, 24, 72);
+/// How much of [`SHADE`] a shadow has.
+pub const SHADE_OPACITY: f32 = 0.24;
 /// White, as of eyes and paper.
 pub const WHITE: Rgb = Rgb(250, 250, 250);
 

@@ -3,13 +3,16 @@
 mod arms;
 mod bottoms;
 mod coats;
+mod collars;
 mod face;
 mod flowing;
 mod glasses;
 mod hair;
 mod headwear;
 mod legs;
+mod limbs;
 mod patterns;
+mod skirts;
 mod tops;
 
 use image::{GrayImage, RgbImage};
@@ -59,15 +62,23 @@ fn draw_figure(painter: &mut Painter, identity: &Identity, figure: &Figure, shot
     flowing::cape(painter, identity, figure, shot);
     flowing::tail(painter, identity, figure, shot);
     hair::back(painter, identity, figure, shot);
+    coats::back(painter, identity, figure, shot);
     for leg in &figure.legs {
         legs::leg(painter, identity, figure, leg);
     }
     bottoms::waist(painter, identity, figure, shot);
-    arms::arm(painter, identity, figure, &figure.arms[0]);
+    // Turned away, the far arm is behind the body; seen from the front, both are before it.
+    let [far_arm, near_arm] = &figure.arms;
+    if figure.turn != 0.0 {
+        arms::arm(painter, identity, figure, far_arm);
+    }
     tops::torso(painter, identity, figure);
     coats::body(painter, identity, figure, shot);
     hair::shoulders(painter, identity, figure, shot);
-    arms::arm(painter, identity, figure, &figure.arms[1]);
+    if figure.turn == 0.0 {
+        arms::arm(painter, identity, figure, far_arm);
+    }
+    arms::arm(painter, identity, figure, near_arm);
     face::head(painter, identity, figure, shot.expression);
     hair::front(painter, identity, figure, shot);
     face::brows(painter, identity, figure, shot.expression);

@@ -247,3 +247,24 @@ pub fn taper(from: Vector, from_radius: f32, to: Vector, to_radius: f32) -> Shap
     }
     polygon(&points)
 }
+
+/// Several shapes as one: a line around it goes around all of them. Closed shapes made by this module's functions for limbs,
+/// discs and [`quad`]s wind the same way, so that where they overlap they stay filled.
+pub fn union(shapes: &[Shape]) -> Shape {
+    let mut builder = PathBuilder::new();
+    for path in shapes.iter().filter_map(|shape| shape.0.as_ref()) {
+        builder.push_path(path);
+    }
+    Shape(builder.finish())
+}
+
+/// A piece of a limb with straight ends: `from_radius` to both sides of `from`, `to_radius` to both sides of `to`.
+pub fn quad(from: Vector, from_radius: f32, to: Vector, to_radius: f32) -> Shape {
+    let side = (to - from).unit().quarter_turn();
+    polygon(&[
+        from - side * from_radius,
+        to - side * to_radius,
+        to + side * to_radius,
+        from + side * from_radius,
+    ])
+}
