@@ -1,1 +1,214 @@
 //! Folders of pictures for training.
+//!
+//! The layout is Hugging Face's `imagefolder` with several pictures a line: `metadata.jsonl` names, for each picture, the
+//! picture itself, its mask, its control image, the captions and the joints. Each identity has a reference picture
+//! (variant 0: standing, from the front, on white) and others in dance poses.
+
+use std::fs;
+use std::io::Cursor;
+use std::path::Path;
+
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::{GrayImage, ImageEncoder, RgbImage};
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::files::write_atomically;
+use crate::frame::MAX_SIDE;
+use crate::pose::{DrawSettings, Pose, draw_pose};
+use crate::puppet::caption::{caption, scene_caption};
+use crate::puppet::draw::{Picture, render};
+use crate::puppet::figure::View;
+use crate::puppet::geometry::vector;
+use crate::puppet::identity::Identity;
+use crate::puppet::poses::{random_pose, reference_pose};
+use crate::puppet::random::Random;
+use crate::puppet::scene::Scene;
+use crate::puppet::shot::{Expression, Motion, Shot};
+
+/// Which pictures are made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatasetSettings {
+    /// Number of identities, at least 1. Default: 1000.
+    pub identities: u64,
+    /// Seed of the first identity; the others follow it. Default: 0.
+    pub first_seed: u64,
+    /// Pictures of each identity, 1 to 100; the first is the reference. Default: 4.
+    pub variants: u32,
+    /// Side of the pictures in pixels, 16 to 2048. Default: 256.
+    pub size: u32,
+    /// Seed of poses, scenes and expressions. Default: 0.
+    pub seed: u64,
+}
+
+impl Default for DatasetSettings {
+    fn default() -> Self {
+        Self { identities: 1000, first_seed: 0, variants: 4, size: 256, seed: 0 }
+    }
+}
+
+/// One line of `metadata.jsonl`.
+#[derive(Debug, Serialize)]
+struct Line {
+    file_name: String,
+    mask_file_name: String,
+    control_file_name: String,
+    identity: u64,
+    variant: u32,
+    reference: bool,
+    view: &'static str,
+    scene: &'static str,
+    expression: &'static str,
+    caption: String,
+    scene_caption: String,
+    /// x and y in pixels and 1 for each of OpenPose's 18 joints; three zeros for one that is hidden.
+    keypoints: Vec<[f32; 3]>,
+}
+
+const FOLDERS: [&str; 3] = ["images", "masks", "control"];
+const METADATA: &str = "metadata.jsonl";
+
+/// Writes the pictures, then `metadata.jsonl`, so that a folder with that file is complete. Pictures with the same names
+/// that are there already are replaced. `finished` is told after each identity, from any thread.
+///
+/// # Errors
+/// [`Error::Setting`] for settings out of range; [`Error::Io`] where a file cannot be written.
+pub fn write_dataset(folder: &Path, settings: &DatasetSettings, finished: impl Fn() + Sync) -> Result<()> {
+    let last = validated(settings)?;
+    for name in FOLDERS {
+        let path = folder.join(name);
+        fs::create_dir_all(&path).map_err(|error| Error::io(&path, error))?;
+    }
+    let metadata = folder.join(METADATA);
+    match fs::remove_file(&metadata) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(Error::io(&metadata, error));
+        }
+        _ => {}
+    }
+    let lines = (settings.first_seed..=last)
+        .into_par_iter()
+        .map(|seed| {
+            let lines = write_identity(folder, settings, seed)?;
+            finished();
+            Ok(lines)
+        })
+        .collect::<Result<Vec<String>>>()?;
+    write_atomically(&metadata, lines.concat().as_bytes())
+}
+
+/// The last seed, where the settings are in range.
+fn validated(settings: &DatasetSettings) -> Result<u64> {
+    if !(16..=MAX_SIDE.min(2048)).contains(&settings.size) {
+        return Err(Error::setting("size", format!("{}; 16 to 2048 is allowed", settings.size)));
+    }
+    if !(1..=100).contains(&settings.variants) {
+        return Err(Error::setting("variants", format!("{}; 1 to 100 is allowed", settings.variants)));
+    }
+    let count = settings.identities;
+    count.checked_sub(1).and_then(|rest| settings.first_seed.checked_add(rest)).ok_or_else(|| {
+        Error::setting("identities", format!("{count}; at least 1, and the last seed below 2⁶⁴"))
+    })
+}
+
+/// Writes the pictures of one identity and returns their lines of metadata.
+fn write_identity(folder: &Path, settings: &DatasetSettings, seed: u64) -> Result<String> {
+    let identity = Identity::from_seed(seed);
+    let mut lines = String::new();
+    for variant in 0..settings.variants {
+        let shot = training_shot(&identity, settings.seed, variant);
+        let picture = render(&identity, &shot, settings.size);
+        let name = format!("{seed:06}_{variant:02}.png");
+        let [image, mask, control] = FOLDERS.map(|kind| format!("{kind}/{name}"));
+        write_rgb(&folder.join(&image), &picture.image)?;
+        write_gray(&folder.join(&mask), &picture.mask)?;
+        let drawn = draw_pose(&picture.pose, settings.size, settings.size, &DrawSettings::default());
+        write_rgb(&folder.join(&control), &drawn)?;
+        let line = line(&identity, &shot, variant, &picture, [image, mask, control]);
+        let text = serde_json::to_string(&line)
+            .map_err(|error| Error::output(folder.join(METADATA), error.to_string()))?;
+        lines += &text;
+        lines.push('\n');
+    }
+    Ok(lines)
+}
+
+/// What picture `variant` of `identity` shows; variant 0 is the reference.
+pub fn training_shot(identity: &Identity, seed: u64, variant: u32) -> Shot {
+    // Each picture has its own stream, so that a folder with more of them begins with the same ones.
+    let random = &mut Random::new(seed, (1 << 63) | (identity.seed << 7) | u64::from(variant));
+    if variant == 0 {
+        return reference_shot(if random.chance(0.7) { Expression::Smile } else { Expression::Neutral });
+    }
+    let view = random.pick(&[View::Front, View::Front, View::ThreeQuarterLeft, View::ThreeQuarterRight]);
+    Shot {
+        pose: random_pose(identity, view, random),
+        view,
+        expression: random.pick(Expression::ALL),
+        scene: if random.chance(0.4) { Scene::White } else { random.pick(&Scene::ALL[1..]) },
+        motion: random_motion(random),
+    }
+}
+
+/// A puppet as its reference picture shows it: standing at rest, from the front, on white.
+pub fn reference_shot(expression: Expression) -> Shot {
+    Shot {
+        pose: reference_pose(),
+        view: View::Front,
+        expression,
+        scene: Scene::White,
+        motion: Motion::default(),
+    }
+}
+
+/// The speed of a dancer, often none.
+fn random_motion(random: &mut Random) -> Motion {
+    if random.chance(0.3) {
+        return Motion::default();
+    }
+    let body = vector(random.range(-0.5, 0.5), random.range(-0.3, 0.3));
+    let head = body + vector(random.range(-0.2, 0.2), random.range(-0.1, 0.1));
+    Motion { body, head }
+}
+
+fn line(identity: &Identity, shot: &Shot, variant: u32, picture: &Picture, files: [String; 3]) -> Line {
+    let [file_name, mask_file_name, control_file_name] = files;
+    Line {
+        file_name,
+        mask_file_name,
+        control_file_name,
+        identity: identity.seed,
+        variant,
+        reference: variant == 0,
+        view: shot.view.words(),
+        scene: shot.scene.words(),
+        expression: shot.expression.words(),
+        caption: caption(identity, shot),
+        scene_caption: scene_caption(shot),
+        keypoints: keypoints(&picture.pose),
+    }
+}
+
+fn keypoints(pose: &Pose) -> Vec<[f32; 3]> {
+    let tenths = |value: f32| (value * 10.0).round() / 10.0;
+    let joints = pose.people.iter().flat_map(|person| person.body.iter());
+    joints.map(|joint| joint.map_or([0.0; 3], |joint| [tenths(joint.x), tenths(joint.y), 1.0])).collect()
+}
+
+fn write_rgb(path: &Path, image: &RgbImage) -> Result<()> {
+    write_png(path, image.as_raw(), image.dimensions(), image::ExtendedColorType::Rgb8)
+}
+
+fn write_gray(path: &Path, image: &GrayImage) -> Result<()> {
+    write_png(path, image.as_raw(), image.dimensions(), image::ExtendedColorType::L8)
+}
+
+/// Writes a PNG file, compressed little: writing pictures must not take longer than drawing them.
+fn write_png(path: &Path, bytes: &[u8], size: (u32, u32), kind: image::ExtendedColorType) -> Result<()> {
+    let mut file = Cursor::new(Vec::new());
+    PngEncoder::new_with_quality(&mut file, CompressionType::Fast, FilterType::Sub)
+        .write_image(bytes, size.0, size.1, kind)
+        .map_err(|error| Error::output(path, error.to_string()))?;
+    fs::write(path, file.into_inner()).map_err(|error| Error::io(path, error))
+}

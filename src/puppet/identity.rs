@@ -176,6 +176,8 @@ const SKINS: [Rgb; 6] = [
     Rgb(150, 98, 64),
     Rgb(106, 68, 48),
 ];
+const SKIN_WORDS: [&str; 6] =
+    ["pale skin", "light skin", "tan skin", "light brown skin", "brown skin", "dark brown skin"];
 const EYES: [Colour; 6] =
     [Colour::Blue, Colour::Green, Colour::Brown, Colour::Purple, Colour::Red, Colour::Teal];
 const BOTTOM_PATTERNS: [Pattern; 6] =
@@ -220,6 +222,16 @@ impl Identity {
             glasses: unless(random, 0.75, Glasses::Nothing, Glasses::ALL),
             tail: unless(random, 0.8, Tail::Nothing, Tail::ALL),
         }
+    }
+
+    /// The words for the skin in captions.
+    pub fn skin_words(&self) -> &'static str {
+        SKINS.iter().position(|skin| *skin == self.skin).map_or("skin", |index| SKIN_WORDS[index])
+    }
+
+    /// Colour of the tail: fur is of the hair's colour, a devil's tail is red.
+    pub fn tail_colour(&self) -> Colour {
+        if self.tail == Tail::Devil { Colour::Red } else { self.hair_colour }
     }
 }
 

@@ -19,6 +19,7 @@ mod figure;
 mod geometry;
 mod identity;
 mod painter;
+mod poses;
 mod random;
 mod scene;
 mod shot;
@@ -33,5 +34,7 @@ pub use identity::{
     Proportions, ShoeStyle, Tail, TopStyle,
 };
 pub use painter::Part;
+pub use poses::{random_pose, reference_pose};
+pub use random::Random;
 pub use scene::Scene;
 pub use shot::{Expression, Motion, Shot};

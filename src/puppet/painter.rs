@@ -83,6 +83,11 @@ impl Painter {
         Self { size: layer.width() as f32, layer, labels, part: Part::Background, clip: None }
     }
 
+    /// A painter that goes on drawing on `layer`, a square, without labels.
+    pub fn over(layer: Pixmap) -> Self {
+        Self { size: layer.width() as f32, layer, labels: None, part: Part::Background, clip: None }
+    }
+
     /// What is drawn from here on.
     pub fn part(&mut self, part: Part) {
         self.part = part;

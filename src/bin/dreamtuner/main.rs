@@ -8,6 +8,7 @@ mod models;
 mod parse;
 mod pose;
 mod progress;
+mod puppet;
 mod say;
 
 use clap::{Parser, Subcommand};
@@ -35,6 +36,9 @@ enum Command {
     /// Draw, convert and examine pose files.
     #[command(subcommand)]
     Pose(pose::PoseCommand),
+    /// Draw characters whose every pose is known exactly, and write them as training data.
+    #[command(subcommand)]
+    Puppet(puppet::PuppetCommand),
     /// Examine weights files.
     #[command(subcommand)]
     Models(models::ModelsCommand),
@@ -59,6 +63,7 @@ fn run() -> i32 {
     let result = match CommandLine::parse_from(arguments).command {
         Command::Animate(arguments) => animate::run(*arguments),
         Command::Pose(command) => pose::run(command).map(|()| exit::SUCCESS),
+        Command::Puppet(command) => puppet::run(command).map(|()| exit::SUCCESS),
         Command::Models(command) => models::run(command).map(|()| exit::SUCCESS),
     };
     result.unwrap_or_else(|error| exit::report(&error))
