@@ -152,7 +152,7 @@ fn closed(painter: &mut Painter, identity: &Identity, figure: &Figure, socket: &
         .collect();
     if identity.skin.0 < 170 {
         // A lighter lid lets the line show on dark skin.
-        painter.line(&curve(&points), identity.skin.light(), 0.24 * figure.head.scale);
+        painter.line(&curve(&points), identity.skin.mix(Rgb(255, 190, 140), 0.42), 0.22 * figure.head.scale);
     }
     painter.line(&curve(&points), OUTLINE, 0.11 * figure.head.scale);
 }

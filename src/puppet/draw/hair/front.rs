@@ -1,9 +1,9 @@
 //! The hair on top of the head, with its fringe and side locks.
 
 use crate::puppet::draw::hair::{Hair, fringe};
-use crate::puppet::geometry::{Vector, cosine, sine, vector};
+use crate::puppet::geometry::{Vector, cosine, sine};
 use crate::puppet::identity::HairStyle;
-use crate::puppet::painter::{Painter, Shape, blob, curve};
+use crate::puppet::painter::{Painter, Part, Shape, blob, curve};
 
 /// The cap with fringe and side locks, its shadow on the face, strands, and the band of light.
 pub fn draw(painter: &mut Painter, hair: &Hair) {
@@ -13,9 +13,9 @@ pub fn draw(painter: &mut Painter, hair: &Hair) {
     // The fringe's shadow on the brow: the same edge a little lower, closed above by the hair that covers it.
     let mut shade: Vec<Vector> = edge.iter().map(|&point| point + drop).collect();
     shade.extend([hair.at(-0.6, 0.7), hair.at(0.0, 0.9), hair.at(0.6, 0.7)]);
-    painter.part(crate::puppet::painter::Part::Skin);
+    painter.part(Part::Skin);
     painter.fill(&blob(&shade), identity.skin.shadow());
-    painter.part(crate::puppet::painter::Part::Hair);
+    painter.part(Part::Hair);
     painter.surface(&cap(hair, &edge), hair.colour);
     strands(painter, hair);
     shine(painter, hair);
@@ -56,7 +56,7 @@ fn lock(hair: &Hair, side: f32) -> Vec<Vector> {
     let low = lock_length(hair.identity.hair);
     let away = (-side * hair.turn).max(0.0);
     let outer = 1.10 - 0.02 * (side * hair.turn).max(0.0);
-    let swing = hair.swing * hair.radii(0.25 * -low) + vector(0.0, 0.0);
+    let swing = hair.swing * hair.radii(0.25 * -low);
     // On the side away from the view the lock covers the ear and all behind it.
     let inner = hair.figure.face(side * 0.84, low * 0.45);
     let tip = hair.at(side * (0.94 - 0.14 * away), low) + swing;

@@ -1,6 +1,6 @@
 //! Hats, which cover the top of the head.
 
-use crate::puppet::colour::WHITE;
+use crate::puppet::colour::{Rgb, WHITE};
 use crate::puppet::draw::headwear::Seat;
 use crate::puppet::painter::{Painter, blob, curve, disc, polygon};
 
@@ -171,8 +171,8 @@ fn brim(painter: &mut Painter, seat: &Seat, half: f32) {
 }
 
 /// A colour for bands that stands out against the hat.
-fn band_colour(seat: &Seat) -> crate::puppet::colour::Rgb {
-    let crate::puppet::colour::Rgb(red, green, blue) = seat.colour;
+fn band_colour(seat: &Seat) -> Rgb {
+    let Rgb(red, green, blue) = seat.colour;
     let bright = u32::from(red) + u32::from(green) + u32::from(blue) > 480;
     if bright { seat.colour.shadow().shadow().shadow() } else { seat.colour.mix(WHITE, 0.72) }
 }

@@ -3,7 +3,7 @@
 use crate::puppet::colour::{Colour, Rgb};
 use crate::puppet::draw::headwear::Seat;
 use crate::puppet::geometry::{Vector, cosine, sine};
-use crate::puppet::painter::{Painter, blob, curve, disc, ellipse, polygon};
+use crate::puppet::painter::{LINE, Painter, blob, curve, disc, ellipse, polygon};
 
 /// The gold of halos.
 const GOLD: Rgb = Rgb(255, 212, 64);
@@ -12,7 +12,7 @@ const GOLD: Rgb = Rgb(255, 212, 64);
 pub fn bow(painter: &mut Painter, seat: &Seat) {
     let (x0, y0) = (0.46, 1.02);
     for side in [-1.0, 1.0] {
-        let tilt = |x: f32, y: f32| (x0 + side * x + 0.0 * y, y0 + y - 0.22 * side * x);
+        let tilt = |x: f32, y: f32| (x0 + side * x, y0 + y - 0.22 * side * x);
         let loops =
             [(0.05, 0.0), (0.05, 0.0), (0.34, 0.34), (0.68, 0.42), (0.72, 0.0), (0.62, -0.32), (0.34, -0.24)];
         painter.surface(&blob(&seat.points(loops.map(|(x, y)| tilt(x, y)))), seat.colour);
@@ -29,7 +29,7 @@ pub fn halo(painter: &mut Painter, seat: &Seat) {
     let head = &seat.figure.head;
     let ring =
         ellipse(head.at(0.0, 1.48 + seat.rise), head.right * seat.radii(0.74), head.up * seat.radii(0.20));
-    painter.line(&ring, GOLD.outline(), seat.radii(0.17) + 0.0124);
+    painter.line(&ring, GOLD.outline(), seat.radii(0.17) + 2.0 * LINE);
     painter.line(&ring, GOLD, seat.radii(0.17));
     let light: Vec<Vector> = [200.0, 225.0, 250.0]
         .map(|angle| head.at(cosine(angle) * 0.74, 1.48 + seat.rise + sine(angle) * 0.20))
@@ -57,14 +57,14 @@ pub fn crown(painter: &mut Painter, seat: &Seat) {
     painter.fill(&polygon(&shade), colour.shadow());
     let light = seat.points([(-0.64, 1.26), (-0.56, 0.96)]);
     painter.line(&curve(&light), colour.light(), seat.radii(0.11));
-    let jewel = if matches_red(colour) { Colour::Teal.rgb() } else { Colour::Red.rgb() };
+    let jewel = if is_reddish(colour) { Colour::Teal.rgb() } else { Colour::Red.rgb() };
     painter.surface(&disc(seat.at(0.0, 1.04), seat.radii(0.13)), jewel);
     for (x, y) in [(-0.80, 1.54), (0.0, 1.70), (0.80, 1.54)] {
         painter.surface(&disc(seat.at(x, y), seat.radii(0.09)), colour.light());
     }
 }
 
-fn matches_red(colour: Rgb) -> bool {
+fn is_reddish(colour: Rgb) -> bool {
     colour == Colour::Red.rgb() || colour == Colour::Orange.rgb() || colour == Colour::Pink.rgb()
 }
 
@@ -79,7 +79,7 @@ pub fn headphones(painter: &mut Painter, seat: &Seat) {
         })
         .collect();
     let band = Colour::Gray.rgb().shadow();
-    painter.line(&curve(&arch), band.outline(), seat.radii(0.17) + 0.0124);
+    painter.line(&curve(&arch), band.outline(), seat.radii(0.17) + 2.0 * LINE);
     painter.line(&curve(&arch), band, seat.radii(0.17));
     for side in [-1.0, 1.0] {
         let (far, near) = ((side * seat.turn).max(0.0), (-side * seat.turn).max(0.0));
