@@ -60,6 +60,7 @@ impl Part {
 }
 
 /// An outline to fill or to draw along; one without extent (a line of a single point) draws nothing.
+#[derive(Debug, Clone)]
 pub struct Shape(Option<Path>);
 
 /// Width of outlines, in sides of the canvas.

@@ -46,7 +46,7 @@ pub fn arm(painter: &mut Painter, identity: &Identity, figure: &Figure, arm: &Li
 /// Takes away the line between the near arm and the shoulder it grows from.
 fn join(painter: &mut Painter, figure: &Figure, arm: &Limb, radius: f32, colour: Rgb, far: bool) {
     if !far {
-        let inner = arm.start.toward(figure.torso.at(0.0, 0.86), 0.32);
+        let inner = arm.start.toward(figure.torso.at(0.0, 0.84), 0.24);
         painter.fill(&taper(arm.start, radius * 0.9, inner, radius * 0.8), colour);
     }
 }

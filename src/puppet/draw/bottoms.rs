@@ -9,7 +9,7 @@ use crate::puppet::draw::tops::half_width;
 use crate::puppet::figure::Figure;
 use crate::puppet::geometry::Vector;
 use crate::puppet::identity::{BottomStyle, Identity, Pattern};
-use crate::puppet::painter::{LINE, Painter, Part, blob, curve, polygon};
+use crate::puppet::painter::{LINE, Painter, Part, Shape, blob, curve, polygon};
 use crate::puppet::shot::Shot;
 
 /// Height of the waist: 0 hips, 1 neck.
@@ -54,26 +54,28 @@ fn seat(painter: &mut Painter, identity: &Identity, figure: &Figure, thigh: f32)
         let band = Band::new(leg, [figure.limb * thigh * 0.97, figure.limb * 1.1, figure.limb]);
         painter.fill(&band.shape(0.0, 0.14), colour);
     }
-    painter.line(&curve(&[torso.at(0.0, 0.06), crotch - torso.up * (figure.limb * 0.2)]), colour.outline(), LINE);
+    painter.line(
+        &curve(&[torso.at(0.0, 0.06), crotch - torso.up * (figure.limb * 0.2)]),
+        colour.outline(),
+        LINE,
+    );
 }
 
-/// Prints and shades cloth that hangs down.
-fn finish(painter: &mut Painter, identity: &Identity, hang: &Hang) {
-    let colour = identity.bottom_pattern_colour.rgb();
+/// Prints on the cloth of a skirt.
+fn print(painter: &mut Painter, identity: &Identity, hang: &Hang, shape: &Shape) {
     if identity.bottom_pattern != Pattern::Plain {
-        let cloth = Cloth {
-            corners: [hang.at(-0.05, 0.0), hang.at(1.05, 0.0), hang.at(-0.05, 1.05), hang.at(1.05, 1.05)],
-        };
-        cloth.print(painter, identity.bottom_pattern, colour);
+        let corners = [hang.at(-0.05, 0.0), hang.at(1.05, 0.0), hang.at(-0.05, 1.05), hang.at(1.05, 1.05)];
+        let colour = identity.bottom_pattern_colour.rgb();
+        painter.inside(shape, |painter| Cloth { corners }.print(painter, identity.bottom_pattern, colour));
     }
-    painter.glaze(&polygon(&hang.outline([0.7, 1.2], [0.0, 1.2], 4)), SHADE, SHADE_OPACITY);
 }
 
 fn skirt(painter: &mut Painter, identity: &Identity, hang: &Hang) {
     let colour = identity.bottom_colour.rgb();
-    let shape = polygon(&hang.outline([0.0, 1.0], [0.0, 1.0], 6));
+    let shape = hang.shape(polygon(&hang.outline([0.0, 1.0], [0.0, 1.0], 6)));
     painter.surface(&shape, colour);
-    painter.inside(&shape, |painter| finish(painter, identity, hang));
+    print(painter, identity, hang, &shape);
+    painter.glaze(&polygon(&hang.outline([0.7, 0.99], [0.0, 0.98], 4)), SHADE, SHADE_OPACITY);
     for u in [0.3, 0.66] {
         painter.line(&curve(&[hang.at(u, 0.6), hang.at(u, 0.97)]), colour.outline(), LINE);
     }
@@ -89,21 +91,20 @@ fn pleated(painter: &mut Painter, identity: &Identity, hang: &Hang) {
             *point = *point + hang.down() * 0.012;
         }
     }
-    let shape = polygon(&points);
+    let shape = hang.shape(polygon(&points));
     painter.surface(&shape, colour);
-    painter.inside(&shape, |painter| {
-        if identity.bottom_pattern == Pattern::Plain {
-            for pleat in 0..PLEATS {
-                let [from, to] = [0.55, 1.0].map(|share| (pleat as f32 + share) / PLEATS as f32);
-                painter.glaze(&polygon(&hang.outline([from, to], [0.15, 1.1], 1)), SHADE, SHADE_OPACITY);
-            }
-        } else {
-            finish(painter, identity, hang);
-        }
-    });
+    print(painter, identity, hang, &shape);
+    for pleat in 0..PLEATS {
+        let [from, to] = [0.55, 1.0].map(|share| (pleat as f32 + share) / PLEATS as f32);
+        painter.glaze(&polygon(&hang.outline([from, to], [0.15, 0.97], 1)), SHADE, SHADE_OPACITY);
+    }
     for pleat in 1..PLEATS {
         let u = pleat as f32 / PLEATS as f32;
-        painter.line(&curve(&[hang.at(u, 0.3), hang.at(u, 0.6), hang.at(u, 0.97)]), colour.outline(), LINE * 0.9);
+        painter.line(
+            &curve(&[hang.at(u, 0.3), hang.at(u, 0.6), hang.at(u, 0.97)]),
+            colour.outline(),
+            LINE * 0.9,
+        );
     }
 }
 
@@ -120,10 +121,10 @@ fn tutu(painter: &mut Painter, identity: &Identity, figure: &Figure, shot: &Shot
                 *point = *point + hang.down() * 0.02;
             }
         }
-        let shape = blob(&points);
+        let shape = hang.shape(blob(&points));
         painter.surface(&shape, shade);
-        if shade == colour && identity.bottom_pattern != Pattern::Plain {
-            painter.inside(&shape, |painter| finish(painter, identity, &hang));
+        if shade == colour {
+            print(painter, identity, &hang, &shape);
         }
     }
 }

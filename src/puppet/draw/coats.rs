@@ -18,7 +18,8 @@ pub fn back(painter: &mut Painter, identity: &Identity, figure: &Figure, shot: &
         return;
     }
     painter.part(Part::Outer);
-    let shape = polygon(&hang(figure, shot).outline([0.0, 1.0], [0.0, 0.98], 6));
+    let hang = hang(figure, shot);
+    let shape = hang.shape(polygon(&hang.outline([0.0, 1.0], [0.0, 0.98], 6)));
     painter.surface(&shape, identity.outer_colour.rgb().mix(SHADE, 0.42));
 }
 

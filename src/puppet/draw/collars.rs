@@ -24,7 +24,9 @@ pub fn details(painter: &mut Painter, identity: &Identity, figure: &Figure, hem:
     let colour = identity.top_colour.rgb();
     let trim = identity.pattern_colour.rgb();
     match identity.top {
-        TopStyle::Shirt | TopStyle::LongSleeves | TopStyle::CropTop => round_neck(painter, identity, figure, colour.shadow()),
+        TopStyle::Shirt | TopStyle::LongSleeves | TopStyle::CropTop => {
+            round_neck(painter, identity, figure, colour.shadow())
+        }
         TopStyle::TankTop => {}
         TopStyle::Hoodie => hoodie(painter, identity, figure),
         TopStyle::Sweater => {

@@ -23,8 +23,13 @@ pub fn leg(painter: &mut Painter, identity: &Identity, figure: &Figure, leg: &Li
         skin.shade(painter, 1.34, 2.0);
     }
     let trousers = trousers(identity.bottom);
-    // Wide legs fall over the shoes; narrow ones are tucked into boots.
-    if identity.bottom == BottomStyle::WideTrousers {
+    // Wide legs fall over the shoes, narrow ones over all but boots.
+    let over = match identity.bottom {
+        BottomStyle::WideTrousers => true,
+        BottomStyle::Trousers => identity.shoes != ShoeStyle::Boots,
+        _ => false,
+    };
+    if over {
         shoe(painter, identity, figure, leg);
     }
     if let Some((radii, end)) = trousers {
@@ -34,7 +39,7 @@ pub fn leg(painter: &mut Painter, identity: &Identity, figure: &Figure, leg: &Li
         band.print(painter, identity.bottom_pattern, identity.bottom_pattern_colour.rgb(), 0.15, end);
         band.shade(painter, 0.0, end);
     }
-    if identity.bottom != BottomStyle::WideTrousers {
+    if !over {
         shoe(painter, identity, figure, leg);
     }
 }
@@ -75,7 +80,8 @@ fn shoe(painter: &mut Painter, identity: &Identity, figure: &Figure, leg: &Limb)
         }
         ShoeStyle::Flats => {
             painter.surface(&blob(&foot.outline(0.9)), colour);
-            let opening = [foot.at(-0.75, -1.0), foot.at(-0.3, -0.1), foot.at(0.35, -0.15), foot.at(0.7, -1.0)];
+            let opening =
+                [foot.at(-0.72, -0.8), foot.at(-0.3, -0.1), foot.at(0.35, -0.1), foot.at(0.66, -0.8)];
             let under = identity.socks.map_or(identity.skin, |socks| socks.rgb());
             painter.fill(&blob(&opening), under);
             painter.line(&curve(&opening), colour.outline(), 0.006);
@@ -126,9 +132,18 @@ impl Foot {
 
     fn sole(&self, painter: &mut Painter, colour: Rgb) {
         let (heel, toe) = (-1.12, self.reach * 0.98);
-        let points =
-            [self.at(heel, 0.62), self.at(0.4, 0.7), self.at(toe, 0.62), self.at(toe * 0.95, 1.04), self.at(heel, 1.04)];
+        let points = [
+            self.at(heel, 0.62),
+            self.at(0.4, 0.7),
+            self.at(toe, 0.62),
+            self.at(toe * 0.95, 1.04),
+            self.at(heel, 1.04),
+        ];
         painter.fill(&blob(&points), colour);
-        painter.glaze(&blob(&[self.at(0.2, 0.84), self.at(toe, 0.8), self.at(toe * 0.95, 1.04), self.at(0.2, 1.04)]), SHADE, SHADE_OPACITY);
+        painter.glaze(
+            &blob(&[self.at(0.2, 0.84), self.at(toe, 0.8), self.at(toe * 0.95, 1.04), self.at(0.2, 1.04)]),
+            SHADE,
+            SHADE_OPACITY,
+        );
     }
 }

@@ -4,6 +4,7 @@ use crate::puppet::draw::limbs::Band;
 use crate::puppet::draw::tops::half_width;
 use crate::puppet::figure::{Figure, Limb};
 use crate::puppet::geometry::{Vector, vector};
+use crate::puppet::painter::{Shape, union};
 use crate::puppet::shot::Shot;
 
 /// Where a skirt hangs.
@@ -22,6 +23,8 @@ pub struct Hang {
     hips: [Vector; 2],
     hem: [Vector; 2],
     sag: Vector,
+    /// Cloth around thighs that are raised, which the four corners do not reach.
+    thighs: Vec<Shape>,
 }
 
 impl Drape {
@@ -47,18 +50,34 @@ impl Drape {
             hips: sides.map(|side| at(side, -0.02, 0.25 + self.flare * 0.22)),
             hem,
             sag: vector(0.0, figure.limb * 0.5),
+            thighs: figure.legs.iter().filter_map(|leg| self.thigh(figure, leg)).collect(),
         }
+    }
+
+    fn thigh(&self, figure: &Figure, leg: &Limb) -> Option<Shape> {
+        let radius = figure.limb * (1.4 + 0.3 * self.flare * raised(leg).min(0.6));
+        let band = Band::new(leg, [figure.limb * 1.4, radius, radius]);
+        (raised(leg) > 0.0).then(|| band.shape(0.0, self.end.min(1.0)))
     }
 
     fn hem_corner(&self, figure: &Figure, side: f32) -> Vector {
         let corner = |leg: &Limb| {
             let band = Band::new(leg, [figure.limb * 1.3; 3]);
             let outward = -band.along(self.end).quarter_turn() * side;
-            band.centre(self.end) + outward * (figure.limb * (1.3 + self.flare))
+            // From a raised thigh the cloth hangs down.
+            let raised = raised(leg);
+            let away = outward * (1.3 + self.flare) * (1.0 - raised) + vector(0.0, 1.5) * raised;
+            band.centre(self.end) + away * figure.limb
         };
         let [first, second] = [corner(&figure.legs[0]), corner(&figure.legs[1])];
         if (first.x - second.x) * side > 0.0 { first } else { second }
     }
+}
+
+/// 0 for a thigh that hangs down, 1 for one that is level or higher.
+fn raised(leg: &Limb) -> f32 {
+    let down = (leg.middle - leg.start).unit().y;
+    ((0.85 - down) / 0.6).clamp(0.0, 1.0)
 }
 
 /// How far the motion carries the hem of a skirt that ends at the knees.
@@ -71,12 +90,18 @@ pub fn swing(figure: &Figure, shot: &Shot) -> Vector {
 impl Hang {
     /// A point of the cloth: u from 0 (left) to 1 (right), v from 0 (waist) to 1 (hem).
     pub fn at(&self, u: f32, v: f32) -> Vector {
-        let [waist, hips, hem] =
-            [&self.waist, &self.hips, &self.hem].map(|line| line[0].toward(line[1], u));
+        let [waist, hips, hem] = [&self.waist, &self.hips, &self.hem].map(|line| line[0].toward(line[1], u));
         let low = hem + self.sag * (4.0 * u * (1.0 - u));
         // A quadratic Bézier curve whose control point makes it bulge out to the hips.
         let control = hips * 1.25 - (waist + low) * 0.125;
         waist * ((1.0 - v) * (1.0 - v)) + control * (2.0 * v * (1.0 - v)) + low * (v * v)
+    }
+
+    /// The whole cloth inside an outline of its four corners.
+    pub fn shape(&self, outline: Shape) -> Shape {
+        let mut pieces = self.thighs.clone();
+        pieces.push(outline);
+        union(&pieces)
     }
 
     /// The line around the cloth between two places across it, down to `v`; its hem is straight in `steps` pieces.

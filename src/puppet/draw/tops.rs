@@ -5,7 +5,7 @@ use crate::puppet::draw::collars;
 use crate::puppet::draw::patterns::{Cloth, emblem};
 use crate::puppet::figure::Figure;
 use crate::puppet::geometry::{Place, Vector, cosine, sine};
-use crate::puppet::identity::{Identity, TopStyle};
+use crate::puppet::identity::{Identity, Pattern, TopStyle};
 use crate::puppet::painter::{Painter, Part, Shape, blob, curve, ellipse, polygon, taper};
 
 /// The neck, and the torso in its top with pattern, collar and seams.
@@ -18,7 +18,10 @@ pub fn torso(painter: &mut Painter, identity: &Identity, figure: &Figure) {
     if bare {
         painter.surface(&blob(&outline(figure, 0.2, 0.0)), identity.skin);
         if identity.top == TopStyle::CropTop {
-            painter.fill(&ellipse(front(figure, 0.0, 0.32), figure.torso.right * 0.006, figure.torso.up * 0.009), identity.skin.outline());
+            painter.fill(
+                &ellipse(front(figure, 0.0, 0.32), figure.torso.right * 0.006, figure.torso.up * 0.009),
+                identity.skin.outline(),
+            );
         }
     }
     painter.part(Part::Top);
@@ -28,18 +31,18 @@ pub fn torso(painter: &mut Painter, identity: &Identity, figure: &Figure) {
         style => blob(&outline(figure, hem, bulk(style))),
     };
     painter.surface(&shape, identity.top_colour.rgb());
-    painter.inside(&shape, |painter| {
-        print(painter, identity, figure, hem);
-        painter.glaze(&shadow(figure, hem), SHADE, SHADE_OPACITY);
-        // The shadow of the chin.
-        let chin = figure.torso.at(0.0, 1.02);
-        painter.glaze(
-            &ellipse(chin, figure.torso.right * (figure.shoulders * 0.8), figure.torso.up * (figure.torso.scale * 0.09)),
-            SHADE,
-            SHADE_OPACITY,
-        );
-    });
+    if matches!(
+        identity.pattern,
+        Pattern::Stripes | Pattern::Columns | Pattern::Dots | Pattern::Checks | Pattern::Sash
+    ) {
+        painter.inside(&shape, |painter| print(painter, identity, figure, hem));
+    }
+    painter.glaze(&shadow(figure, hem), SHADE, SHADE_OPACITY);
+    // The shadow of the chin.
+    let (across, up) = (figure.torso.right * figure.shoulders, figure.torso.up * figure.torso.scale);
+    painter.glaze(&ellipse(figure.torso.at(0.0, 1.0), across * 0.5, up * 0.12), SHADE, SHADE_OPACITY);
     collars::details(painter, identity, figure, hem);
+    big_print(painter, identity, figure);
 }
 
 fn neck(painter: &mut Painter, identity: &Identity, figure: &Figure) {
@@ -56,9 +59,25 @@ fn print(painter: &mut Painter, identity: &Identity, figure: &Figure, hem: f32) 
     let at = |side: f32, y: f32| torso.at(0.0, y) + torso.right * (side * half);
     let cloth = Cloth { corners: [at(-1.0, 1.0), at(1.0, 1.0), at(-1.0, hem - 0.04), at(1.0, hem - 0.04)] };
     cloth.print(painter, identity.pattern, colour);
-    let middle = if hem > 0.3 { 0.66 } else { 0.5 };
-    let size = (figure.shoulders * 0.72).min((0.84 - hem) * torso.scale * 0.5);
-    let place = Place { origin: front(figure, 0.0, middle), right: torso.right * (0.4 + 0.6 * cosine(figure.turn)), up: torso.up, scale: size };
+}
+
+/// A star, heart, bolt or letter on the chest, below what the collar hides.
+fn big_print(painter: &mut Painter, identity: &Identity, figure: &Figure) {
+    let (colour, torso) = (identity.pattern_colour.rgb(), &figure.torso);
+    let (middle, most) = match identity.top {
+        TopStyle::CropTop => (0.7, 0.2),
+        TopStyle::Sailor => (0.27, 0.16),
+        TopStyle::Hoodie => (0.5, 0.26),
+        TopStyle::Blouse | TopStyle::Polo | TopStyle::Vest => (0.42, 0.27),
+        _ => (0.5, 0.3),
+    };
+    let size = (figure.shoulders * 0.72).min(most * torso.scale);
+    let place = Place {
+        origin: front(figure, 0.0, middle),
+        right: torso.right * (0.4 + 0.6 * cosine(figure.turn)),
+        up: torso.up,
+        scale: size,
+    };
     emblem(painter, identity.pattern, identity.letter, colour, &place);
 }
 
@@ -66,7 +85,17 @@ fn print(painter: &mut Painter, identity: &Identity, figure: &Figure, hem: f32) 
 fn shadow(figure: &Figure, hem: f32) -> Shape {
     let torso = &figure.torso;
     let at = |y: f32, share: f32| torso.at(0.0, y) + torso.right * (half_width(figure, y, 0.0) * share);
-    polygon(&[at(0.9, 1.6), at(0.9, 0.78), at(0.6, 0.7), at(0.3, 0.56), at(hem - 0.1, 0.5), at(hem - 0.1, 1.6)])
+    polygon(&[
+        at(0.95, 0.9),
+        at(0.9, 0.74),
+        at(0.6, 0.66),
+        at(0.3, 0.54),
+        at(hem, 0.5),
+        at(hem, 0.97),
+        at(0.34, 0.97),
+        at(0.68, 0.97),
+        at(0.84, 0.97),
+    ])
 }
 
 /// Where a top ends: 0 is the height of the hips, 1 the neck.
@@ -129,14 +158,22 @@ pub fn outline(figure: &Figure, hem: f32, bulk: f32) -> Vec<Vector> {
         torso.at(0.0, height) + torso.right * (side * half_width(figure, height, loose))
     };
     let mut points: Vec<Vector> = heights.iter().map(|&height| at(height, 1.0)).collect();
-    points.extend([at(hem + 0.015, 1.0), at(hem - 0.012, 0.9), torso.at(0.0, hem - 0.035), at(hem - 0.012, -0.9), at(hem + 0.015, -1.0)]);
+    points.extend([
+        at(hem + 0.015, 1.0),
+        at(hem - 0.012, 0.9),
+        torso.at(0.0, hem - 0.035),
+        at(hem - 0.012, -0.9),
+        at(hem + 0.015, -1.0),
+    ]);
     points.extend(heights.iter().rev().map(|&height| at(height, -1.0)));
     points
 }
 
 fn tank_top(figure: &Figure, hem: f32) -> Shape {
     let mut points: Vec<Vector> = outline(figure, hem, 0.08);
-    let at = |share: f32, height: f32| figure.torso.at(0.0, height) + figure.torso.right * (figure.shoulders * share);
+    let at = |share: f32, height: f32| {
+        figure.torso.at(0.0, height) + figure.torso.right * (figure.shoulders * share)
+    };
     // The first and last four points are the neck and the shoulders: straps instead.
     points.splice(0..4, [at(0.0, 0.76), at(0.34, 0.82), at(0.48, 1.0), at(0.72, 0.985), at(0.76, 0.84)]);
     let keep = points.len() - 4;
@@ -145,7 +182,6 @@ fn tank_top(figure: &Figure, hem: f32) -> Shape {
     blob(&points)
 }
 
-
 /// A point on the front of the torso: x in half shoulder widths as seen from the front, y from the hips (0) to the neck (1).
 pub fn front(figure: &Figure, x: f32, y: f32) -> Vector {
     let turned = (x * cosine(figure.turn) + 0.42 * sine(figure.turn)).clamp(-1.1, 1.1);
@@ -153,7 +189,13 @@ pub fn front(figure: &Figure, x: f32, y: f32) -> Vector {
 }
 
 /// A line on the front of the torso.
-pub fn seam(painter: &mut Painter, figure: &Figure, points: &[(f32, f32)], colour: crate::puppet::colour::Rgb, width: f32) {
+pub fn seam(
+    painter: &mut Painter,
+    figure: &Figure,
+    points: &[(f32, f32)],
+    colour: crate::puppet::colour::Rgb,
+    width: f32,
+) {
     let points: Vec<Vector> = points.iter().map(|&(x, y)| front(figure, x, y)).collect();
     painter.line(&curve(&points), colour, width);
 }
