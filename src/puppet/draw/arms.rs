@@ -33,14 +33,23 @@ pub fn arm(painter: &mut Painter, identity: &Identity, figure: &Figure, arm: &Li
     painter.part(sleeve.part);
     let band = Band::new(arm, sleeve.radii.map(|share| share * radius));
     painter.surface(&band.shape(0.0, sleeve.end), sleeve.colour);
-    if sleeve.part == Part::Top && identity.pattern == Pattern::Stripes {
+    if sleeve.part == Part::Top && identity.pattern == Pattern::Stripes && identity.top != TopStyle::Vest {
         band.print(painter, Pattern::Stripes, identity.pattern_colour.rgb(), 0.12, sleeve.end - 0.1);
     }
     band.shade(painter, 0.0, sleeve.end);
     if let Some(cuff) = sleeve.cuff {
         painter.surface(&band.piece(sleeve.end - 0.2, sleeve.end), cuff);
     }
-    join(painter, figure, arm, band.radius(0.0), sleeve.colour, far);
+    // Sailor collars and vests reach to the shoulder: there the sleeve begins below them.
+    let covered = sleeve.part == Part::Top && matches!(identity.top, TopStyle::Sailor | TopStyle::Vest);
+    join(
+        painter,
+        figure,
+        arm,
+        band.radius(0.0) * (if covered { 0.8 } else { 1.0 }),
+        sleeve.colour,
+        far || covered,
+    );
 }
 
 /// Takes away the line between the near arm and the shoulder it grows from.

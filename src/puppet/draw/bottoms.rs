@@ -41,8 +41,10 @@ fn seat(painter: &mut Painter, identity: &Identity, figure: &Figure, thigh: f32)
     };
     let crotch = figure.legs[0].start.toward(figure.legs[1].start, 0.5) - torso.up * (figure.limb * 1.15);
     let shape = blob(&[
-        at(-1.0, WAIST, 1.0),
-        at(1.0, WAIST, 1.0),
+        at(-1.0, WAIST, 0.93),
+        at(-0.5, WAIST, 1.0),
+        at(0.5, WAIST, 1.0),
+        at(1.0, WAIST, 0.93),
         at(1.0, 0.06, 1.0),
         at(1.0, -0.06, 0.98),
         crotch,
