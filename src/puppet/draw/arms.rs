@@ -25,9 +25,8 @@ pub fn arm(painter: &mut Painter, identity: &Identity, figure: &Figure, arm: &Li
     let skin = Band::new(arm, [radius * 0.98, radius * 0.86, radius * 0.7]);
     painter.surface(&union(&[skin.shape(0.0, 2.0), hand(arm, radius)]), identity.skin);
     skin.shade(painter, 0.0, 2.0);
-    let far = figure.turn * arm.side > 0.0;
     let Some(sleeve) = sleeve(identity) else {
-        join(painter, figure, arm, radius * 0.95, identity.skin, far);
+        join(painter, figure, arm, radius * 0.95, identity.skin, 0.24);
         return;
     };
     painter.part(sleeve.part);
@@ -40,22 +39,20 @@ pub fn arm(painter: &mut Painter, identity: &Identity, figure: &Figure, arm: &Li
     if let Some(cuff) = sleeve.cuff {
         painter.surface(&band.piece(sleeve.end - 0.2, sleeve.end), cuff);
     }
-    // Sailor collars and vests reach to the shoulder: there the sleeve begins below them.
-    let covered = sleeve.part == Part::Top && matches!(identity.top, TopStyle::Sailor | TopStyle::Vest);
-    join(
-        painter,
-        figure,
-        arm,
-        band.radius(0.0) * (if covered { 0.8 } else { 1.0 }),
-        sleeve.colour,
-        far || covered,
-    );
+    // Lapels are near the shoulder; sailor collars and vests reach to it, and the sleeve begins below them.
+    let reach = match identity.top {
+        _ if sleeve.part == Part::Outer => 0.13,
+        TopStyle::Sailor | TopStyle::Vest => 0.0,
+        _ => 0.24,
+    };
+    join(painter, figure, arm, band.radius(0.0), sleeve.colour, reach);
 }
 
-/// Takes away the line between the near arm and the shoulder it grows from.
-fn join(painter: &mut Painter, figure: &Figure, arm: &Limb, radius: f32, colour: Rgb, far: bool) {
-    if !far {
-        let inner = arm.start.toward(figure.torso.at(0.0, 0.84), 0.24);
+/// Takes away the line between the near arm and the shoulder it grows from, over `reach` of the way to the breastbone.
+fn join(painter: &mut Painter, figure: &Figure, arm: &Limb, radius: f32, colour: Rgb, reach: f32) {
+    let far = figure.turn * arm.side > 0.0;
+    if !far && reach > 0.0 {
+        let inner = arm.start.toward(figure.torso.at(0.0, 0.84), reach);
         painter.fill(&taper(arm.start, radius * 0.9, inner, radius * 0.8), colour);
     }
 }

@@ -7,7 +7,6 @@ use crate::puppet::draw::patterns::Cloth;
 use crate::puppet::draw::skirts::{Drape, Hang};
 use crate::puppet::draw::tops::half_width;
 use crate::puppet::figure::Figure;
-use crate::puppet::geometry::Vector;
 use crate::puppet::identity::{BottomStyle, Identity, Pattern};
 use crate::puppet::painter::{LINE, Painter, Part, Shape, blob, curve, polygon};
 use crate::puppet::shot::Shot;
@@ -128,12 +127,5 @@ fn tutu(painter: &mut Painter, identity: &Identity, figure: &Figure, shot: &Shot
         if shade == colour {
             print(painter, identity, &hang, &shape);
         }
-    }
-}
-
-impl Hang {
-    /// The way the cloth hangs, of length 1.
-    fn down(&self) -> Vector {
-        (self.at(0.5, 1.0) - self.at(0.5, 0.0)).unit()
     }
 }

@@ -42,7 +42,7 @@ pub fn body(painter: &mut Painter, identity: &Identity, figure: &Figure, shot: &
             let shade = polygon(&hang.outline([inner, 1.0], [0.05, 1.0], 3));
             painter.glaze(&shade, SHADE, SHADE_OPACITY);
         }
-        let lapel = [(0.22, 1.03), (0.7, 0.98), (0.78, 0.8), (0.6, 0.76), (0.5, 0.56)];
+        let lapel = [(0.22, 1.03), (0.6, 1.0), (0.68, 0.82), (0.52, 0.78), (0.46, 0.56)];
         let lapel = lapel.map(|(x, y)| front(figure, side * x, y));
         painter.surface(&polygon(&lapel), colour.light());
         painter.surface(&disc(front(figure, side * 0.62, 0.36), 0.008), colour.light());

@@ -48,14 +48,15 @@ pub fn details(painter: &mut Painter, identity: &Identity, figure: &Figure, hem:
     }
 }
 
+/// Points on the front of the torso, as [`front`] takes them.
 fn on_front<const N: usize>(figure: &Figure, points: [(f32, f32); N]) -> [Vector; N] {
     points.map(|(x, y)| front(figure, x, y))
 }
 
-fn skin_opening(painter: &mut Painter, identity: &Identity, figure: &Figure, shape: &Shape) {
+/// Skin that a neckline leaves free.
+fn skin_opening(painter: &mut Painter, identity: &Identity, shape: &Shape) {
     painter.part(Part::Skin);
     painter.surface(shape, identity.skin);
-    let _ = figure;
     painter.part(Part::Top);
 }
 
@@ -63,7 +64,7 @@ fn round_neck(painter: &mut Painter, identity: &Identity, figure: &Figure, rim: 
     let (right, up) = (figure.torso.right * figure.shoulders, figure.torso.up * figure.torso.scale);
     let centre = front(figure, 0.0, 1.0);
     painter.fill(&ellipse(centre, right * 0.52, up * 0.14), rim);
-    skin_opening(painter, identity, figure, &ellipse(centre, right * 0.4, up * 0.085));
+    skin_opening(painter, identity, &ellipse(centre, right * 0.4, up * 0.085));
 }
 
 /// A collar of two wings, `wide` half shoulder widths to each side and down to the height `low`.
@@ -87,8 +88,8 @@ fn buttons(painter: &mut Painter, figure: &Figure, hem: f32, colour: Rgb) {
 
 fn bow(painter: &mut Painter, figure: &Figure, colour: Rgb) {
     for side in [-1.0, 1.0] {
-        let loop_ = on_front(figure, [(0.0, 0.87), (side * 0.42, 0.96), (side * 0.42, 0.76)]);
-        painter.surface(&polygon(&loop_), colour);
+        let ribbon = on_front(figure, [(0.0, 0.87), (side * 0.42, 0.96), (side * 0.42, 0.76)]);
+        painter.surface(&polygon(&ribbon), colour);
     }
     painter.surface(&disc(front(figure, 0.0, 0.865), 0.009), colour.light());
 }
@@ -133,12 +134,7 @@ fn hoodie(painter: &mut Painter, identity: &Identity, figure: &Figure) {
 
 fn sailor(painter: &mut Painter, identity: &Identity, figure: &Figure) {
     let trim = identity.pattern_colour.rgb();
-    skin_opening(
-        painter,
-        identity,
-        figure,
-        &polygon(&on_front(figure, [(-0.36, 1.03), (0.36, 1.03), (0.0, 0.74)])),
-    );
+    skin_opening(painter, identity, &polygon(&on_front(figure, [(-0.36, 1.03), (0.36, 1.03), (0.0, 0.74)])));
     for side in [-1.0, 1.0] {
         let wing = on_front(
             figure,

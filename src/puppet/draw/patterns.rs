@@ -3,7 +3,7 @@
 use crate::puppet::colour::Rgb;
 use crate::puppet::geometry::{Place, Vector};
 use crate::puppet::identity::Pattern;
-use crate::puppet::painter::{LINE, Painter, blob, curve, disc, polygon};
+use crate::puppet::painter::{LINE, Painter, Shape, blob, curve, disc, polygon};
 
 /// Distance from one stripe to the next, on the canvas: eight pixels of 128.
 const PERIOD: f32 = 0.062;
@@ -53,7 +53,7 @@ impl Cloth {
         }
     }
 
-    fn patch(&self, [left, right]: [f32; 2], [top, bottom]: [f32; 2]) -> crate::puppet::painter::Shape {
+    fn patch(&self, [left, right]: [f32; 2], [top, bottom]: [f32; 2]) -> Shape {
         polygon(&[self.at(left, top), self.at(right, top), self.at(right, bottom), self.at(left, bottom)])
     }
 

@@ -97,6 +97,11 @@ impl Hang {
         waist * ((1.0 - v) * (1.0 - v)) + control * (2.0 * v * (1.0 - v)) + low * (v * v)
     }
 
+    /// The way the cloth hangs, of length 1.
+    pub fn down(&self) -> Vector {
+        (self.at(0.5, 1.0) - self.at(0.5, 0.0)).unit()
+    }
+
     /// The whole cloth inside an outline of its four corners.
     pub fn shape(&self, outline: Shape) -> Shape {
         let mut pieces = self.thighs.clone();

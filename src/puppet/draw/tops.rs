@@ -1,6 +1,6 @@
 //! The torso and the top on it.
 
-use crate::puppet::colour::{SHADE, SHADE_OPACITY};
+use crate::puppet::colour::{Rgb, SHADE, SHADE_OPACITY};
 use crate::puppet::draw::collars;
 use crate::puppet::draw::patterns::{Cloth, emblem};
 use crate::puppet::figure::Figure;
@@ -189,13 +189,7 @@ pub fn front(figure: &Figure, x: f32, y: f32) -> Vector {
 }
 
 /// A line on the front of the torso.
-pub fn seam(
-    painter: &mut Painter,
-    figure: &Figure,
-    points: &[(f32, f32)],
-    colour: crate::puppet::colour::Rgb,
-    width: f32,
-) {
+pub fn seam(painter: &mut Painter, figure: &Figure, points: &[(f32, f32)], colour: Rgb, width: f32) {
     let points: Vec<Vector> = points.iter().map(|&(x, y)| front(figure, x, y)).collect();
     painter.line(&curve(&points), colour, width);
 }
