@@ -68,10 +68,10 @@ fn big_print(painter: &mut Painter, identity: &Identity, figure: &Figure) {
         TopStyle::CropTop => (0.7, 0.2),
         TopStyle::Sailor => (0.27, 0.16),
         TopStyle::Hoodie => (0.5, 0.26),
-        TopStyle::Blouse | TopStyle::Polo | TopStyle::Vest => (0.42, 0.27),
-        _ => (0.5, 0.3),
+        TopStyle::Blouse | TopStyle::Polo | TopStyle::Vest => (0.4, 0.3),
+        _ => (0.48, 0.34),
     };
-    let size = (figure.shoulders * 0.72).min(most * torso.scale);
+    let size = (figure.shoulders * 0.84).min(most * torso.scale);
     let place = Place {
         origin: front(figure, 0.0, middle),
         right: torso.right * (0.4 + 0.6 * cosine(figure.turn)),
