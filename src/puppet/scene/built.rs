@@ -101,12 +101,12 @@ pub fn stage(size: u32) -> Pixmap {
         let beam = [
             vector(lamp - 0.03, 0.08),
             vector(lamp + 0.03, 0.08),
-            vector(foot + 0.24, 0.95),
-            vector(foot - 0.24, 0.95),
+            vector(foot + 0.20, 0.95),
+            vector(foot - 0.20, 0.95),
         ];
         painter.glaze(&polygon(&beam), Rgb(255, 240, 180), 0.28);
     }
-    painter.glaze(&ellipse(vector(0.5, 0.95), vector(0.34, 0.0), vector(0.0, 0.05)), Rgb(255, 240, 190), 0.5);
+    painter.glaze(&ellipse(vector(0.5, 0.95), vector(0.36, 0.0), vector(0.0, 0.05)), Rgb(255, 240, 190), 0.5);
     let (light, dark) = (Rgb(200, 52, 66), Rgb(160, 36, 56));
     for (edge, inward) in [(-0.01, 1.0), (1.01, -1.0)] {
         for (fold, colour) in [(0.15, dark), (0.11, light), (0.065, dark), (0.03, light)] {

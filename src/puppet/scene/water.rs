@@ -45,10 +45,11 @@ fn palm(painter: &mut Painter, base: Vector) {
     let top = base + vector(0.05, -0.58);
     let trunk = curve(&[base, base + vector(0.005, -0.20), base + vector(0.02, -0.40), top]);
     painter.line(&trunk, Rgb(168, 122, 82), 0.042);
-    for (x, y) in [(-0.20, 0.03), (-0.15, -0.11), (0.01, -0.17), (0.17, -0.10), (0.21, 0.04)] {
+    for (x, y) in [(-0.20, 0.03), (-0.15, -0.11), (0.02, -0.15), (0.17, -0.10), (0.21, 0.04)] {
         let tip = top + vector(x, y + 0.05);
-        let bow = top + vector(x * 0.6, y - 0.02);
-        let under = top + vector(x * 0.55, y + 0.055);
+        let side = (tip - top).quarter_turn() * 0.2;
+        let bow = top.toward(tip, 0.55) - side;
+        let under = top.toward(tip, 0.5) + side;
         painter.fill(&blob(&[top, bow, tip, under]), Rgb(74, 162, 98));
     }
     for (x, y) in [(-0.018, 0.02), (0.020, 0.025)] {
