@@ -25,6 +25,7 @@ mod scene;
 mod shot;
 
 pub use caption::{caption, scene_caption};
+pub use choreography::Choreography;
 pub use colour::{Colour, Rgb};
 pub use draw::{Picture, render, render_labelled};
 pub use figure::{FLOOR, Figure, FigurePose, Limb, View};
@@ -34,7 +35,7 @@ pub use identity::{
     Proportions, ShoeStyle, Tail, TopStyle,
 };
 pub use painter::Part;
-pub use poses::{random_pose, reference_pose};
+pub use poses::{is_inside, random_pose, reference_pose};
 pub use random::Random;
 pub use scene::Scene;
 pub use shot::{Expression, Motion, Shot};
