@@ -8,6 +8,8 @@ from pathlib import Path
 
 import torch
 
+from . import checkpoint
+
 
 @dataclass
 class Limits:
@@ -89,6 +91,31 @@ class Average:
             parameter.data.copy_(value)
 
 
+class Saved:
+    """A stage's checkpoint: its networks, their averages, the optimizer and the step."""
+
+    def __init__(self, folder: Path, networks: dict, optimizer: torch.optim.Optimizer, average: Average):
+        self.path, self.folder = folder / "checkpoint.pt", folder
+        self.networks, self.optimizer, self.average = networks, optimizer, average
+
+    def restore(self) -> int:
+        """Takes up the checkpoint, if any; the number of steps that are done."""
+        state = checkpoint.load(self.path)
+        if state is None:
+            return 0
+        for name, network in self.networks.items():
+            network.load_state_dict(state[name])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.average.load(state["average"])
+        return state["step"]
+
+    def store(self, step: int) -> None:
+        """Writes the checkpoint."""
+        state = {name: network.state_dict() for name, network in self.networks.items()}
+        state |= {"optimizer": self.optimizer.state_dict(), "average": self.average.values, "step": step}
+        checkpoint.save(self.path, state)
+
+
 class Every:
     """Says when so many minutes have passed since it last said so."""
 
@@ -161,3 +188,11 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
     """Sets the learning rate of all parameters."""
     for group in optimizer.param_groups:
         group["lr"] = rate
+
+
+def descend(optimizer: torch.optim.Optimizer, loss: torch.Tensor, parameters) -> None:
+    """One step of the optimizer, the gradient's length at most 1."""
+    optimizer.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+    optimizer.step()

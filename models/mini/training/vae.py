@@ -109,7 +109,8 @@ def train(settings: dict, data: Puppets, folder: Path, limits: run.Limits, start
         vae.load_state_dict(AutoencoderKL.from_pretrained(start / "vae").state_dict())
     optimizer = run.optimizer([vae], 0.01)
     average = run.Average([vae], settings["average"])
-    step = restore(folder, vae, optimizer, average)
+    saved = run.Saved(folder, {"model": vae}, optimizer, average)
+    step = saved.restore()
     schedule, losses = run.Schedule(settings, folder, limits), run.Losses(folder / "losses.csv", 100)
     saver = run.Every(settings["save_minutes"])
     while not schedule.finished(step):
@@ -117,36 +118,21 @@ def train(settings: dict, data: Puppets, folder: Path, limits: run.Limits, start
         images, masks = batch(data, settings)
         mask = torch.from_numpy(masks).to(where)[:, None].float() / 255
         parts = loss_of(vae, settings, to_tensor(images, where), mask)
-        optimizer.zero_grad()
-        parts["loss"].backward()
-        torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
-        optimizer.step()
+        run.descend(optimizer, parts["loss"], vae.parameters())
         average.update(step)
         losses.add(step, len(images), **parts)
         step += 1
         if saver.due():
-            store(folder, vae, optimizer, average, data, step)
-    store(folder, vae, optimizer, average, data, step)
+            store(saved, vae, data, step)
+    store(saved, vae, data, step)
 
 
-def restore(folder: Path, vae, optimizer, average) -> int:
-    """Takes up the checkpoint, if any; the number of steps that are done."""
-    state = checkpoint.load(folder / "checkpoint.pt")
-    if state is None:
-        return 0
-    vae.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    average.load(state["average"])
-    return state["step"]
-
-
-def store(folder: Path, vae, optimizer, average, data: Puppets, step: int) -> None:
+def store(saved: run.Saved, vae: AutoencoderKL, data: Puppets, step: int) -> None:
     """Writes the checkpoint, the averaged network and a sheet."""
-    state = {"model": vae.state_dict(), "optimizer": optimizer.state_dict(), "average": average.values, "step": step}
-    checkpoint.save(folder / "checkpoint.pt", state)
-    with average.applied():
+    saved.store(step)
+    with saved.average.applied():
         vae.eval()
         set_scale(vae, data)
-        checkpoint.save_network(vae, folder / "model")
-        check(vae, data, folder, step)
+        checkpoint.save_network(vae, saved.folder / "model")
+        check(vae, data, saved.folder, step)
         vae.train()
