@@ -1,0 +1,129 @@
+"""What one step of diffusion training sees: characters, their references, times, captions and weights.
+
+A batch has three kinds of items, each one character. `alone`: pictures without a reference. `one`: pictures that share
+one reference. `two`: pictures that share a reference and a second one, as the previous frame of a clip is. The rows of a
+batch are all references, all second references, then the pictures of `alone`, `one` and `two`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from .data import Puppets
+from .subject_attention import Group, Source
+
+
+@dataclass
+class Batch:
+    """Rows of the data and what goes with each; references come first, then `pictures` are those that are learnt."""
+
+    rows: np.ndarray
+    times: np.ndarray  # time steps
+    captions: list[str]
+    controlled: np.ndarray  # whether ControlNet has a say
+    references: int  # rows before the pictures
+    groups: list[Group]
+
+
+def draw(data: Puppets, settings: dict, where: torch.device) -> Batch:
+    """One batch."""
+    kinds = settings["items"]
+    count = sum(kinds.values())
+    groups = np.random.choice(len(data.training), count, replace=False)
+    times = spread_times(count, settings["times"])
+    items = [Item(data.training[group], time) for group, time in zip(groups, times)]
+    alone, rest = items[: kinds["alone"]], items[kinds["alone"] :]
+    one, two = rest[: kinds["one"]], rest[kinds["one"] :]
+    sizes = settings["pictures"]
+    references = [item.reference for item in rest]
+    seconds = [item.second for item in two]
+    pictures = [row for item in alone + one for row in item.pictures(sizes["one"], False)]
+    pictures += [row for item in two for row in item.pictures(sizes["two"], True)]
+    rows = np.array(references + seconds + pictures)
+    counts = [sizes["one"]] * len(alone + one) + [sizes["two"]] * len(two)
+    earlier = np.array([reference_time(item.time) for item in rest])
+    all_times = np.concatenate([earlier, earlier[len(one) :], np.repeat(times, counts)])
+    first = len(references) + len(seconds)
+    with_none = first + sizes["one"] * len(alone)
+    return Batch(
+        rows=rows,
+        times=all_times,
+        captions=captions(data, rows, first, with_none),
+        controlled=np.random.rand(len(rows)) >= settings["control_dropped"],
+        references=first,
+        groups=attention_groups(data, rows, (len(one), len(two)), sizes, with_none, where),
+    )
+
+
+class Item:
+    """One character: which of its pictures is which."""
+
+    def __init__(self, rows: np.ndarray, time: int):
+        order = np.random.permutation(rows)
+        # The first picture of a character is drawn to be a reference; sometimes another serves.
+        if np.random.rand() < 0.8:
+            order = np.concatenate([rows[:1], order[order != rows[0]]])
+        self.time, self.order = time, order
+        self.reference, self.second = order[0], order[1]
+
+    def pictures(self, count: int, second_taken: bool) -> list[int]:
+        """Rows to learn, other than the references."""
+        left = self.order[2 if second_taken else 1 :]
+        return [left[index % len(left)] for index in range(count)]
+
+
+def spread_times(count: int, steps: int) -> np.ndarray:
+    """Time steps evenly spread over the schedule, in random order."""
+    places = (np.random.permutation(count) + np.random.rand(count)) / count
+    return np.minimum((places * steps).astype(int), steps - 1)
+
+
+def reference_time(time: int) -> int:
+    """A reference is noised less than the picture: hardly at all in three of ten cases, else earlier by up to 600."""
+    if np.random.rand() < 0.3:
+        return min(time, np.random.randint(60))
+    return max(0, time - int(600 * np.random.rand() ** 2))
+
+
+def captions(data: Puppets, rows: np.ndarray, pictures: int, with_references: int) -> list[str]:
+    """Mostly expression and scene only, so that the reference alone tells the colours; pictures without one need more."""
+    texts = []
+    for place, row in enumerate(rows):
+        full, short = (0.0, 0.85) if place < pictures else (0.15, 0.75)
+        if pictures <= place < with_references:
+            full, short = 0.7, 0.2
+        chance = np.random.rand()
+        name = "caption" if chance < full else "scene_caption"
+        texts.append(data.rows[row][name] if chance < full + short else "")
+    return texts
+
+
+def weights(count: int, each: int) -> np.ndarray:
+    """Weights of references, 10 for half of them, else 1 to 10; one for each of the `each` pictures that share it."""
+    drawn = np.where(np.random.rand(count) < 0.5, 10.0, 10 ** np.random.rand(count))
+    return np.repeat(drawn, each)
+
+
+def masks(data: Puppets, rows: np.ndarray, where: torch.device) -> torch.Tensor:
+    """The figures of `rows`, (n, 1, height, width); half of them say that the whole picture counts."""
+    whole = np.random.rand(len(rows), 1, 1) < 0.5
+    values = np.where(whole, np.uint8(255), data.masks[rows])
+    return torch.from_numpy(values).to(where)[:, None].float() / 255
+
+
+def attention_groups(data: Puppets, rows, counts, sizes: dict, first: int, where: torch.device) -> list[Group]:
+    """Who attends to whom; the pictures with a reference begin at row `first`."""
+    one, two = counts
+    seen = masks(data, rows[: one + 2 * two], where)
+
+    def source(start: int, count: int, each: int, values: np.ndarray) -> Source:
+        places = torch.arange(start, start + count, device=where).repeat_interleave(each)
+        return Source(places, torch.from_numpy(values).to(where).float(), seen[places])
+
+    middle = first + one * sizes["one"]
+    last = middle + two * sizes["two"]
+    shared, previous = weights(two, sizes["two"]), np.ones(two * sizes["two"])
+    groups = [Group(first, middle, [source(0, one, sizes["one"], weights(one, sizes["one"]))])]
+    both = [source(one, two, sizes["two"], shared), source(one + two, two, sizes["two"], previous)]
+    return groups + [Group(middle, last, both)]

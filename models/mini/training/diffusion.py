@@ -1,0 +1,152 @@
+"""Stage 3: U-Net and ControlNet together, on latents, with self-subject-attention from the first step.
+
+The text encoder is the one of stage 2 and stays as it is. The prediction is v, on a schedule whose last step is pure
+noise (zero terminal signal-to-noise ratio): without it, white backgrounds come out grey.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from diffusers import ControlNetModel, DDIMScheduler, UNet2DConditionModel
+from transformers import CLIPModel, CLIPTokenizer
+
+from . import batches, checkpoint, run, samples, subject_attention, tokenizer
+from .data import Puppets
+from .latents import Latents
+
+
+@dataclass
+class Networks:
+    """All that a prediction needs."""
+
+    unet: UNet2DConditionModel
+    controlnet: ControlNetModel
+    attention: subject_attention.SubjectAttention
+    text: torch.nn.Module
+    words: CLIPTokenizer
+    scheduler: DDIMScheduler
+    where: torch.device
+
+    @torch.no_grad()
+    def context(self, captions: list[str]) -> torch.Tensor:
+        """Text contexts, (n, tokens, width)."""
+        with run.half(self.where):
+            return self.text(tokenizer.encode(self.words, captions).to(self.where)).last_hidden_state.float()
+
+    def predict(self, noisy, times, context, control, controlled, groups: list) -> torch.Tensor:
+        """v for every row; `controlled` (n) is 0 where the ControlNet is left out."""
+        self.attention.groups = groups
+        keep = controlled[:, None, None, None]
+        with run.half(self.where):
+            down, middle = self.controlnet(noisy, times, context, control, return_dict=False)
+            residuals = {
+                "down_block_additional_residuals": [residual * keep.to(residual.dtype) for residual in down],
+                "mid_block_additional_residual": middle * keep.to(middle.dtype),
+            }
+            return self.unet(noisy, times, context, **residuals).sample.float()
+
+
+def build(settings: dict, work: Path, where: torch.device) -> Networks:
+    """New U-Net and ControlNet (the encoder of both starts equal), and the finished text encoder."""
+    unet = UNet2DConditionModel(**settings["unet"])
+    controlnet = ControlNetModel(**settings["controlnet"])
+    for name in ("conv_in", "time_embedding"):
+        getattr(controlnet, name).load_state_dict(getattr(unet, name).state_dict())
+    for network in (unet, controlnet):
+        network.to(where, memory_format=torch.channels_last)
+    return Networks(
+        unet=unet,
+        controlnet=controlnet,
+        attention=subject_attention.install(unet),
+        text=CLIPModel.from_pretrained(work / "clip/model").text_model.to(where).eval(),
+        words=CLIPTokenizer.from_pretrained(work / "clip/tokenizer"),
+        scheduler=DDIMScheduler(**settings["scheduler"]),
+        where=where,
+    )
+
+
+def control_images(data: Puppets, rows, where: torch.device) -> torch.Tensor:
+    """Control images of `rows`, (n, 3, height, width) in [0, 1]."""
+    values = torch.from_numpy(data.control[rows]).to(where).permute(0, 3, 1, 2)
+    return values.contiguous(memory_format=torch.channels_last).float() / 255
+
+
+def figure_weights(data: Puppets, rows, side: int, extra: float, where: torch.device) -> torch.Tensor:
+    """1 on the background, 1 + `extra` on the figure, (n, 1, side, side)."""
+    masks = torch.from_numpy(data.masks[rows]).to(where)[:, None].float() / 255
+    return 1 + extra * F.adaptive_avg_pool2d(masks, (side, side))
+
+
+def time_weights(scheduler: DDIMScheduler, times: torch.Tensor, gamma: float) -> torch.Tensor:
+    """min(snr + 1, gamma) / (snr + 1): min-SNR weighting for v, which at pure noise is 1."""
+    alpha = scheduler.alphas_cumprod.to(times.device)[times]
+    return torch.clamp(gamma * (1 - alpha), max=1.0)
+
+
+def loss_of(networks: Networks, latents: Latents, data: Puppets, batch: batches.Batch, settings: dict) -> dict:
+    """Weighted error of v over the pictures; the unweighted one apart for pictures with and without a reference."""
+    where, scheduler, first = networks.where, networks.scheduler, batch.references
+    clean, times = latents[batch.rows], torch.from_numpy(batch.times).to(where)
+    noise = torch.randn(clean.shape, device=where)
+    noisy = scheduler.add_noise(clean, noise, times).contiguous(memory_format=torch.channels_last)
+    predicted = networks.predict(
+        noisy,
+        times,
+        networks.context(batch.captions),
+        control_images(data, batch.rows, where),
+        torch.from_numpy(batch.controlled).to(where),
+        batch.groups,
+    )
+    wanted = scheduler.get_velocity(clean, noise, times)
+    figure = figure_weights(data, batch.rows[first:], clean.shape[-1], settings["figure_weight"], where)
+    errors = ((predicted[first:] - wanted[first:]).square() * figure).mean((1, 2, 3)) / figure.mean((1, 2, 3))
+    alone = batch.groups[0].first - first
+    weighted = errors * time_weights(scheduler, times[first:], settings["gamma"])
+    return {"loss": weighted.mean(), "alone": errors[:alone].mean(), "reference": errors[alone:].mean()}
+
+
+def train(settings: dict, data: Puppets, folder: Path, limits: run.Limits, start: Path | None) -> None:
+    """Trains, taking up `folder`'s checkpoint, or the weights in `start`; leaves the averaged networks in `folder`."""
+    where = run.device()
+    networks = build(settings, folder.parent, where)
+    trained = {"unet": networks.unet, "controlnet": networks.controlnet}
+    if start is not None:
+        for name, network in trained.items():
+            network.load_state_dict(type(network).from_pretrained(start / name).state_dict())
+    latents = Latents(folder.parent / "vae/model", data, folder / "latents", where)
+    optimizer = run.optimizer(list(trained.values()), settings["weight_decay"])
+    average = run.Average(list(trained.values()), settings["average"])
+    saved = run.Saved(folder, trained, optimizer, average)
+    step = saved.restore()
+    schedule, losses = run.Schedule(settings, folder, limits), run.Losses(folder / "losses.csv")
+    saver, sampler = run.Every(settings["save_minutes"]), run.Every(settings["sample_minutes"])
+    while not schedule.finished(step):
+        run.set_rate(optimizer, schedule.rate(step))
+        batch = batches.draw(data, settings, where)
+        parts = loss_of(networks, latents, data, batch, settings)
+        run.descend(optimizer, parts["loss"], average.parameters)
+        average.update(step)
+        losses.add(step, len(batch.rows) - batch.references, **parts)
+        step += 1
+        if saver.due():
+            store(saved, step)
+        if sampler.due():
+            show(saved, networks, latents, data, settings, step)
+    store(saved, step)
+    show(saved, networks, latents, data, settings, step)
+
+
+def store(saved: run.Saved, step: int) -> None:
+    """Writes the checkpoint and the averaged networks."""
+    saved.store(step)
+    with saved.average.applied():
+        for name, network in saved.networks.items():
+            checkpoint.save_network(network, saved.folder / name)
+
+
+def show(saved: run.Saved, networks: Networks, latents: Latents, data: Puppets, settings: dict, step: int) -> None:
+    """A sample sheet with the averaged weights."""
+    with saved.average.applied():
+        samples.show(networks, latents, data, settings["samples"], saved.folder, step)
