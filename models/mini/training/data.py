@@ -15,6 +15,9 @@ from . import checkpoint
 # Column of metadata.jsonl, name of the array, mode of the picture.
 COLUMNS = (("file_name", "images", "RGB"), ("mask_file_name", "masks", "L"), ("control_file_name", "control", "RGB"))
 
+# A reference, a second one and a picture to learn.
+LEAST_VARIANTS = 3
+
 
 @dataclass
 class Puppets:
@@ -30,6 +33,9 @@ class Puppets:
         identities = np.array([row["identity"] for row in self.rows])
         starts = np.flatnonzero(np.diff(identities, prepend=identities[0] - 1))
         self.groups = np.split(np.arange(len(self.rows)), starts[1:])
+        self.groups = [group for group in self.groups if len(group) >= LEAST_VARIANTS]
+        if len(self.groups) <= self.held_out:
+            raise SystemExit(f"{len(self.groups)} characters with {LEAST_VARIANTS} or more pictures are too few")
         # Sheets and checks use the last identities, which are never trained on.
         self.training = self.groups[: -self.held_out]
         self.checking = self.groups[-self.held_out :]
