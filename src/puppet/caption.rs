@@ -2,7 +2,7 @@
 
 use crate::puppet::figure::View;
 use crate::puppet::identity::{
-    BottomStyle, Glasses, HairStyle, Headwear, Identity, OuterStyle, Pattern, Tail,
+    BottomStyle, Glasses, HairStyle, Headwear, Identity, OuterStyle, Pattern, Tail, TopStyle,
 };
 use crate::puppet::shot::{Expression, Shot};
 
@@ -28,8 +28,8 @@ pub fn scene_caption(shot: &Shot) -> String {
 
 fn body(identity: &Identity, expression: Expression) -> Vec<String> {
     let mut words = vec![identity.build.words().to_owned(), hair(identity)];
-    let hidden = identity.glasses == Glasses::Sunglasses || expression == Expression::ClosedEyes;
-    if !hidden {
+    let closed = matches!(expression, Expression::ClosedEyes | Expression::Laugh);
+    if !closed && identity.glasses != Glasses::Sunglasses {
         words.push(format!("{} eyes", identity.eyes.name()));
     }
     words.push(identity.skin_words().to_owned());
@@ -50,7 +50,7 @@ fn garments(identity: &Identity) -> Vec<String> {
     let top = format!("{} {}", identity.top_colour.name(), identity.top.words());
     let bottom = format!("{} {}", identity.bottom_colour.name(), identity.bottom.words());
     let mut words = vec![
-        top + &print(identity.pattern, identity.pattern_colour.name(), identity.letter),
+        top + &top_print(identity),
         bottom + &print(identity.bottom_pattern, identity.bottom_pattern_colour.name(), identity.letter),
         format!("{} {}", identity.shoe_colour.name(), identity.shoes.words()),
     ];
@@ -69,6 +69,19 @@ fn bare_legs(bottom: BottomStyle) -> bool {
         bottom,
         BottomStyle::Shorts | BottomStyle::MiniSkirt | BottomStyle::PleatedSkirt | BottomStyle::Tutu
     )
+}
+
+/// The print of the top. A sailor's collar lies over where a single big one would be.
+fn top_print(identity: &Identity) -> String {
+    let colour = identity.pattern_colour.name();
+    match identity.pattern {
+        Pattern::Plain | Pattern::Star | Pattern::Heart | Pattern::Bolt | Pattern::Letter
+            if identity.top == TopStyle::Sailor =>
+        {
+            format!(" with {colour} collar")
+        }
+        pattern => print(pattern, colour, identity.letter),
+    }
 }
 
 fn print(pattern: Pattern, colour: &str, letter: char) -> String {

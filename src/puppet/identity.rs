@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::puppet::colour::{Colour, Rgb};
+use crate::puppet::figure::FLOOR;
 use crate::puppet::random::Random;
 
 /// First seed of the identities that no model is trained on.
@@ -194,7 +195,7 @@ impl Identity {
         let bottom_colour = random.pick(&Colour::ALL);
         let pattern = random.pick(Pattern::ALL);
         let socks = random.chance(0.5).then(|| random.pick(&Colour::ALL));
-        Self {
+        let mut identity = Self {
             seed,
             build,
             proportions: proportions(build, random),
@@ -221,7 +222,30 @@ impl Identity {
             headwear_colour: random.pick(&Colour::ALL),
             glasses: unless(random, 0.75, Glasses::Nothing, Glasses::ALL),
             tail: unless(random, 0.8, Tail::Nothing, Tail::ALL),
-        }
+        };
+        // Standing on the floor, even the tallest hat stays on the canvas.
+        let sizes = &identity.proportions;
+        let with_hat = 1.0 + sizes.head * (identity.crest() - 1.0);
+        identity.proportions.height = sizes.height.min((FLOOR - 0.015) / with_hat);
+        identity
+    }
+
+    /// How far hair and headwear reach above the head's centre, in radii of the head.
+    pub fn crest(&self) -> f32 {
+        let hair: f32 = match self.hair {
+            HairStyle::Bun => 1.85,
+            HairStyle::Mohawk | HairStyle::Spiky => 1.7,
+            HairStyle::DoubleBuns | HairStyle::Curly => 1.5,
+            _ => 1.3,
+        };
+        let headwear = match self.headwear {
+            Headwear::Nothing | Headwear::Headphones => 1.3,
+            Headwear::Cap => 1.7,
+            Headwear::TopHat | Headwear::Beanie | Headwear::CatEars | Headwear::Bow => 1.95,
+            Headwear::WitchHat | Headwear::Horns | Headwear::Halo | Headwear::Crown => 2.03,
+            Headwear::RabbitEars => 2.26,
+        };
+        hair.max(headwear)
     }
 
     /// The words for the skin in captions.

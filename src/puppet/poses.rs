@@ -52,7 +52,9 @@ pub fn is_inside(identity: &Identity, pose: &FigurePose, view: View) -> bool {
     let ends = figure.arms.iter().chain(&figure.legs).map(|limb| limb.end);
     figure.joints.iter().flatten().all(|joint| within(joint, MARGIN))
         && ends.into_iter().all(|end| within(&end, hand))
-        && [(0.0, 1.1), (-1.05, 0.0), (1.05, 0.0)].iter().all(|&(x, y)| within(&head.at(x, y), 0.005))
+        && [(0.0, identity.crest()), (-1.15, 0.0), (1.15, 0.0)]
+            .iter()
+            .all(|&(x, y)| within(&head.at(x, y), 0.005))
 }
 
 fn drawn(random: &mut Random) -> FigurePose {

@@ -1,76 +1,64 @@
 //! `dreamtuner puppet`.
 
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+mod clip;
+mod dataset;
+mod image;
+
+use std::path::Path;
 
 use clap::{Args, Subcommand};
-use dreamtuner::puppet::dataset::{DatasetSettings, write_dataset};
-use dreamtuner::threads::set_threads;
+use dreamtuner::puppet::{Expression, Scene, View};
 use dreamtuner::{Error, Result};
-
-use crate::say::say;
+use serde::de::value::Error as ValueError;
+use serde::de::{DeserializeOwned, IntoDeserializer};
 
 /// Commands for drawn characters.
 #[derive(Debug, Subcommand)]
 pub enum PuppetCommand {
+    /// Draw one picture of a character, and print its caption.
+    #[command(allow_negative_numbers = true)]
+    Image(image::ImageArgs),
+    /// Draw a character that dances.
+    Clip(clip::ClipArgs),
     /// Write a folder of pictures with masks, control images, captions and joints, for training.
-    Dataset(DatasetArgs),
-}
-
-/// Options of `dreamtuner puppet dataset`.
-#[derive(Debug, Args)]
-pub struct DatasetArgs {
-    /// Number of characters
-    #[arg(long, value_name = "NUMBER", default_value_t = DatasetSettings::default().identities)]
-    identities: u64,
-    /// Seed of the first character; held-out characters begin at 1000000
-    #[arg(long, value_name = "SEED", default_value_t = 0)]
-    first_seed: u64,
-    /// Pictures of each character, 1 to 100; the first is the reference
-    #[arg(long, value_name = "NUMBER", default_value_t = DatasetSettings::default().variants)]
-    variants: u32,
-    /// Side of the pictures in pixels
-    #[arg(long, value_name = "PIXELS", default_value_t = DatasetSettings::default().size)]
-    size: u32,
-    /// Seed of poses, scenes and expressions
-    #[arg(long, value_name = "SEED", default_value_t = 0)]
-    seed: u64,
-    /// The folder
-    #[arg(short, long, value_name = "FOLDER")]
-    output: PathBuf,
-    /// Write into a folder that holds something already
-    #[arg(long)]
-    overwrite: bool,
-    /// CPU threads; one for each core where absent
-    #[arg(long, value_name = "NUMBER")]
-    threads: Option<usize>,
+    Dataset(dataset::DatasetArgs),
 }
 
 /// Runs a command.
 pub fn run(command: PuppetCommand) -> Result<()> {
     match command {
-        PuppetCommand::Dataset(arguments) => dataset(&arguments),
+        PuppetCommand::Image(arguments) => image::run(&arguments),
+        PuppetCommand::Clip(arguments) => clip::run(&arguments),
+        PuppetCommand::Dataset(arguments) => dataset::run(&arguments),
     }
 }
 
-fn dataset(arguments: &DatasetArgs) -> Result<()> {
-    refuse_existing(&arguments.output, arguments.overwrite)?;
-    // SAFETY: this is the main thread, and nothing has started another one.
-    unsafe { set_threads(arguments.threads)? };
-    let settings = DatasetSettings {
-        identities: arguments.identities,
-        first_seed: arguments.first_seed,
-        variants: arguments.variants,
-        size: arguments.size,
-        seed: arguments.seed,
-    };
-    let finished = AtomicU64::new(0);
-    write_dataset(&arguments.output, &settings, || {
-        let count = finished.fetch_add(1, Ordering::Relaxed) + 1;
-        if count % 1000 == 0 {
-            say(format_args!("{count} of {} characters", settings.identities));
-        }
-    })
+/// What is drawn, whatever the pose.
+#[derive(Debug, Args)]
+struct Look {
+    /// The character: 0, 1, 2, ...; held-out ones begin at 1000000
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    seed: u64,
+    /// Side of the pictures in pixels, 16 to 8192
+    #[arg(long, value_name = "PIXELS", default_value_t = 256, value_parser = clap::value_parser!(u32).range(16..=8192))]
+    size: u32,
+    /// white, gray, pink, sky, meadow, beach, forest, mountains, snow, desert, night, sunset, city, room, stage, underwater
+    #[arg(long, value_name = "NAME", default_value = "white", value_parser = by_name::<Scene>)]
+    scene: Scene,
+    /// front, three-quarter-left, three-quarter-right
+    #[arg(long, value_name = "NAME", default_value = "front", value_parser = by_name::<View>)]
+    view: View,
+    /// smile, neutral, laugh, surprised, angry, sad, wink, closed-eyes, smirk, blush
+    #[arg(long, value_name = "NAME", default_value = "smile", value_parser = by_name::<Expression>)]
+    expression: Expression,
+    /// Replace an output that is there already
+    #[arg(long)]
+    overwrite: bool,
+}
+
+/// A kind by the name that its data form has.
+fn by_name<T: DeserializeOwned>(name: &str) -> std::result::Result<T, String> {
+    T::deserialize(IntoDeserializer::<ValueError>::into_deserializer(name)).map_err(|error| error.to_string())
 }
 
 /// Refuses an output that is there already.

@@ -27,7 +27,10 @@ pub struct ClipSettings {
 /// smaller, towards the reference pose.
 pub fn shots(identity: &Identity, dance: &Choreography, settings: &ClipSettings) -> Vec<Shot> {
     let extent = extent(identity, dance, settings.view);
-    let pose = |seconds: f32| reference_pose().toward(&dance.pose(seconds * dance.tempo / 60.0), extent);
+    let pose = |seconds: f32| {
+        let pose = reference_pose().toward(&dance.pose(seconds * dance.tempo / 60.0), extent);
+        lowered(identity, pose, settings.view)
+    };
     let mut swing = Swing::new(identity, settings.view, pose(0.0));
     // A round before the clip begins, so that it begins in full swing.
     let round = dance.seconds();
@@ -50,11 +53,24 @@ fn extent(identity: &Identity, dance: &Choreography, view: View) -> f32 {
     let beats = (dance.length * 8.0) as usize;
     let fits = |share: f32| {
         (0..beats).all(|step| {
-            let pose = dance.pose(step as f32 / 8.0);
-            is_inside(identity, &reference_pose().toward(&pose, share), view)
+            let pose = reference_pose().toward(&dance.pose(step as f32 / 8.0), share);
+            is_inside(identity, &lowered(identity, pose, view), view)
         })
     };
     [1.0, 0.94, 0.88, 0.82, 0.76, 0.7, 0.6].into_iter().find(|&share| fits(share)).unwrap_or(0.5)
+}
+
+/// The pose with a jump that is not higher than hat and hands have room for.
+fn lowered(identity: &Identity, mut pose: FigurePose, view: View) -> FigurePose {
+    /// Room that hands need above the wrists, in sides of the canvas.
+    const HAND: f32 = 0.055;
+    if pose.jump > 0.0 {
+        let figure = Figure::new(identity, &pose, view);
+        let hat = figure.head.at(0.0, identity.crest()).y - 0.006;
+        let highest = figure.joints.iter().flatten().fold(hat, |highest, joint| highest.min(joint.y - HAND));
+        pose.jump = (pose.jump + highest.min(0.0) / figure.height).max(0.0);
+    }
+    pose
 }
 
 /// Hair and cloth as a pendulum: it takes up the body's velocity late, and overshoots.

@@ -1,0 +1,64 @@
+//! `dreamtuner puppet dataset`.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use clap::Args;
+use dreamtuner::Result;
+use dreamtuner::puppet::dataset::{DatasetSettings, write_dataset};
+use dreamtuner::threads::set_threads;
+
+use super::refuse_existing;
+use crate::say::say;
+
+/// Options of `dreamtuner puppet dataset`.
+#[derive(Debug, Args)]
+pub struct DatasetArgs {
+    /// Number of characters
+    #[arg(long, value_name = "NUMBER", default_value_t = DatasetSettings::default().identities)]
+    identities: u64,
+    /// Seed of the first character; held-out characters begin at 1000000
+    #[arg(long, value_name = "SEED", default_value_t = 0)]
+    first_seed: u64,
+    /// Pictures of each character, 1 to 100; the first is the reference
+    #[arg(long, value_name = "NUMBER", default_value_t = DatasetSettings::default().variants)]
+    variants: u32,
+    /// Side of the pictures in pixels
+    #[arg(long, value_name = "PIXELS", default_value_t = DatasetSettings::default().size)]
+    size: u32,
+    /// Seed of poses, scenes and expressions
+    #[arg(long, value_name = "SEED", default_value_t = 0)]
+    seed: u64,
+    /// The folder
+    #[arg(short, long, value_name = "FOLDER")]
+    output: PathBuf,
+    /// Write into a folder that holds something already
+    #[arg(long)]
+    overwrite: bool,
+    /// CPU threads; one for each core where absent
+    #[arg(long, value_name = "NUMBER")]
+    threads: Option<usize>,
+}
+
+/// Runs the command.
+pub fn run(arguments: &DatasetArgs) -> Result<()> {
+    /// Characters between two lines of progress.
+    const BETWEEN_LINES: u64 = 1000;
+    refuse_existing(&arguments.output, arguments.overwrite)?;
+    // SAFETY: this is the main thread, and nothing has started another one.
+    unsafe { set_threads(arguments.threads)? };
+    let settings = DatasetSettings {
+        identities: arguments.identities,
+        first_seed: arguments.first_seed,
+        variants: arguments.variants,
+        size: arguments.size,
+        seed: arguments.seed,
+    };
+    let finished = AtomicU64::new(0);
+    write_dataset(&arguments.output, &settings, || {
+        let count = finished.fetch_add(1, Ordering::Relaxed) + 1;
+        if count % BETWEEN_LINES == 0 {
+            say(format_args!("{count} of {} characters", settings.identities));
+        }
+    })
+}

@@ -1,0 +1,104 @@
+//! `dreamtuner puppet image`.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use dreamtuner::files::write_atomically;
+use dreamtuner::pose::{DrawSettings, PoseSequence, draw_pose, write_pose_keypoints};
+use dreamtuner::puppet::{
+    Choreography, FigurePose, Identity, Motion, Random, Shot, caption, random_pose, reference_pose, render,
+};
+use dreamtuner::{Error, Result};
+use image::{DynamicImage, ImageFormat};
+
+use super::{Look, refuse_existing};
+use crate::say::print;
+
+/// Options of `dreamtuner puppet image`.
+#[derive(Debug, Args)]
+pub struct ImageArgs {
+    #[command(flatten)]
+    look: Look,
+    /// A dance pose by chance; standing as in reference pictures where neither this nor --dance is given
+    #[arg(long, value_name = "SEED", conflicts_with = "dance")]
+    pose_seed: Option<u64>,
+    /// A pose of a dance: its name or file
+    #[arg(long, value_name = "DANCE")]
+    dance: Option<String>,
+    /// At this beat of the dance
+    #[arg(long, value_name = "NUMBER", default_value_t = 0.0, requires = "dance")]
+    beat: f32,
+    /// The picture, a .png file
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// The mask of the figure, a .png file
+    #[arg(long, value_name = "FILE")]
+    mask: Option<PathBuf>,
+    /// The control image, a .png file
+    #[arg(long, value_name = "FILE")]
+    control: Option<PathBuf>,
+    /// The joints, a .json file (ComfyUI POSE_KEYPOINT)
+    #[arg(long, value_name = "FILE")]
+    poses: Option<PathBuf>,
+}
+
+/// Runs the command.
+pub fn run(arguments: &ImageArgs) -> Result<()> {
+    let look = &arguments.look;
+    let outputs = [
+        Some(&arguments.output),
+        arguments.mask.as_ref(),
+        arguments.control.as_ref(),
+        arguments.poses.as_ref(),
+    ];
+    outputs.into_iter().flatten().try_for_each(|path| refuse_existing(path, look.overwrite))?;
+    let identity = Identity::from_seed(look.seed);
+    let shot = Shot {
+        pose: pose(arguments, &identity)?,
+        view: look.view,
+        expression: look.expression,
+        scene: look.scene,
+        motion: Motion::default(),
+    };
+    let picture = render(&identity, &shot, look.size);
+    write_png(&arguments.output, picture.image.into())?;
+    if let Some(path) = &arguments.mask {
+        write_png(path, picture.mask.into())?;
+    }
+    if let Some(path) = &arguments.control {
+        write_png(path, draw_pose(&picture.pose, look.size, look.size, &DrawSettings::default()).into())?;
+    }
+    if let Some(path) = &arguments.poses {
+        let (width, height) = (look.size, look.size);
+        let sequence = PoseSequence { width, height, frames_per_second: None, poses: vec![picture.pose] };
+        write_pose_keypoints(&sequence, path)?;
+    }
+    print(&caption(&identity, &shot))
+}
+
+fn pose(arguments: &ImageArgs, identity: &Identity) -> Result<FigurePose> {
+    /// Sets these poses apart from other choices of the same seed.
+    const PURPOSE: u64 = 7;
+    if let Some(dance) = &arguments.dance {
+        return Ok(read_dance(dance)?.pose(arguments.beat));
+    }
+    Ok(arguments.pose_seed.map_or_else(reference_pose, |seed| {
+        random_pose(identity, arguments.look.view, &mut Random::new(seed, PURPOSE))
+    }))
+}
+
+/// A dance by its name, or from a file, where the name has a dot or a slash.
+pub fn read_dance(name: &str) -> Result<Choreography> {
+    if !name.contains(['.', '/', '\\']) {
+        return Choreography::named(name).map_err(|error| Error::setting("dance", error.to_string()));
+    }
+    let text = std::fs::read_to_string(name).map_err(|error| Error::io(name, error))?;
+    text.parse()
+        .map_err(|error: dreamtuner::puppet::choreography::ParseError| Error::input(name, error.to_string()))
+}
+
+fn write_png(path: &Path, image: DynamicImage) -> Result<()> {
+    let mut file = std::io::Cursor::new(Vec::new());
+    image.write_to(&mut file, ImageFormat::Png).map_err(|error| Error::output(path, error.to_string()))?;
+    write_atomically(path, &file.into_inner())
+}
