@@ -25,6 +25,7 @@
 pub mod animate;
 pub mod diffusion;
 pub mod error;
+pub mod evaluate;
 pub mod files;
 pub mod frame;
 pub mod model;

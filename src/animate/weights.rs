@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::job::Event;
 use crate::error::{Error, Result};
+use crate::model::clip::ClipFiles;
 use crate::model::weights::{
     LoadReport, Lora, ModelFiles, Part, PartFiles, TextualInversion, TokenizerFiles,
 };
@@ -128,6 +129,11 @@ impl OpenWeights {
     pub fn check_steps(&self, settings: &RenderSettings) -> Result<()> {
         let schedule = settings.schedule(&self.model.scheduler)?;
         settings.sampler.steps(&schedule, settings.steps).map(drop)
+    }
+
+    /// The CLIP that the model brings; `None` where it lacks a part of one.
+    pub fn clip(&self) -> Option<ClipFiles> {
+        ClipFiles::of_model(&self.model)
     }
 
     /// A short hash of every file, for the plan of a render.

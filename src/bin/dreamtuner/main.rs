@@ -3,13 +3,17 @@
 mod animate;
 mod config_file;
 mod device;
+mod evaluate;
+mod evaluate_progress;
 mod exit;
 mod models;
 mod parse;
 mod pose;
 mod progress;
 mod puppet;
+mod render_options;
 mod say;
+mod signal;
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
@@ -33,6 +37,9 @@ enum Command {
     /// Render a clip of the character in a picture that follows a pose video or pose file.
     #[command(allow_negative_numbers = true, after_help = animate::EXAMPLES)]
     Animate(Box<animate::AnimateArgs>),
+    /// Measure how good renders are.
+    #[command(subcommand)]
+    Eval(evaluate::EvaluateCommand),
     /// Draw, convert and examine pose files.
     #[command(subcommand)]
     Pose(pose::PoseCommand),
@@ -62,6 +69,7 @@ fn run() -> i32 {
         };
     let result = match CommandLine::parse_from(arguments).command {
         Command::Animate(arguments) => animate::run(*arguments),
+        Command::Eval(command) => evaluate::run(command),
         Command::Pose(command) => pose::run(command).map(|()| exit::SUCCESS),
         Command::Puppet(command) => puppet::run(command).map(|()| exit::SUCCESS),
         Command::Models(command) => models::run(command).map(|()| exit::SUCCESS),

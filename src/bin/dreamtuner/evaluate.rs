@@ -1,0 +1,212 @@
+//! `dreamtuner eval`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use dreamtuner::evaluate::{
+    Benchmark, BenchmarkModel, Caption, Dance, Report, Row, Source, ablations, round_trip,
+};
+use dreamtuner::model::StableDiffusion;
+use dreamtuner::model::clip::{Clip, ClipFiles};
+use dreamtuner::puppet::HELD_OUT_SEED;
+use dreamtuner::render::interrupt::Interrupt;
+use dreamtuner::{Error, Result};
+use serde_json::json;
+
+use crate::evaluate_progress::Display;
+use crate::exit;
+use crate::render_options::RenderArgs;
+use crate::say::{print, say};
+use crate::signal::stop_on_signal;
+
+/// Shown below the help.
+const EXAMPLES: &str = "\
+Examples:
+  dreamtuner eval puppets -o results
+  dreamtuner eval puppets -o results --name weight-20 --reference-weight 20
+  dreamtuner eval puppets -o results --ablations --identities 8
+  dreamtuner eval puppets -o results --ablations --row text --row previous-1
+
+Clips that are finished are kept in the folder; a benchmark that was stopped goes on where it was.";
+
+/// Commands that measure.
+#[derive(Debug, Subcommand)]
+pub enum EvaluateCommand {
+    /// Let held-out puppets dance, and compare the renders with the truth: report.md, report.json, sheet-*.png.
+    #[command(allow_negative_numbers = true, after_help = EXAMPLES)]
+    Puppets(Box<PuppetsArgs>),
+}
+
+/// Options of `dreamtuner eval puppets`.
+#[derive(Debug, Args)]
+pub struct PuppetsArgs {
+    /// Folder for results; one that holds some already is continued
+    #[arg(short, long, value_name = "FOLDER", help_heading = "Benchmark")]
+    output: PathBuf,
+    /// Number of puppets
+    #[arg(long, default_value_t = 32, value_name = "NUMBER", help_heading = "Benchmark")]
+    identities: u64,
+    /// Seed of the first puppet; those from 1000000 on are in no training data
+    #[arg(long, default_value_t = HELD_OUT_SEED, value_name = "NUMBER", help_heading = "Benchmark")]
+    first_seed: u64,
+    /// A dance by its name; can be repeated
+    #[arg(long, default_value = "wave", value_name = "NAME", help_heading = "Benchmark")]
+    dance: Vec<String>,
+    /// Frames of each dance
+    #[arg(long, default_value_t = 24, value_name = "NUMBER", help_heading = "Benchmark")]
+    frames: usize,
+    /// Frames a second
+    #[arg(long, default_value_t = 12.0, value_name = "NUMBER", help_heading = "Benchmark")]
+    fps: f32,
+    /// Side of the pictures in pixels; the model's native size where absent
+    #[arg(long, value_name = "PIXELS", help_heading = "Benchmark")]
+    size: Option<u32>,
+    /// What the prompts say
+    #[arg(long, value_enum, default_value_t, value_name = "WHAT", help_heading = "Benchmark")]
+    caption: Caption,
+    /// Do not mask the reference's background out
+    #[arg(long, help_heading = "Benchmark")]
+    no_mask: bool,
+    /// Name of the one row that is measured without --ablations
+    #[arg(
+        long,
+        default_value = "defaults",
+        value_name = "NAME",
+        help_heading = "Benchmark",
+        conflicts_with = "ablations"
+    )]
+    name: String,
+    /// Measure all the standard rows, which differ from the options given here in what their titles say
+    #[arg(long, help_heading = "Benchmark")]
+    ablations: bool,
+    /// Of the standard rows only the one with this name; can be repeated
+    #[arg(long, value_name = "NAME", requires = "ablations", help_heading = "Benchmark")]
+    row: Vec<String>,
+    /// A CLIP model folder as transformers writes it, in place of the model's own
+    #[arg(long, value_name = "FOLDER", help_heading = "Benchmark")]
+    clip: Option<PathBuf>,
+
+    #[command(flatten)]
+    render: RenderArgs,
+}
+
+/// Runs a command; the exit code.
+pub fn run(command: EvaluateCommand) -> Result<i32> {
+    let EvaluateCommand::Puppets(arguments) = command;
+    let mut display = Display::new();
+    let report = measure(&arguments, &mut display);
+    display.finish();
+    if matches!(report, Err(Error::Interrupted)) {
+        say("stopped; the same command goes on from here");
+        return Ok(exit::INTERRUPTED);
+    }
+    print(report?.table().trim_end())?;
+    say(format_args!("wrote report.md, report.json and contact sheets to {}", arguments.output.display()));
+    Ok(exit::SUCCESS)
+}
+
+fn measure(arguments: &PuppetsArgs, display: &mut Display) -> Result<Report> {
+    // 1. Everything that can be wrong without reading weights.
+    let (device, dtype) = arguments.render.device.choose()?;
+    let mut benchmark = arguments.benchmark()?;
+    benchmark.check()?;
+    let weights = arguments.render.weights().open()?;
+    let clip_files = match &arguments.clip {
+        Some(folder) => Some(ClipFiles::open(folder)?),
+        None => weights.clip(),
+    };
+    if clip_files.is_none() {
+        say("note: the model brings no CLIP, so CLIP-I and CLIP-T are left out; --clip FOLDER names one");
+    }
+    let interrupt = Interrupt::default();
+    stop_on_signal(interrupt.clone())?;
+    // 2. Weights.
+    let fingerprints = json!({
+        "model": weights.fingerprints()?,
+        "clip": clip_files.as_ref().map(ClipFiles::fingerprint),
+    });
+    let (model, controls) = weights.load(&device, dtype, &mut |_| {})?;
+    let clip = clip_files.map(|files| Clip::load(&files, &device)).transpose()?;
+    // 3. The benchmark.
+    benchmark.size = arguments.size.unwrap_or_else(|| native_size(&model));
+    let model = BenchmarkModel {
+        model: &model,
+        controls: &controls,
+        clip: clip.as_ref(),
+        fingerprints,
+        cache: arguments.render.cache(),
+    };
+    benchmark.run(&model, &interrupt, &mut |event| display.show(&event))
+}
+
+/// The side of the pictures that the model was trained on, rounded to what it allows.
+fn native_size(model: &StableDiffusion) -> u32 {
+    ((model.native_side / model.size_step).max(1) * model.size_step) as u32
+}
+
+impl PuppetsArgs {
+    fn benchmark(&self) -> Result<Benchmark> {
+        let settings = self.render.settings();
+        settings.check_values()?;
+        let own =
+            self.render.controlnet.iter().find(|option| option.video.is_some() || option.reference.is_some());
+        if own.is_some() {
+            return Err(Error::setting(
+                "controlnet",
+                "video and reference have no place here: the puppets' poses are used",
+            ));
+        }
+        let dances = self
+            .dance
+            .iter()
+            .map(|name| dance(name, self.frames, self.fps))
+            .collect::<Result<Vec<Dance>>>()?;
+        Ok(Benchmark {
+            identities: (0..self.identities).map(|place| self.first_seed.saturating_add(place)).collect(),
+            dances,
+            rows: self.rows()?,
+            size: 0,
+            folder: self.output.clone(),
+        })
+    }
+
+    fn rows(&self) -> Result<Vec<Row>> {
+        let settings = self.render.settings();
+        let mut rows = vec![round_trip()];
+        if !self.ablations {
+            let mut row = Row::new(&self.name, &self.name, settings, self.caption);
+            if let Source::Render { mask, .. } = &mut row.source {
+                *mask = !self.no_mask;
+            }
+            rows.push(row);
+            return Ok(rows);
+        }
+        let standard = ablations(&settings, self.caption);
+        if let Some(name) = self.row.iter().find(|name| standard.iter().all(|row| row.name != **name)) {
+            let names: Vec<&str> = standard.iter().map(|row| row.name.as_str()).collect();
+            return Err(Error::setting("row", format!("{name}: there are {}", names.join(", "))));
+        }
+        rows.extend(standard.into_iter().filter(|row| self.row.is_empty() || self.row.contains(&row.name)));
+        Ok(rows)
+    }
+}
+
+// STUB until choreographies exist.
+fn dance(name: &str, frames: usize, fps: f32) -> Result<Dance> {
+    use dreamtuner::puppet::{Expression, FigurePose, Motion, Scene, Shot, View};
+    let shots = (0..frames)
+        .map(|frame| {
+            let phase = frame as f32 / fps * std::f32::consts::TAU * 0.5;
+            let pose =
+                FigurePose { right_arm: 100.0 + 40.0 * phase.sin(), left_arm: 30.0, ..FigurePose::default() };
+            Shot {
+                pose,
+                view: View::Front,
+                expression: Expression::Smile,
+                scene: Scene::White,
+                motion: Motion::default(),
+            }
+        })
+        .collect();
+    Ok(Dance { name: name.into(), shots })
+}

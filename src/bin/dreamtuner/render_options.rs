@@ -1,0 +1,175 @@
+//! Options that say with which weights and how frames are rendered: those of `animate` and `eval`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use dreamtuner::animate::weights::WeightFiles;
+use dreamtuner::diffusion::{Guidance, PredictionType, Sampler};
+use dreamtuner::render::feature_store::FeatureCache;
+use dreamtuner::render::settings::RenderSettings;
+use serde::{Serialize, Serializer};
+
+use crate::device::DeviceArgs;
+use crate::parse::{ControlNetOption, LoraOption};
+
+/// Weights, likeness, sampling and machine.
+#[derive(Debug, Args, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RenderArgs {
+    /// What it must not show; nothing in particular where absent
+    #[arg(long, default_value = "", value_name = "TEXT", hide_default_value = true, help_heading = "Text")]
+    negative_prompt: String,
+    /// Layer of the text encoder that is used, counted from the last
+    #[arg(long, default_value_t = 1, value_name = "LAYER", help_heading = "Text")]
+    clip_skip: usize,
+
+    /// `mini` (inside the program), a diffusers folder, or a .safetensors file of SD 1.x or 2.x
+    #[arg(long, default_value = "mini", value_name = "PATH", help_heading = "Weights")]
+    model: String,
+    /// Folder in the diffusers layout whose config.json files and tokenizer replace the model's own: for single files of
+    /// unusual sizes
+    #[arg(long, value_name = "FOLDER", help_heading = "Weights")]
+    model_config: Option<PathBuf>,
+    /// A VAE in place of the model's own
+    #[arg(long, value_name = "PATH", help_heading = "Weights")]
+    vae: Option<PathBuf>,
+    /// A ControlNet: PATH or `model` (the model's own), then if needed ,strength=1,start=0,end=1 (fractions of the
+    /// steps),video=FILE (in place of the dance),reference=FILE (the reference's control image); can be repeated
+    #[arg(long, value_name = "CONTROLNET", default_value = "model", help_heading = "Weights")]
+    #[serde(skip_serializing_if = "is_models_own")]
+    pub controlnet: Vec<ControlNetOption>,
+    /// A LoRA: PATH or PATH:WEIGHT, 1 where no weight is given; can be repeated
+    #[arg(long, value_name = "PATH:WEIGHT", help_heading = "Weights")]
+    lora: Vec<LoraOption>,
+    /// A textual-inversion file; can be repeated
+    #[arg(long, value_name = "PATH", help_heading = "Weights")]
+    embedding: Vec<PathBuf>,
+    /// What the U-Net predicts; as the model says where absent
+    #[arg(long, value_enum, value_name = "KIND", help_heading = "Weights")]
+    prediction: Option<PredictionType>,
+
+    /// How much the reference counts in self-subject-attention; 0 leaves it out
+    #[arg(long, default_value_t = 10.0, value_name = "WEIGHT", help_heading = "Likeness and coherence")]
+    reference_weight: f64,
+    /// How much the previous frame counts
+    #[arg(long, default_value_t = 1.0, value_name = "WEIGHT", help_heading = "Likeness and coherence")]
+    previous_weight: f64,
+    /// How much the first frame counts
+    #[arg(long, default_value_t = 0.0, value_name = "WEIGHT", help_heading = "Likeness and coherence")]
+    first_weight: f64,
+
+    /// Steps of each frame
+    #[arg(long, default_value_t = 20, value_name = "NUMBER", help_heading = "Sampling")]
+    steps: usize,
+    /// How the steps are taken: ddim, euler, euler-ancestral, dpm++-2m, dpm++-2m-karras, unipc, lcm
+    #[arg(long, default_value = "ddim", value_name = "NAME", help_heading = "Sampling")]
+    sampler: Sampler,
+    /// Seed of all randomness
+    #[arg(long, default_value_t = 0, value_name = "NUMBER", help_heading = "Sampling")]
+    #[serde(serialize_with = "as_text")]
+    seed: u64,
+    /// DreamTuner's interleaved guidance, or plain classifier-free guidance
+    #[arg(long, value_enum, default_value_t, value_name = "KIND", help_heading = "Sampling")]
+    guidance: GuidanceOption,
+    /// Guidance scale towards the text (ω_c)
+    #[arg(long, default_value_t = 7.5, value_name = "SCALE", help_heading = "Sampling")]
+    guidance_scale: f64,
+    /// Guidance scale towards the reference (ω_r), interleaved only
+    #[arg(long, default_value_t = 2.0, value_name = "SCALE", help_heading = "Sampling")]
+    reference_scale: f64,
+    /// How often a step follows the reference rather than the text (p_r), interleaved only
+    #[arg(long, default_value_t = 0.9, value_name = "0-1", help_heading = "Sampling")]
+    reference_probability: f64,
+    /// How much less noise the reference carries than the frame (Δt), interleaved only
+    #[arg(long, default_value_t = 10.0, value_name = "TIMESTEPS", help_heading = "Sampling")]
+    less_noise: f64,
+    /// How much more noise it carries in the negative pass (Δt'), interleaved only
+    #[arg(long, default_value_t = 10.0, value_name = "TIMESTEPS", help_heading = "Sampling")]
+    more_noise: f64,
+
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub device: DeviceArgs,
+    /// Memory for the features of the reference, and again for those of the first frame if it counts, in MiB; what exceeds it
+    /// goes to a temporary file
+    #[arg(long, default_value_t = 4096, value_name = "MIB", help_heading = "Machine")]
+    feature_memory: usize,
+    /// Compute the reference's features anew for every frame: slow, for comparison
+    #[arg(long, help_heading = "Machine")]
+    recompute_features: bool,
+}
+
+/// The default is not saved: options that can be repeated add up.
+fn is_models_own(controlnets: &Vec<ControlNetOption>) -> bool {
+    matches!(controlnets.as_slice(), [only] if only.is_models_own())
+}
+
+/// For types that are read from their text.
+pub fn as_text<S: Serializer>(
+    value: &impl std::fmt::Display,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum GuidanceOption {
+    /// DreamTuner, Eq. 4-6
+    #[default]
+    Interleaved,
+    /// Two passes a step, with prompt and negative prompt
+    ClassifierFree,
+}
+
+impl RenderArgs {
+    /// The files of the weights.
+    pub fn weights(&self) -> WeightFiles {
+        WeightFiles {
+            model: (self.model != "mini").then(|| self.model.clone().into()),
+            model_config: self.model_config.clone(),
+            vae: self.vae.clone(),
+            loras: self.lora.iter().map(|option| (option.path.clone(), option.weight)).collect(),
+            textual_inversions: self.embedding.clone(),
+            controlnets: self.controlnet.iter().map(|option| option.file.clone()).collect(),
+        }
+    }
+
+    /// What happens to the reference's features.
+    pub fn cache(&self) -> FeatureCache {
+        if self.recompute_features {
+            return FeatureCache::Recompute;
+        }
+        FeatureCache::Keep { bytes: self.feature_memory.saturating_mul(1 << 20) }
+    }
+
+    /// What the frames look like, but for the texts. The size, and with it the tile, is chosen once model and dance are known.
+    pub fn settings(&self) -> RenderSettings {
+        RenderSettings {
+            width: 0,
+            height: 0,
+            prompt: String::new(),
+            negative_prompt: self.negative_prompt.clone(),
+            reference_prompt: None,
+            clip_skip: self.clip_skip,
+            seed: self.seed,
+            steps: self.steps,
+            sampler: self.sampler,
+            guidance: match self.guidance {
+                GuidanceOption::ClassifierFree => Guidance::ClassifierFree { scale: self.guidance_scale },
+                GuidanceOption::Interleaved => Guidance::Interleaved {
+                    reference_probability: self.reference_probability,
+                    reference_scale: self.reference_scale,
+                    text_scale: self.guidance_scale,
+                    less_noise: self.less_noise,
+                    more_noise: self.more_noise,
+                },
+            },
+            prediction: self.prediction,
+            reference_weight: self.reference_weight,
+            previous_weight: self.previous_weight,
+            first_weight: self.first_weight,
+            vae_tile: None,
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! What a benchmark is told, and what it tells.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::rows::Row;
+use super::truth::Dance;
+use crate::error::{Error, Result};
+use crate::model::StableDiffusion;
+use crate::model::clip::Clip;
+use crate::render::feature_store::FeatureCache;
+use crate::render::networks::ControlUnit;
+
+/// All that is measured.
+#[derive(Debug, Clone)]
+pub struct Benchmark {
+    /// Seeds of the puppets.
+    pub identities: Vec<u64>,
+    /// The dances; each puppet dances all of them.
+    pub dances: Vec<Dance>,
+    /// The settings to compare.
+    pub rows: Vec<Row>,
+    /// Side of the pictures in pixels.
+    pub size: u32,
+    /// Where results are kept and reports written.
+    pub folder: PathBuf,
+}
+
+/// What a benchmark renders and looks with.
+#[derive(Debug)]
+pub struct BenchmarkModel<'a> {
+    /// The model.
+    pub model: &'a StableDiffusion,
+    /// Its ControlNets; all of them see the pose.
+    pub controls: &'a [ControlUnit],
+    /// CLIP, where there is one.
+    pub clip: Option<&'a Clip>,
+    /// Fingerprints of all weights: results of other weights are not taken for these.
+    pub fingerprints: Value,
+    /// What happens to the reference's features.
+    pub cache: FeatureCache,
+}
+
+/// How far a benchmark is.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// Finished clips have been counted; rendering begins.
+    Begin {
+        /// Number of clips.
+        clips: usize,
+        /// Of these finished before.
+        finished: usize,
+        /// Frames to be rendered.
+        frames: usize,
+    },
+    /// A frame is rendered.
+    Frame,
+    /// A clip is finished.
+    Clip {
+        /// Name of its row.
+        row: String,
+        /// Seed of its puppet.
+        identity: u64,
+        /// Name of its dance.
+        dance: String,
+    },
+}
+
+impl Benchmark {
+    /// Refuses what cannot be measured, before anything is read.
+    ///
+    /// # Errors
+    /// [`Error::Setting`]: nothing to do, names that occur twice or cannot be file names.
+    pub fn check(&self) -> Result<()> {
+        for (name, count) in
+            [("identities", self.identities.len()), ("frames", self.shots()), ("row", self.rows.len())]
+        {
+            if count == 0 {
+                return Err(Error::setting(name, "0; 1 or more is allowed"));
+            }
+        }
+        let rows = self.rows.iter().map(|row| ("row", row.name.as_str()));
+        let dances = self.dances.iter().map(|dance| ("dance", dance.name.as_str()));
+        let mut seen = std::collections::BTreeSet::new();
+        for (kind, name) in rows.chain(dances) {
+            let plain = |letter: char| letter.is_alphanumeric() || "-_.".contains(letter);
+            if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
+                let problem =
+                    format!("\"{name}\" cannot be a file's name; letters, digits, - _ and . are allowed");
+                return Err(Error::setting(kind, problem));
+            }
+            if !seen.insert((kind, name)) {
+                return Err(Error::setting(kind, format!("{name} is there twice")));
+            }
+        }
+        Ok(())
+    }
+
+    fn shots(&self) -> usize {
+        self.dances.iter().map(|dance| dance.shots.len()).min().unwrap_or(0)
+    }
+}

@@ -1,0 +1,208 @@
+//! Rendering and measuring clip after clip.
+
+use std::time::Instant;
+
+use candle_core::DType;
+use image::RgbImage;
+use serde_json::{Value, json};
+
+use super::job::{Benchmark, BenchmarkModel, Event};
+use super::report::Report;
+use super::rows::{Caption, Row, Source};
+use super::scores::{ClipResult, Metric, score};
+use super::store::{Store, save_png};
+use super::truth::{Dance, Truth, control_image};
+use crate::diffusion::NoiseSource;
+use crate::error::Result;
+use crate::files::write_atomically;
+use crate::puppet::Identity;
+use crate::render::animator::Animator;
+use crate::render::interrupt::Interrupt;
+use crate::render::settings::RenderSettings;
+
+/// Changes when a measure does: results measured otherwise are not taken for these.
+const MEASURES: u32 = 1;
+
+/// One clip to do.
+struct Task<'a> {
+    row: &'a Row,
+    identity: u64,
+    dance: &'a Dance,
+    plan: Value,
+}
+
+impl Benchmark {
+    /// Renders and measures every clip that is not finished, and writes `report.json`, `report.md` and a contact sheet for each
+    /// row into the folder.
+    ///
+    /// # Errors
+    /// [`crate::Error::Interrupted`]; what is finished then is kept. [`crate::Error::Plan`] where the folder holds results of
+    /// other settings under the same name. Settings out of range, failures of the networks.
+    pub fn run(
+        &self,
+        model: &BenchmarkModel,
+        interrupt: &Interrupt,
+        on_event: &mut dyn FnMut(Event),
+    ) -> Result<Report> {
+        self.check()?;
+        let store = Store::open(&self.folder)?;
+        let (mut results, tasks) = self.open_tasks(model, &store)?;
+        on_event(Event::Begin {
+            clips: results.iter().map(Vec::len).sum::<usize>() + tasks.len(),
+            finished: results.iter().map(Vec::len).sum(),
+            frames: tasks.iter().map(|(_, task)| task.dance.shots.len()).sum(),
+        });
+        for (row, task) in tasks {
+            interrupt.check()?;
+            let result = self.measure(model, &store, task, interrupt, on_event)?;
+            results[row].push(result);
+        }
+        let report = Report::new(self, &results);
+        self.write(&store, &report)?;
+        Ok(report)
+    }
+
+    /// What is finished, for each row, and what is to be done.
+    #[allow(clippy::type_complexity)]
+    fn open_tasks(
+        &self,
+        model: &BenchmarkModel,
+        store: &Store,
+    ) -> Result<(Vec<Vec<ClipResult>>, Vec<(usize, Task<'_>)>)> {
+        let mut results = vec![Vec::new(); self.rows.len()];
+        let mut tasks = Vec::new();
+        for &identity in &self.identities {
+            for dance in &self.dances {
+                let truth = Truth::new(&Identity::from_seed(identity), dance, self.size);
+                for (place, row) in self.rows.iter().enumerate() {
+                    let plan = plan(row, &truth, model);
+                    match store.finished(&row.name, identity, &dance.name, &plan)? {
+                        Some(result) => results[place].push(result),
+                        None => tasks.push((place, Task { row, identity, dance, plan })),
+                    }
+                }
+            }
+        }
+        // Row by row, so that the first rows are complete early.
+        tasks.sort_by_key(|(place, _)| *place);
+        Ok((results, tasks))
+    }
+
+    fn measure(
+        &self,
+        model: &BenchmarkModel,
+        store: &Store,
+        task: Task,
+        interrupt: &Interrupt,
+        on_event: &mut dyn FnMut(Event),
+    ) -> Result<ClipResult> {
+        let Task { row, identity, dance, plan } = task;
+        let truth = Truth::new(&Identity::from_seed(identity), dance, self.size);
+        let start = Instant::now();
+        let frames = match &row.source {
+            Source::RoundTrip => round_trip(model, &truth, interrupt, on_event)?,
+            Source::Render { settings, caption, mask } => {
+                let settings = filled(settings, *caption, &truth);
+                render(model, &truth, settings, *mask, interrupt, on_event)?
+            }
+        };
+        let seconds = start.elapsed().as_secs_f64() / frames.len().max(1) as f64;
+        let (mut scores, parts) = score(&frames, &truth, model.clip)?;
+        scores.insert(Metric::Seconds, seconds);
+        let result = ClipResult { plan, identity, dance: dance.name.clone(), scores, parts };
+        store.keep(&row.name, &result, &frames)?;
+        on_event(Event::Clip { row: row.name.clone(), identity, dance: dance.name.clone() });
+        Ok(result)
+    }
+
+    fn write(&self, store: &Store, report: &Report) -> Result<()> {
+        for row in &self.rows {
+            let sheet = super::sheet::sheet(self, store, row)?;
+            save_png(&store.file(&format!("sheet-{}.png", row.name)), &sheet)?;
+        }
+        write_atomically(&store.file("report.md"), report.markdown().as_bytes())?;
+        let path = store.file("report.json");
+        let json = serde_json::to_vec_pretty(report)
+            .map_err(|error| crate::Error::output(&path, error.to_string()))?;
+        write_atomically(&path, &json)
+    }
+}
+
+/// Two clips with equal plans have equal results.
+fn plan(row: &Row, truth: &Truth, model: &BenchmarkModel) -> Value {
+    let mut source = row.source.clone();
+    if let Source::Render { settings, caption, .. } = &mut source {
+        **settings = filled(settings, *caption, truth);
+    }
+    json!({
+        "dreamtuner": env!("CARGO_PKG_VERSION"),
+        "measures": MEASURES,
+        "row": source,
+        "truth": truth.fingerprint(),
+        "weights": model.fingerprints,
+        "device": format!("{:?}", model.model.device.location()),
+        "dtype": model.model.dtype.as_str(),
+    })
+}
+
+/// The settings with what each clip brings.
+fn filled(settings: &RenderSettings, caption: Caption, truth: &Truth) -> RenderSettings {
+    let (prompt, reference) = match caption {
+        Caption::None => ("", ""),
+        Caption::Scene => (truth.scene_caption.as_str(), truth.reference_scene_caption.as_str()),
+        Caption::Full => (truth.caption.as_str(), truth.reference_caption.as_str()),
+    };
+    let (width, height) = truth.reference.image.dimensions();
+    RenderSettings {
+        width: width as usize,
+        height: height as usize,
+        prompt: prompt.to_owned(),
+        reference_prompt: Some(reference.to_owned()),
+        ..settings.clone()
+    }
+}
+
+fn render(
+    model: &BenchmarkModel,
+    truth: &Truth,
+    settings: RenderSettings,
+    mask: bool,
+    interrupt: &Interrupt,
+    on_event: &mut dyn FnMut(Event),
+) -> Result<Vec<RgbImage>> {
+    let reference = truth.reference_picture(mask, model.controls.len())?;
+    let noise = NoiseSource::new(settings.seed);
+    let mut animator = Animator::new(
+        model.model,
+        model.controls,
+        &reference,
+        settings,
+        noise,
+        model.cache,
+        interrupt.clone(),
+    )?;
+    let mut frames = Vec::with_capacity(truth.frames.len());
+    for (index, frame) in truth.frames.iter().enumerate() {
+        let controls = vec![Some(control_image(&frame.pose)); model.controls.len()];
+        let rendered = animator.render(&controls, &mut |_| {}).map_err(|error| error.at_frame(index))?;
+        frames.push(rendered.image);
+        on_event(Event::Frame);
+    }
+    Ok(frames)
+}
+
+fn round_trip(
+    model: &BenchmarkModel,
+    truth: &Truth,
+    interrupt: &Interrupt,
+    on_event: &mut dyn FnMut(Event),
+) -> Result<Vec<RgbImage>> {
+    let mut frames = Vec::with_capacity(truth.frames.len());
+    for frame in &truth.frames {
+        interrupt.check()?;
+        let latent = model.model.encode_image(&frame.image, None)?;
+        frames.push(model.model.decode(&latent.to_dtype(DType::F32)?, None)?);
+        on_event(Event::Frame);
+    }
+    Ok(frames)
+}

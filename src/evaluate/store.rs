@@ -1,0 +1,112 @@
+//! Finished clips on disk, so that a benchmark that was stopped goes on where it was.
+
+use std::path::{Path, PathBuf};
+
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::{RgbImage, imageops};
+use serde_json::Value;
+
+use super::scores::ClipResult;
+use crate::error::{Error, Result};
+use crate::files::write_atomically;
+use crate::render::journal::differences;
+
+/// Frames of each clip that are kept for the contact sheet.
+pub const KEPT_FRAMES: usize = 6;
+
+/// The folder of a benchmark: one folder for each row, two files for each clip.
+#[derive(Debug, Clone)]
+pub struct Store {
+    folder: PathBuf,
+}
+
+impl Store {
+    /// Opens or makes the folder.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn open(folder: &Path) -> Result<Self> {
+        std::fs::create_dir_all(folder).map_err(|error| Error::io(folder, error))?;
+        Ok(Self { folder: folder.to_path_buf() })
+    }
+
+    fn path(&self, row: &str, identity: u64, dance: &str, extension: &str) -> PathBuf {
+        self.folder.join(row).join(format!("{identity:09}-{dance}.{extension}"))
+    }
+
+    /// The result of a clip, if it is finished.
+    ///
+    /// # Errors
+    /// [`Error::Plan`] where the result belongs to other settings; files that cannot be read.
+    pub fn finished(
+        &self,
+        row: &str,
+        identity: u64,
+        dance: &str,
+        plan: &Value,
+    ) -> Result<Option<ClipResult>> {
+        let path = self.path(row, identity, dance, "json");
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let bytes = std::fs::read(&path).map_err(|error| Error::io(&path, error))?;
+        let result: ClipResult = serde_json::from_slice(&bytes)
+            .map_err(|error| Error::input(&path, format!("{error}; delete it to render this clip again")))?;
+        if result.plan == *plan {
+            return Ok(Some(result));
+        }
+        Err(Error::Plan { path: self.folder.join(row), differences: differences(&result.plan, plan) })
+    }
+
+    /// Keeps a result, with some of its frames.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn keep(&self, row: &str, result: &ClipResult, frames: &[RgbImage]) -> Result<()> {
+        let folder = self.folder.join(row);
+        std::fs::create_dir_all(&folder).map_err(|error| Error::io(&folder, error))?;
+        let path = |extension| self.path(row, result.identity, &result.dance, extension);
+        save_png(&path("png"), &strip(frames))?;
+        let json = serde_json::to_vec_pretty(result)
+            .map_err(|error| Error::output(path("json"), error.to_string()))?;
+        // The result comes last: it says that the clip is finished.
+        write_atomically(&path("json"), &json)
+    }
+
+    /// The strip of a finished clip's frames.
+    ///
+    /// # Errors
+    /// A picture that cannot be read.
+    pub fn strip(&self, row: &str, identity: u64, dance: &str) -> Result<RgbImage> {
+        let path = self.path(row, identity, dance, "png");
+        let bytes = std::fs::read(&path).map_err(|error| Error::io(&path, error))?;
+        let image =
+            image::load_from_memory(&bytes).map_err(|error| Error::input(&path, error.to_string()))?;
+        Ok(image.into_rgb8())
+    }
+
+    /// A file in the benchmark's folder.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+}
+
+/// Some frames of a clip, evenly spaced, from left to right.
+pub fn strip(frames: &[RgbImage]) -> RgbImage {
+    let kept = KEPT_FRAMES.min(frames.len());
+    let (width, height) = frames.first().map_or((1, 1), RgbImage::dimensions);
+    let mut strip = RgbImage::new(width * kept.max(1) as u32, height);
+    for place in 0..kept {
+        let frame = &frames[place * frames.len() / kept];
+        imageops::replace(&mut strip, frame, i64::from(width) * place as i64, 0);
+    }
+    strip
+}
+
+/// Writes a PNG file whole or not at all.
+pub fn save_png(path: &Path, image: &RgbImage) -> Result<()> {
+    let mut bytes = Vec::new();
+    let encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Default, FilterType::Adaptive);
+    image.write_with_encoder(encoder).map_err(|error| Error::output(path, error.to_string()))?;
+    write_atomically(path, &bytes)
+}

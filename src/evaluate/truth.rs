@@ -1,0 +1,89 @@
+//! What a result is compared with: a dance, drawn for one puppet.
+
+use image::RgbImage;
+
+use crate::error::Result;
+use crate::pose::{DrawSettings, Pose, draw_pose};
+use crate::puppet::dataset::reference_shot;
+use crate::puppet::{Expression, Identity, Picture, Shot, caption, render, render_labelled, scene_caption};
+use crate::render::animator::ReferencePicture;
+use crate::render::reference::Mask;
+
+/// A dance as the benchmark sees it: one shot a frame.
+#[derive(Debug, Clone)]
+pub struct Dance {
+    /// Its name, which is part of file names.
+    pub name: String,
+    /// The frames.
+    pub shots: Vec<Shot>,
+}
+
+/// One puppet's dance, with the picture that a render gets to know the puppet by.
+#[derive(Debug, Clone)]
+pub struct Truth {
+    /// The reference: the puppet in a pose of its own before a white background.
+    pub reference: Picture,
+    /// The true frames, with labels.
+    pub frames: Vec<Picture>,
+    /// What the frames show: everything.
+    pub caption: String,
+    /// What the frames show: expression and scene only.
+    pub scene_caption: String,
+    /// What the reference shows: everything.
+    pub reference_caption: String,
+    /// What the reference shows: expression and scene only.
+    pub reference_scene_caption: String,
+}
+
+impl Truth {
+    /// Draws `dance` for `identity`, `size` × `size` pixels.
+    pub fn new(identity: &Identity, dance: &Dance, size: u32) -> Self {
+        let shot = reference_shot(Expression::Smile);
+        let first = dance.shots.first().unwrap_or(&shot);
+        Self {
+            reference: render(identity, &shot, size),
+            frames: dance.shots.iter().map(|shot| render_labelled(identity, shot, size)).collect(),
+            caption: caption(identity, first),
+            scene_caption: scene_caption(first),
+            reference_caption: caption(identity, &shot),
+            reference_scene_caption: scene_caption(&shot),
+        }
+    }
+
+    /// The true frames' pictures.
+    pub fn pictures(&self) -> Vec<RgbImage> {
+        self.frames.iter().map(|frame| frame.image.clone()).collect()
+    }
+
+    /// The reference as the animator takes it, for `controls` ControlNets that all see the pose.
+    ///
+    /// # Errors
+    /// None in practice: the puppet's mask is one.
+    pub fn reference_picture(&self, with_mask: bool, controls: usize) -> Result<ReferencePicture> {
+        let mask = with_mask.then(|| Mask::from_image(&self.reference.mask)).transpose()?;
+        let control = control_image(&self.reference.pose);
+        Ok(ReferencePicture {
+            image: self.reference.image.clone(),
+            mask,
+            controls: vec![Some(control); controls],
+        })
+    }
+
+    /// A hash of everything that results are made from and compared with.
+    pub fn fingerprint(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for picture in std::iter::once(&self.reference).chain(&self.frames) {
+            hasher.update(picture.image.as_raw()).update(picture.mask.as_raw());
+            hasher.update(control_image(&picture.pose).as_raw());
+        }
+        for text in [&self.caption, &self.reference_caption] {
+            hasher.update(text.as_bytes());
+        }
+        hasher.finalize().to_hex()[..16].to_string()
+    }
+}
+
+/// What a ControlNet sees of a pose.
+pub fn control_image(pose: &Pose) -> RgbImage {
+    draw_pose(pose, pose.width, pose.height, &DrawSettings::default())
+}

@@ -1,0 +1,137 @@
+//! A small benchmark with a small random model.
+
+use std::path::Path;
+
+use candle_core::{DType, Device};
+use dreamtuner::Error;
+use dreamtuner::diffusion::{Guidance, Sampler};
+use dreamtuner::evaluate::{
+    Benchmark, BenchmarkModel, Caption, Event, Metric, Report, Row, Source, ablations, round_trip,
+};
+use dreamtuner::model::weights::ModelFiles;
+use dreamtuner::model::{LoadOptions, StableDiffusion};
+use dreamtuner::render::feature_store::FeatureCache;
+use dreamtuner::render::interrupt::Interrupt;
+use dreamtuner::render::networks::ControlUnit;
+use dreamtuner::render::settings::RenderSettings;
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::measures::dance;
+
+fn settings() -> RenderSettings {
+    RenderSettings {
+        width: 0,
+        height: 0,
+        prompt: String::new(),
+        negative_prompt: String::new(),
+        reference_prompt: None,
+        clip_skip: 1,
+        seed: 0,
+        steps: 2,
+        sampler: Sampler::Ddim,
+        guidance: Guidance::Interleaved {
+            reference_probability: 0.9,
+            reference_scale: 2.0,
+            text_scale: 3.0,
+            less_noise: 10.0,
+            more_noise: 10.0,
+        },
+        prediction: None,
+        reference_weight: 10.0,
+        previous_weight: 1.0,
+        first_weight: 0.0,
+        vae_tile: None,
+    }
+}
+
+fn benchmark(folder: &TempDir, reference_weight: f64) -> Benchmark {
+    let settings = RenderSettings { reference_weight, ..settings() };
+    Benchmark {
+        identities: vec![1_000_000],
+        dances: vec![dance(2)],
+        rows: vec![round_trip(), Row::new("small", "a small row", settings, Caption::Full)],
+        size: 32,
+        folder: folder.path().to_path_buf(),
+    }
+}
+
+fn run(benchmark: &Benchmark, interrupt: &Interrupt) -> (dreamtuner::Result<Report>, Vec<Event>) {
+    let files = ModelFiles::open(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/sd1")).unwrap();
+    let options =
+        LoadOptions { device: Device::Cpu, dtype: DType::F32, loras: vec![], textual_inversions: vec![] };
+    let model = StableDiffusion::load(&files, &options, |_, _| {}).unwrap();
+    let (network, _) = model.load_controlnet(files.controlnet.as_ref().unwrap()).unwrap();
+    let clip = crate::clip::clip();
+    let model = BenchmarkModel {
+        model: &model,
+        controls: &[ControlUnit::new(network, 1.0)],
+        clip: Some(&clip),
+        fingerprints: json!("sd1"),
+        cache: FeatureCache::Keep { bytes: 1 << 28 },
+    };
+    let mut events = Vec::new();
+    let report = benchmark.run(&model, interrupt, &mut |event| events.push(event));
+    (report, events)
+}
+
+#[test]
+fn every_measure_is_taken_and_finished_clips_are_not_rendered_again() {
+    let folder = TempDir::new().unwrap();
+    let benchmark = benchmark(&folder, 10.0);
+    let (report, events) = run(&benchmark, &Interrupt::default());
+    let report = report.unwrap();
+    for row in &report.rows {
+        assert_eq!((row.clips, row.scores.len()), (1, Metric::ALL.len()), "{row:?}");
+        assert!(
+            row.parts.contains_key("hair") && row.scores.values().all(|estimate| estimate.mean.is_finite())
+        );
+    }
+    assert_eq!(events.iter().filter(|event| matches!(event, Event::Frame)).count(), 4);
+    let written: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(folder.path().join("report.json")).unwrap()).unwrap();
+    assert_eq!(written["rows"][1]["name"], "small");
+    assert!(written["rows"][1]["scores"]["psnr"]["mean"].is_f64());
+    assert!(report.table().contains("a small row") && report.markdown().contains("| a small row |"));
+    for name in ["report.md", "sheet-vae.png", "sheet-small.png"] {
+        assert!(folder.path().join(name).is_file(), "{name}");
+    }
+    let (again, events) = run(&benchmark, &Interrupt::default());
+    assert!(matches!(events.as_slice(), [Event::Begin { clips: 2, finished: 2, frames: 0 }]), "{events:?}");
+    assert_eq!(again.unwrap().table(), report.table());
+}
+
+#[test]
+fn results_of_other_settings_are_not_taken_for_these() {
+    let folder = TempDir::new().unwrap();
+    run(&benchmark(&folder, 10.0), &Interrupt::default()).0.unwrap();
+    match run(&benchmark(&folder, 5.0), &Interrupt::default()).0 {
+        Err(Error::Plan { differences, .. }) => {
+            assert_eq!(differences, ["row.settings.reference_weight: 10.0 → 5.0"]);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_interrupted_benchmark_goes_on() {
+    let folder = TempDir::new().unwrap();
+    let interrupt = Interrupt::default();
+    interrupt.request();
+    assert!(matches!(run(&benchmark(&folder, 10.0), &interrupt).0, Err(Error::Interrupted)));
+    assert!(run(&benchmark(&folder, 10.0), &Interrupt::default()).0.is_ok());
+}
+
+#[test]
+fn ablations_have_names_of_their_own_and_can_all_be_rendered() {
+    let folder = TempDir::new().unwrap();
+    let rows = ablations(&settings(), Caption::Scene);
+    for row in &rows {
+        let Source::Render { settings, .. } = &row.source else { panic!("{row:?}") };
+        settings.check_values().unwrap();
+    }
+    assert!(rows.len() >= 15);
+    Benchmark { rows, ..benchmark(&folder, 1.0) }.check().unwrap();
+    let twice = vec![round_trip(), round_trip()];
+    assert!(Benchmark { rows: twice, ..benchmark(&folder, 1.0) }.check().is_err());
+}
