@@ -73,9 +73,11 @@ impl Benchmark {
     /// # Errors
     /// [`Error::Setting`]: nothing to do, names that occur twice or cannot be file names.
     pub fn check(&self) -> Result<()> {
-        for (name, count) in
-            [("identities", self.identities.len()), ("frames", self.shots()), ("row", self.rows.len())]
-        {
+        for (name, count) in [
+            ("identities", self.identities.len()),
+            ("frames", self.dances.iter().map(|dance| dance.clip.frames).min().unwrap_or(0)),
+            ("row", self.rows.len()),
+        ] {
             if count == 0 {
                 return Err(Error::setting(name, "0; 1 or more is allowed"));
             }
@@ -95,9 +97,5 @@ impl Benchmark {
             }
         }
         Ok(())
-    }
-
-    fn shots(&self) -> usize {
-        self.dances.iter().map(|dance| dance.shots.len()).min().unwrap_or(0)
     }
 }

@@ -47,7 +47,7 @@ impl Report {
         Self {
             identities: benchmark.identities.clone(),
             dances: benchmark.dances.iter().map(|dance| dance.name.clone()).collect(),
-            frames: benchmark.dances.iter().map(|dance| dance.shots.len()).max().unwrap_or(0),
+            frames: benchmark.dances.iter().map(|dance| dance.clip.frames).max().unwrap_or(0),
             size: benchmark.size,
             rows: benchmark
                 .rows

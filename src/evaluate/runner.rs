@@ -50,7 +50,7 @@ impl Benchmark {
         on_event(Event::Begin {
             clips: results.iter().map(Vec::len).sum::<usize>() + tasks.len(),
             finished: results.iter().map(Vec::len).sum(),
-            frames: tasks.iter().map(|(_, task)| task.dance.shots.len()).sum(),
+            frames: tasks.iter().map(|(_, task)| task.dance.clip.frames).sum(),
         });
         for (row, task) in tasks {
             interrupt.check()?;

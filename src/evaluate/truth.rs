@@ -1,21 +1,51 @@
 //! What a result is compared with: a dance, drawn for one puppet.
 
+use std::path::Path;
+
 use image::RgbImage;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::pose::{DrawSettings, Pose, draw_pose};
+use crate::puppet::choreography::{Choreography, ClipSettings, ParseError, shots};
 use crate::puppet::dataset::reference_shot;
-use crate::puppet::{Expression, Identity, Picture, Shot, caption, render, render_labelled, scene_caption};
+use crate::puppet::{
+    Expression, Identity, Picture, Scene, View, caption, render, render_labelled, scene_caption,
+};
 use crate::render::animator::ReferencePicture;
 use crate::render::reference::Mask;
 
-/// A dance as the benchmark sees it: one shot a frame.
+/// A dance as the benchmark sees it.
 #[derive(Debug, Clone)]
 pub struct Dance {
     /// Its name, which is part of file names.
     pub name: String,
-    /// The frames.
-    pub shots: Vec<Shot>,
+    /// The key poses.
+    pub choreography: Choreography,
+    /// Frames, view, expression and scene.
+    pub clip: ClipSettings,
+}
+
+impl Dance {
+    /// A dance by its name, or from a file with its text; seen from the front, smiling, on white.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for an unknown name, [`Error::Io`] and [`Error::Input`] for a file that cannot be used.
+    pub fn open(dance: &str, frames: usize, frames_per_second: f32) -> Result<Self> {
+        if !(0.01..=1000.0).contains(&frames_per_second) {
+            return Err(Error::setting("fps", format!("{frames_per_second}; 0.01 to 1000 is allowed")));
+        }
+        let path = Path::new(dance);
+        let choreography = if Choreography::names().any(|name| name == dance) || !path.is_file() {
+            Choreography::named(dance).map_err(|error| Error::setting("dance", error.to_string()))?
+        } else {
+            let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
+            text.parse().map_err(|error: ParseError| Error::input(path, error.to_string()))?
+        };
+        let name = path.file_stem().map_or_else(|| dance.into(), |stem| stem.to_string_lossy());
+        let (view, expression, scene) = (View::Front, Expression::Smile, Scene::White);
+        let clip = ClipSettings { frames, frames_per_second, view, expression, scene };
+        Ok(Self { name: name.into_owned(), choreography, clip })
+    }
 }
 
 /// One puppet's dance, with the picture that a render gets to know the puppet by.
@@ -39,10 +69,11 @@ impl Truth {
     /// Draws `dance` for `identity`, `size` × `size` pixels.
     pub fn new(identity: &Identity, dance: &Dance, size: u32) -> Self {
         let shot = reference_shot(Expression::Smile);
-        let first = dance.shots.first().unwrap_or(&shot);
+        let shots = shots(identity, &dance.choreography, &dance.clip);
+        let first = shots.first().unwrap_or(&shot);
         Self {
             reference: render(identity, &shot, size),
-            frames: dance.shots.iter().map(|shot| render_labelled(identity, shot, size)).collect(),
+            frames: shots.iter().map(|shot| render_labelled(identity, shot, size)).collect(),
             caption: caption(identity, first),
             scene_caption: scene_caption(first),
             reference_caption: caption(identity, &shot),

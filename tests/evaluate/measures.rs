@@ -3,14 +3,13 @@
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
-use dreamtuner::evaluate::Dance;
 use dreamtuner::evaluate::metrics::{
     JointCount, colour_likeness, flicker, joints_found, lab, mean_absolute_difference,
     mean_absolute_difference_inside, psnr, ssim,
 };
 use dreamtuner::evaluate::statistics::estimate;
 use dreamtuner::pose::{Joint, Keypoint, Person, Pose};
-use dreamtuner::puppet::{Expression, FigurePose, Motion, Part, Scene, Shot, View};
+use dreamtuner::puppet::Part;
 use image::{GrayImage, Luma, Rgb, RgbImage, imageops};
 
 fn fixture() -> impl Fn(&str) -> Tensor {
@@ -26,18 +25,6 @@ fn picture(tensor: &Tensor) -> RgbImage {
 
 fn plain(side: u32, value: u8) -> RgbImage {
     RgbImage::from_pixel(side, side, Rgb([value; 3]))
-}
-
-/// A dance on the spot.
-pub fn dance(frames: usize) -> Dance {
-    let shot = |frame: usize| Shot {
-        pose: FigurePose { right_arm: 30.0 + 20.0 * frame as f32, left_arm: 60.0, ..FigurePose::default() },
-        view: View::Front,
-        expression: Expression::Smile,
-        scene: Scene::White,
-        motion: Motion::default(),
-    };
-    Dance { name: "raise".into(), shots: (0..frames).map(shot).collect() }
 }
 
 #[test]

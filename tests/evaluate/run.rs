@@ -6,7 +6,7 @@ use candle_core::{DType, Device};
 use dreamtuner::Error;
 use dreamtuner::diffusion::{Guidance, Sampler};
 use dreamtuner::evaluate::{
-    Benchmark, BenchmarkModel, Caption, Event, Metric, Report, Row, Source, ablations, round_trip,
+    Benchmark, BenchmarkModel, Caption, Dance, Event, Metric, Report, Row, Source, ablations, round_trip,
 };
 use dreamtuner::model::weights::ModelFiles;
 use dreamtuner::model::{LoadOptions, StableDiffusion};
@@ -16,8 +16,6 @@ use dreamtuner::render::networks::ControlUnit;
 use dreamtuner::render::settings::RenderSettings;
 use serde_json::json;
 use tempfile::TempDir;
-
-use crate::measures::dance;
 
 fn settings() -> RenderSettings {
     RenderSettings {
@@ -49,7 +47,7 @@ fn benchmark(folder: &TempDir, reference_weight: f64) -> Benchmark {
     let settings = RenderSettings { reference_weight, ..settings() };
     Benchmark {
         identities: vec![1_000_000],
-        dances: vec![dance(2)],
+        dances: vec![Dance::open("wave", 2, 12.0).unwrap()],
         rows: vec![round_trip(), Row::new("small", "a small row", settings, Caption::Full)],
         size: 32,
         folder: folder.path().to_path_buf(),
@@ -134,4 +132,17 @@ fn ablations_have_names_of_their_own_and_can_all_be_rendered() {
     Benchmark { rows, ..benchmark(&folder, 1.0) }.check().unwrap();
     let twice = vec![round_trip(), round_trip()];
     assert!(Benchmark { rows: twice, ..benchmark(&folder, 1.0) }.check().is_err());
+}
+
+#[test]
+fn dances_come_by_name_or_from_files() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("nod.txt");
+    let open = |name: &str| Dance::open(name, 2, 12.0);
+    std::fs::write(&path, "tempo 120\nlength 2\nbeat 0 head=0\nbeat 1 head=10\n").unwrap();
+    assert_eq!(open(path.to_str().unwrap()).unwrap().name, "nod");
+    std::fs::write(&path, "tempo 120\nlength 2\nbeat 0 nose=3\n").unwrap();
+    assert!(matches!(open(path.to_str().unwrap()), Err(Error::Input { .. })));
+    assert!(open("minuet").unwrap_err().to_string().contains("wave"));
+    assert!(Dance::open("wave", 2, 0.0).is_err());
 }

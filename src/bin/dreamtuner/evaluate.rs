@@ -49,8 +49,8 @@ pub struct PuppetsArgs {
     /// Seed of the first puppet; those from 1000000 on are in no training data
     #[arg(long, default_value_t = HELD_OUT_SEED, value_name = "NUMBER", help_heading = "Benchmark")]
     first_seed: u64,
-    /// A dance by its name; can be repeated
-    #[arg(long, default_value = "wave", value_name = "NAME", help_heading = "Benchmark")]
+    /// A dance: a name as in `poses/`, or a file with key poses; can be repeated
+    #[arg(long, default_value = "wave", value_name = "NAME|FILE", help_heading = "Benchmark")]
     dance: Vec<String>,
     /// Frames of each dance
     #[arg(long, default_value_t = 24, value_name = "NUMBER", help_heading = "Benchmark")]
@@ -159,7 +159,7 @@ impl PuppetsArgs {
         let dances = self
             .dance
             .iter()
-            .map(|name| dance(name, self.frames, self.fps))
+            .map(|name| Dance::open(name, self.frames, self.fps))
             .collect::<Result<Vec<Dance>>>()?;
         Ok(Benchmark {
             identities: (0..self.identities).map(|place| self.first_seed.saturating_add(place)).collect(),
@@ -189,24 +189,4 @@ impl PuppetsArgs {
         rows.extend(standard.into_iter().filter(|row| self.row.is_empty() || self.row.contains(&row.name)));
         Ok(rows)
     }
-}
-
-// STUB until choreographies exist.
-fn dance(name: &str, frames: usize, fps: f32) -> Result<Dance> {
-    use dreamtuner::puppet::{Expression, FigurePose, Motion, Scene, Shot, View};
-    let shots = (0..frames)
-        .map(|frame| {
-            let phase = frame as f32 / fps * std::f32::consts::TAU * 0.5;
-            let pose =
-                FigurePose { right_arm: 100.0 + 40.0 * phase.sin(), left_arm: 30.0, ..FigurePose::default() };
-            Shot {
-                pose,
-                view: View::Front,
-                expression: Expression::Smile,
-                scene: Scene::White,
-                motion: Motion::default(),
-            }
-        })
-        .collect();
-    Ok(Dance { name: name.into(), shots })
 }
