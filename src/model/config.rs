@@ -349,6 +349,59 @@ impl TextConfig {
     }
 }
 
+/// CLIP's image encoder (`CLIPVisionModel`).
+#[derive(Debug, Clone, Deserialize)]
+pub struct ImageEncoderConfig {
+    /// Width of the hidden states.
+    pub hidden_size: usize,
+    /// Width inside the feed-forward layers.
+    pub intermediate_size: usize,
+    /// Number of layers.
+    pub num_hidden_layers: usize,
+    /// Number of attention heads.
+    pub num_attention_heads: usize,
+    /// Side in pixels of the square pictures that it reads.
+    pub image_size: usize,
+    /// Side in pixels of the patches that become tokens.
+    pub patch_size: usize,
+    /// Width of the space that pictures and texts share.
+    #[serde(default = "five_hundred_twelve")]
+    pub projection_dim: usize,
+    /// Activation of the feed-forward layers.
+    #[serde(default)]
+    pub hidden_act: Activation,
+    /// The ε of every layer norm.
+    #[serde(default = "norm_epsilon")]
+    pub layer_norm_eps: f64,
+}
+
+impl ImageEncoderConfig {
+    /// Reads and checks `config.json` of an image encoder.
+    pub fn from_json(json: &serde_json::Value) -> Result<Self> {
+        // A whole CLIP model keeps the image encoder's numbers in a section of their own, but for the common space's width.
+        let section = json.get("vision_config").unwrap_or(json);
+        let mut config: Self = parse("config.json of an image encoder", section)?;
+        if let Some(width) = json.get("projection_dim").and_then(serde_json::Value::as_u64) {
+            config.projection_dim = width as usize;
+        }
+        let refuse =
+            |field: &str, problem: String| Err(Error::setting(format!("config.json, {field}"), problem));
+        let layers = config.num_hidden_layers;
+        if !(1..=MOST_LAYERS).contains(&layers) {
+            return refuse("num_hidden_layers", format!("{layers}; 1 to {MOST_LAYERS} are allowed"));
+        }
+        let (width, heads) = (config.hidden_size, config.num_attention_heads);
+        if heads == 0 || width == 0 || !width.is_multiple_of(heads) {
+            return refuse("num_attention_heads", format!("{heads} does not divide the width {width}"));
+        }
+        let (side, patch) = (config.image_size, config.patch_size);
+        if patch == 0 || side == 0 || side > crate::frame::MAX_SIDE as usize || !side.is_multiple_of(patch) {
+            return refuse("patch_size", format!("{patch} does not divide the picture's side {side}"));
+        }
+        Ok(config)
+    }
+}
+
 fn parse<T: serde::de::DeserializeOwned>(what: &str, json: &serde_json::Value) -> Result<T> {
     serde_json::from_value(json.clone()).map_err(|error| Error::setting(what, error.to_string()))
 }
@@ -374,6 +427,9 @@ fn thirty_two() -> usize {
 }
 fn seventy_seven() -> usize {
     77
+}
+fn five_hundred_twelve() -> usize {
+    512
 }
 fn one_each() -> PerLevel {
     PerLevel::One(1)

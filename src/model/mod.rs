@@ -1,11 +1,15 @@
 //! The networks of Stable Diffusion 1.x and 2.x with self-subject-attention, their text input and their weights.
 //!
-//! `config` describes a network; `text`, `unet`, `controlnet` and `vae` are the networks.
+//! `config` describes a network; `text`, `unet`, `controlnet` and `vae` are the networks. `clip` puts pictures and texts into
+//! one space, to compare them.
 
 pub mod attention;
 mod blocks;
+pub mod clip;
 pub mod config;
 pub mod controlnet;
+mod encoder_layer;
+pub mod image_encoder;
 pub mod prompt;
 pub mod stable_diffusion;
 pub mod text;

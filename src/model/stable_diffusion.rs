@@ -168,7 +168,7 @@ impl StableDiffusion {
 }
 
 /// What is wrong with a configuration, said of the file that it belongs to.
-fn in_file(part: &PartFiles) -> impl Fn(Error) -> Error {
+pub(super) fn in_file(part: &PartFiles) -> impl Fn(Error) -> Error {
     let path = part.path().to_path_buf();
     move |error| match error {
         Error::Setting { name, problem } => Error::weights(&path, format!("{name}: {problem}")),
@@ -176,7 +176,7 @@ fn in_file(part: &PartFiles) -> impl Fn(Error) -> Error {
     }
 }
 
-fn open_tokenizer(files: &TokenizerFiles) -> Result<Tokenizer> {
+pub(super) fn open_tokenizer(files: &TokenizerFiles) -> Result<Tokenizer> {
     match files {
         TokenizerFiles::Folder(folder) => Tokenizer::from_folder(folder),
         TokenizerFiles::Contents { vocab, merges, config } => Tokenizer::from_parts(vocab, merges, config),

@@ -2,18 +2,19 @@
 //!
 //! Architecture: transformers `models/clip/modeling_clip.py`.
 
-use candle_core::{D, DType, Device, Result, Tensor};
-use candle_nn::{Embedding, LayerNorm, Linear, Module, VarBuilder, layer_norm, linear};
+use candle_core::{DType, Device, Result, Tensor};
+use candle_nn::{Embedding, LayerNorm, Module, VarBuilder, layer_norm};
 
 use super::Chunk;
-use super::config::{Activation, TextConfig};
+use super::config::TextConfig;
+use super::encoder_layer::{EncoderLayer, LayerSizes};
 
 /// Turns token ids into hidden states.
 #[derive(Debug)]
 pub struct TextEncoder {
     words: Embedding,
     positions: Tensor,
-    layers: Vec<Layer>,
+    layers: Vec<EncoderLayer>,
     final_norm: LayerNorm,
 }
 
@@ -27,8 +28,15 @@ impl TextEncoder {
         if let Some(concepts) = concepts {
             words = Tensor::cat(&[&words, &concepts.to_dtype(words.dtype())?.to_device(words.device())?], 0)?;
         }
+        let sizes = LayerSizes {
+            width,
+            inner_width: config.intermediate_size,
+            heads: config.num_attention_heads,
+            activation: config.hidden_act,
+            norm_epsilon: config.layer_norm_eps,
+        };
         let layers = (0..config.num_hidden_layers)
-            .map(|layer| Layer::new(config, vb.pp(format!("encoder.layers.{layer}"))))
+            .map(|layer| EncoderLayer::new(&sizes, vb.pp(format!("encoder.layers.{layer}"))))
             .collect::<Result<_>>()?;
         Ok(Self {
             words: Embedding::new(words, width),
@@ -50,7 +58,7 @@ impl TextEncoder {
         let mut hidden = self.words.forward(ids)?.broadcast_add(&self.positions.narrow(0, 0, tokens)?)?;
         let mask = causal_mask(tokens, hidden.dtype(), hidden.device())?;
         for layer in &self.layers[..=layers - clip_skip] {
-            hidden = layer.forward(&hidden, &mask)?;
+            hidden = layer.forward(&hidden, Some(&mask))?;
         }
         self.final_norm.forward(&hidden)
     }
@@ -90,61 +98,4 @@ fn causal_mask(tokens: usize, dtype: DType, device: &Device) -> Result<Tensor> {
         .flat_map(|row| (0..tokens).map(move |column| if column > row { f32::NEG_INFINITY } else { 0.0 }))
         .collect();
     Tensor::from_vec(mask, (tokens, tokens), device)?.to_dtype(dtype)
-}
-
-#[derive(Debug)]
-struct Layer {
-    norm1: LayerNorm,
-    q: Linear,
-    k: Linear,
-    v: Linear,
-    out: Linear,
-    heads: usize,
-    norm2: LayerNorm,
-    fc1: Linear,
-    activation: Activation,
-    fc2: Linear,
-}
-
-impl Layer {
-    fn new(config: &TextConfig, vb: VarBuilder) -> Result<Self> {
-        let width = config.hidden_size;
-        let projection = |name: &str| linear(width, width, vb.pp("self_attn").pp(name));
-        let norm = |name: &str| layer_norm(width, config.layer_norm_eps, vb.pp(name));
-        Ok(Self {
-            norm1: norm("layer_norm1")?,
-            q: projection("q_proj")?,
-            k: projection("k_proj")?,
-            v: projection("v_proj")?,
-            out: projection("out_proj")?,
-            heads: config.num_attention_heads,
-            norm2: norm("layer_norm2")?,
-            fc1: linear(width, config.intermediate_size, vb.pp("mlp.fc1"))?,
-            activation: config.hidden_act,
-            fc2: linear(config.intermediate_size, width, vb.pp("mlp.fc2"))?,
-        })
-    }
-
-    fn forward(&self, input: &Tensor, mask: &Tensor) -> Result<Tensor> {
-        let hidden = (input + self.attend(&self.norm1.forward(input)?, mask)?)?;
-        let inner = self.fc1.forward(&self.norm2.forward(&hidden)?)?;
-        let inner = match self.activation {
-            Activation::QuickGelu => (&inner * candle_nn::ops::sigmoid(&(&inner * 1.702)?)?)?,
-            Activation::Gelu => inner.gelu_erf()?,
-        };
-        hidden + self.fc2.forward(&inner)?
-    }
-
-    fn attend(&self, input: &Tensor, mask: &Tensor) -> Result<Tensor> {
-        let (batch, tokens, width) = input.dims3()?;
-        let head = width / self.heads;
-        let split = |linear: &Linear| {
-            linear.forward(input)?.reshape((batch, tokens, self.heads, head))?.transpose(1, 2)?.contiguous()
-        };
-        let queries = (split(&self.q)? / (head as f64).sqrt())?;
-        let scores = queries.matmul(&split(&self.k)?.transpose(2, 3)?)?.broadcast_add(mask)?;
-        let probabilities = candle_nn::ops::softmax(&scores, D::Minus1)?;
-        let attended = probabilities.matmul(&split(&self.v)?)?;
-        self.out.forward(&attended.transpose(1, 2)?.reshape((batch, tokens, width))?)
-    }
 }

@@ -242,7 +242,7 @@ fn parse_plan(path: &Path, text: &[u8]) -> Result<Value> {
 }
 
 /// One line for each value in which two plans differ.
-fn differences(then: &Value, now: &Value) -> Vec<String> {
+pub(crate) fn differences(then: &Value, now: &Value) -> Vec<String> {
     let (then, now) = (flatten(then), flatten(now));
     let names = then.keys().chain(now.keys().filter(|name| !then.contains_key(*name)));
     names

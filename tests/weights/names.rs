@@ -74,6 +74,7 @@ fn class(part: Part) -> &'static str {
         Part::ControlNet => r#"{"_class_name": "ControlNetModel"}"#,
         Part::Vae => r#"{"_class_name": "AutoencoderKL"}"#,
         Part::TextEncoder => r#"{"architectures": ["CLIPTextModel"]}"#,
+        Part::ImageEncoder => r#"{"architectures": ["CLIPVisionModel"]}"#,
     }
 }
 

@@ -60,6 +60,7 @@ pub(super) fn config(part: Part, shapes: &Shapes, open_clip: bool) -> Result<Val
         Part::ControlNet => controlnet(shapes),
         Part::Vae => vae(shapes),
         Part::TextEncoder => text_encoder(shapes, open_clip),
+        Part::ImageEncoder => image_encoder(shapes),
     }
 }
 
@@ -174,5 +175,25 @@ fn text_encoder(shapes: &Shapes, open_clip: bool) -> Result<Value, String> {
         "num_attention_heads": (width / HEAD_CHANNELS).max(1),
         "num_hidden_layers": shapes.count("encoder.layers."),
         "vocab_size": words,
+    }))
+}
+
+fn image_encoder(shapes: &Shapes) -> Result<Value, String> {
+    let width = shapes.dim("embeddings.class_embedding", 0)?;
+    let patch = shapes.dim("embeddings.patch_embedding.weight", 2)?;
+    // One position for each patch of a square picture, and one for the class token.
+    let patches = shapes.dim("embeddings.position_embedding.weight", 0)?.saturating_sub(1);
+    Ok(json!({
+        "architectures": ["CLIPVisionModelWithProjection"],
+        "model_type": "clip_vision_model",
+        "hidden_act": "quick_gelu",
+        "hidden_size": width,
+        "image_size": patches.isqrt().saturating_mul(patch),
+        "intermediate_size": shapes.dim("encoder.layers.0.mlp.fc1.weight", 0)?,
+        "layer_norm_eps": 1e-5,
+        "num_attention_heads": (width / HEAD_CHANNELS).max(1),
+        "num_hidden_layers": shapes.count("encoder.layers."),
+        "patch_size": patch,
+        "projection_dim": shapes.dim("visual_projection.weight", 0)?,
     }))
 }

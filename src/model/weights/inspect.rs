@@ -36,6 +36,8 @@ pub enum Kind {
     Vae,
     /// A text encoder.
     TextEncoder,
+    /// An image encoder.
+    ImageEncoder,
     /// A LoRA.
     Lora,
     /// A textual inversion.
@@ -143,7 +145,13 @@ fn folder(path: &Path) -> Result<Description> {
         }
         Err(error) => return Err(error),
     };
-    let parts = [Some(&model.unet), Some(&model.vae), Some(&model.text_encoder), model.controlnet.as_ref()];
+    let parts = [
+        Some(&model.unet),
+        Some(&model.vae),
+        Some(&model.text_encoder),
+        model.controlnet.as_ref(),
+        model.image_encoder.as_ref(),
+    ];
     let parts: Vec<&PartFiles> = parts.into_iter().flatten().collect();
     let files: Vec<_> = parts.iter().flat_map(|part| part.files.iter().cloned()).collect();
     let mut description = Description::new(path, Kind::ModelFolder, &files);
@@ -254,6 +262,7 @@ fn kind(part: Part) -> Kind {
         Part::ControlNet => Kind::ControlNet,
         Part::Vae => Kind::Vae,
         Part::TextEncoder => Kind::TextEncoder,
+        Part::ImageEncoder => Kind::ImageEncoder,
     }
 }
 
@@ -381,6 +390,7 @@ impl fmt::Display for Kind {
             Self::ControlNet => "ControlNet",
             Self::Vae => "VAE",
             Self::TextEncoder => "text encoder",
+            Self::ImageEncoder => "image encoder",
             Self::Lora => "LoRA",
             Self::TextualInversion => "textual inversion",
             Self::IpAdapter => "IP-Adapter",

@@ -16,6 +16,7 @@ mod tensor_file;
 mod textual_inversion;
 
 pub use build::{LoadReport, MisShaped};
+pub(crate) use folder::read_json;
 pub use inspect::{Description, Kind, PartDescription, inspect};
 pub use lora::Lora;
 pub use lora_keys::LoraNaming;

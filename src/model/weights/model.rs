@@ -44,6 +44,8 @@ pub struct ModelFiles {
     pub text_encoder: PartFiles,
     /// A ControlNet, if the model brings one.
     pub controlnet: Option<PartFiles>,
+    /// CLIP's image encoder, if the model brings one.
+    pub image_encoder: Option<PartFiles>,
     /// `scheduler_config.json`. Of a single file the usual one of its family: ε for SD 1.x, v for SD 2.x, unless the
     /// file says otherwise.
     pub scheduler: Value,
@@ -94,12 +96,13 @@ impl ModelFiles {
                 "not found; vocab.json and merges.txt are expected there",
             ));
         }
-        let has_controlnet = folder.join(Part::ControlNet.folder()).is_dir();
+        let optional = |part: Part| folder.join(part.folder()).is_dir().then(|| open(part)).transpose();
         Ok(Self {
             unet: open(Part::Unet)?,
             vae: open(Part::Vae)?,
             text_encoder: open(Part::TextEncoder)?,
-            controlnet: has_controlnet.then(|| open(Part::ControlNet)).transpose()?,
+            controlnet: optional(Part::ControlNet)?,
+            image_encoder: optional(Part::ImageEncoder)?,
             scheduler,
             tokenizer: TokenizerFiles::Folder(tokenizer),
             unrecognised: Vec::new(),
@@ -124,6 +127,7 @@ impl ModelFiles {
             vae,
             text_encoder,
             controlnet: has_controlnet.then(|| open(Part::ControlNet)).transpose()?,
+            image_encoder: None,
             scheduler,
             tokenizer,
             unrecognised: unrecognised(&file),

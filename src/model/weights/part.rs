@@ -26,11 +26,14 @@ pub enum Part {
     Vae,
     /// CLIP's text encoder.
     TextEncoder,
+    /// CLIP's image encoder.
+    ImageEncoder,
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Unet, Self::ControlNet, Self::Vae, Self::TextEncoder];
+    pub const ALL: [Self; 5] =
+        [Self::Unet, Self::ControlNet, Self::Vae, Self::TextEncoder, Self::ImageEncoder];
 
     /// The part's folder within a diffusers model.
     pub fn folder(self) -> &'static str {
@@ -39,6 +42,7 @@ impl Part {
             Self::ControlNet => "controlnet",
             Self::Vae => "vae",
             Self::TextEncoder => "text_encoder",
+            Self::ImageEncoder => "image_encoder",
         }
     }
 
@@ -49,6 +53,7 @@ impl Part {
             Self::ControlNet => "ControlNetModel",
             Self::Vae => "AutoencoderKL",
             Self::TextEncoder => "CLIPTextModel",
+            Self::ImageEncoder => "CLIPVisionModel",
         }
     }
 
@@ -65,6 +70,7 @@ impl fmt::Display for Part {
             Self::ControlNet => "ControlNet",
             Self::Vae => "VAE",
             Self::TextEncoder => "text encoder",
+            Self::ImageEncoder => "image encoder",
         })
     }
 }
@@ -251,7 +257,7 @@ fn beside(path: &Path, part: Part) -> Option<Value> {
 }
 
 fn names_class(config: &Value, class: &str) -> bool {
-    // The text encoder with a projection, which is not used here, is the same otherwise.
+    // A CLIP encoder with a projection is the same otherwise.
     let is_class =
         |value: &Value| value.as_str().is_some_and(|name| name.trim_end_matches("WithProjection") == class);
     let listed = config.get("architectures").and_then(Value::as_array);
@@ -269,7 +275,7 @@ fn check_class(part: Part, config: &Value) -> std::result::Result<(), String> {
 }
 
 fn is_whole_clip(part: Part, config: &Value) -> bool {
-    part == Part::TextEncoder && names_class(config, "CLIPModel")
+    matches!(part, Part::TextEncoder | Part::ImageEncoder) && names_class(config, "CLIPModel")
 }
 
 /// Refuses networks that this program cannot use, by their configuration.

@@ -73,6 +73,7 @@ impl Naming {
             Part::TextEncoder if has("cond_stage_model.model.") => open_clip("cond_stage_model.model."),
             Part::TextEncoder if has("transformer.resblocks.") => open_clip(""),
             Part::TextEncoder if has("text_model.") || has("embeddings.token_embedding.") => diffusers(""),
+            Part::ImageEncoder if has("vision_model.") || has("embeddings.patch_embedding.") => diffusers(""),
             _ => None,
         }
     }
@@ -85,6 +86,9 @@ impl Naming {
             (Style::Diffusers, Part::Vae) => Some(vae::from_diffusers(name)),
             (Style::Diffusers, Part::TextEncoder) => {
                 Some(name.strip_prefix("text_model.").unwrap_or(name).to_owned())
+            }
+            (Style::Diffusers, Part::ImageEncoder) => {
+                Some(name.strip_prefix("vision_model.").unwrap_or(name).to_owned())
             }
             (Style::Diffusers, _) => Some(name.to_owned()),
         }

@@ -1,0 +1,86 @@
+//! The layer that CLIP's text and image encoders are stacked from: self-attention and a feed-forward network, each behind a
+//! layer norm.
+
+use candle_core::{D, Result, Tensor};
+use candle_nn::{LayerNorm, Linear, Module, VarBuilder, layer_norm, linear};
+
+use super::config::Activation;
+
+/// The sizes of a layer.
+#[derive(Debug, Clone, Copy)]
+pub struct LayerSizes {
+    /// Width of the hidden states.
+    pub width: usize,
+    /// Width inside the feed-forward network.
+    pub inner_width: usize,
+    /// Number of attention heads; divides the width.
+    pub heads: usize,
+    /// Activation of the feed-forward network.
+    pub activation: Activation,
+    /// The ε of the layer norms.
+    pub norm_epsilon: f64,
+}
+
+/// One layer.
+#[derive(Debug)]
+pub struct EncoderLayer {
+    norm1: LayerNorm,
+    q: Linear,
+    k: Linear,
+    v: Linear,
+    out: Linear,
+    heads: usize,
+    norm2: LayerNorm,
+    fc1: Linear,
+    activation: Activation,
+    fc2: Linear,
+}
+
+impl EncoderLayer {
+    /// Builds a layer with the weights under `vb`.
+    pub fn new(sizes: &LayerSizes, vb: VarBuilder) -> Result<Self> {
+        let width = sizes.width;
+        let projection = |name: &str| linear(width, width, vb.pp("self_attn").pp(name));
+        let norm = |name: &str| layer_norm(width, sizes.norm_epsilon, vb.pp(name));
+        Ok(Self {
+            norm1: norm("layer_norm1")?,
+            q: projection("q_proj")?,
+            k: projection("k_proj")?,
+            v: projection("v_proj")?,
+            out: projection("out_proj")?,
+            heads: sizes.heads,
+            norm2: norm("layer_norm2")?,
+            fc1: linear(width, sizes.inner_width, vb.pp("mlp.fc1"))?,
+            activation: sizes.activation,
+            fc2: linear(sizes.inner_width, width, vb.pp("mlp.fc2"))?,
+        })
+    }
+
+    /// Hidden states `(batch, tokens, width)` after the layer. `mask` `(tokens, tokens)` is added to the attention scores.
+    pub fn forward(&self, input: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
+        let hidden = (input + self.attend(&self.norm1.forward(input)?, mask)?)?;
+        let inner = self.fc1.forward(&self.norm2.forward(&hidden)?)?;
+        let inner = match self.activation {
+            Activation::QuickGelu => (&inner * candle_nn::ops::sigmoid(&(&inner * 1.702)?)?)?,
+            Activation::Gelu => inner.gelu_erf()?,
+        };
+        hidden + self.fc2.forward(&inner)?
+    }
+
+    fn attend(&self, input: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
+        let (batch, tokens, width) = input.dims3()?;
+        let head = width / self.heads;
+        let split = |linear: &Linear| {
+            linear.forward(input)?.reshape((batch, tokens, self.heads, head))?.transpose(1, 2)?.contiguous()
+        };
+        let queries = (split(&self.q)? / (head as f64).sqrt())?;
+        let scores = queries.matmul(&split(&self.k)?.transpose(2, 3)?)?;
+        let scores = match mask {
+            Some(mask) => scores.broadcast_add(mask)?,
+            None => scores,
+        };
+        let probabilities = candle_nn::ops::softmax(&scores, D::Minus1)?;
+        let attended = probabilities.matmul(&split(&self.v)?)?;
+        self.out.forward(&attended.transpose(1, 2)?.reshape((batch, tokens, width))?)
+    }
+}
