@@ -57,7 +57,7 @@ pub fn run(arguments: &DatasetArgs) -> Result<()> {
     let finished = AtomicU64::new(0);
     write_dataset(&arguments.output, &settings, || {
         let count = finished.fetch_add(1, Ordering::Relaxed) + 1;
-        if count % BETWEEN_LINES == 0 {
+        if count.is_multiple_of(BETWEEN_LINES) {
             say(format_args!("{count} of {} characters", settings.identities));
         }
     })
