@@ -6,7 +6,7 @@ use crate::puppet::draw::tops::{front, half_width};
 use crate::puppet::figure::Figure;
 use crate::puppet::geometry::{Vector, sine};
 use crate::puppet::identity::{Identity, OuterStyle};
-use crate::puppet::painter::{Painter, Part, blob, disc, polygon};
+use crate::puppet::painter::{Painter, Part, disc, polygon};
 use crate::puppet::shot::Shot;
 
 /// How much wider than the body a coat is, in radii of a limb.
