@@ -132,7 +132,10 @@ impl OpenWeights {
     }
 
     /// The CLIP that the model brings; `None` where it lacks a part of one.
-    pub fn clip(&self) -> Option<ClipFiles> {
+    ///
+    /// # Errors
+    /// Those of [`ClipFiles::of_model`].
+    pub fn clip(&self) -> Result<Option<ClipFiles>> {
         ClipFiles::of_model(&self.model)
     }
 

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::job::Benchmark;
 use super::rows::Row;
@@ -11,7 +12,7 @@ use super::scores::{ClipResult, Metric, mean};
 use super::statistics::{Estimate, estimate};
 
 /// Results of a benchmark.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Report {
     /// Seeds of the puppets.
     pub identities: Vec<u64>,
@@ -21,13 +22,15 @@ pub struct Report {
     pub frames: usize,
     /// Side of the pictures in pixels.
     pub size: u32,
+    /// Hash of all weights.
+    pub weights: String,
     /// The rows.
     pub rows: Vec<RowReport>,
 }
 
 /// Results of one row: means over identities, each the mean over its dances and their frames, with 95 % confidence
 /// intervals.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RowReport {
     /// Short name.
     pub name: String,
@@ -43,12 +46,13 @@ pub struct RowReport {
 
 impl Report {
     /// Sums up `results`, which has the clips of each row of the benchmark.
-    pub fn new(benchmark: &Benchmark, results: &[Vec<ClipResult>]) -> Self {
+    pub fn new(benchmark: &Benchmark, weights: &Value, results: &[Vec<ClipResult>]) -> Self {
         Self {
             identities: benchmark.identities.clone(),
             dances: benchmark.dances.iter().map(|dance| dance.name.clone()).collect(),
             frames: benchmark.dances.iter().map(|dance| dance.clip.frames).max().unwrap_or(0),
             size: benchmark.size,
+            weights: blake3::hash(weights.to_string().as_bytes()).to_hex()[..16].to_string(),
             rows: benchmark
                 .rows
                 .iter()
@@ -56,6 +60,26 @@ impl Report {
                 .map(|(row, results)| RowReport::new(row, results))
                 .collect(),
         }
+    }
+
+    /// Adds the rows that only `earlier` has, before this report's own, if both are of the same puppets, dances and weights.
+    pub fn with_rows_of(mut self, earlier: Self) -> Self {
+        let sample = |report: &Self| {
+            (
+                report.identities.clone(),
+                report.dances.clone(),
+                report.frames,
+                report.size,
+                report.weights.clone(),
+            )
+        };
+        if sample(&self) != sample(&earlier) {
+            return self;
+        }
+        let own: BTreeSet<&String> = self.rows.iter().map(|row| &row.name).collect();
+        let others = earlier.rows.into_iter().filter(|row| !own.contains(&row.name)).collect::<Vec<_>>();
+        self.rows.splice(0..0, others);
+        self
     }
 
     /// One line about the sample.

@@ -57,7 +57,11 @@ impl Benchmark {
             let result = self.measure(model, &store, task, interrupt, on_event)?;
             results[row].push(result);
         }
-        let report = Report::new(self, &results);
+        let report = Report::new(self, &model.fingerprints, &results);
+        let report = match store.earlier_report() {
+            Some(earlier) => report.with_rows_of(earlier),
+            None => report,
+        };
         self.write(&store, &report)?;
         Ok(report)
     }

@@ -6,6 +6,7 @@ use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{RgbImage, imageops};
 use serde_json::Value;
 
+use super::report::Report;
 use super::scores::ClipResult;
 use crate::error::{Error, Result};
 use crate::files::write_atomically;
@@ -83,6 +84,11 @@ impl Store {
         let image =
             image::load_from_memory(&bytes).map_err(|error| Error::input(&path, error.to_string()))?;
         Ok(image.into_rgb8())
+    }
+
+    /// The report that is there already, if it can be read.
+    pub fn earlier_report(&self) -> Option<Report> {
+        serde_json::from_slice(&std::fs::read(self.file("report.json")).ok()?).ok()
     }
 
     /// A file in the benchmark's folder.

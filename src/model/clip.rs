@@ -15,7 +15,7 @@ use super::image_encoder::ImageEncoder;
 use super::stable_diffusion::{in_file, open_tokenizer};
 use super::text::TextEncoder;
 use super::tokenizer::Tokenizer;
-use super::weights::{ModelFiles, Part, PartFiles, TokenizerFiles, read_json};
+use super::weights::{ModelFiles, Part, PartFiles, TokenizerFiles, read_preprocessor};
 use crate::error::{Error, Result};
 use crate::frame::image_to_tensor;
 
@@ -49,17 +49,18 @@ const USUAL_COLOURS: ColourStatistics = ColourStatistics {
 impl ClipFiles {
     /// The CLIP of a Stable Diffusion model: its own image encoder, text encoder with `text_projection.weight`, and
     /// tokenizer. `None` where it lacks one of these.
-    pub fn of_model(model: &ModelFiles) -> Option<Self> {
-        let image_encoder = model.image_encoder.clone()?;
-        model.text_encoder.shape(TEXT_PROJECTION)?;
-        let colours =
-            image_encoder.path().parent().and_then(|folder| read_colours(&folder.join("feature_extractor")));
-        Some(Self {
-            colours: colours.unwrap_or(USUAL_COLOURS),
-            image_encoder,
-            text_encoder: model.text_encoder.clone(),
-            tokenizer: model.tokenizer.clone(),
-        })
+    ///
+    /// # Errors
+    /// A `preprocessor_config.json` that cannot be used.
+    pub fn of_model(model: &ModelFiles) -> Result<Option<Self>> {
+        let Some(image_encoder) = model.image_encoder.clone() else { return Ok(None) };
+        if model.text_encoder.shape(TEXT_PROJECTION).is_none() {
+            return Ok(None);
+        }
+        let colours = ColourStatistics::new(model.feature_extractor.as_ref())
+            .map_err(|problem| Error::weights(image_encoder.path(), problem))?;
+        let (text_encoder, tokenizer) = (model.text_encoder.clone(), model.tokenizer.clone());
+        Ok(Some(Self { image_encoder, text_encoder, tokenizer, colours }))
     }
 
     /// Opens a `CLIPModel` folder as transformers writes it, or a folder with the subfolders `image_encoder`,
@@ -82,8 +83,13 @@ impl ClipFiles {
         } else {
             TokenizerFiles::Clip { pad_with_exclamation: false }
         };
-        let colours = read_colours(&folder.join("feature_extractor")).or_else(|| read_colours(folder));
-        Ok(Self { image_encoder, text_encoder, tokenizer, colours: colours.unwrap_or(USUAL_COLOURS) })
+        let extractor = match read_preprocessor(&folder.join("feature_extractor"))? {
+            Some(extractor) => Some(extractor),
+            None => read_preprocessor(folder)?,
+        };
+        let colours =
+            ColourStatistics::new(extractor.as_ref()).map_err(|problem| Error::weights(folder, problem))?;
+        Ok(Self { image_encoder, text_encoder, tokenizer, colours })
     }
 
     /// What it is known by: hashes of its weights.
@@ -92,9 +98,19 @@ impl ClipFiles {
     }
 }
 
-/// From `preprocessor_config.json`, where there is one that says them.
-fn read_colours(folder: &Path) -> Option<ColourStatistics> {
-    serde_json::from_value(read_json(&folder.join("preprocessor_config.json")).ok()?).ok()
+impl ColourStatistics {
+    /// From `preprocessor_config.json`; the usual ones where there is none.
+    fn new(extractor: Option<&Value>) -> std::result::Result<Self, String> {
+        let Some(extractor) = extractor else { return Ok(USUAL_COLOURS) };
+        let colours: Self = serde_json::from_value(extractor.clone())
+            .map_err(|error| format!("preprocessor_config.json: {error}"))?;
+        match colours.deviation.iter().find(|deviation| **deviation <= 0.0) {
+            Some(deviation) => {
+                Err(format!("preprocessor_config.json: image_std {deviation}; above 0 is allowed"))
+            }
+            None => Ok(colours),
+        }
+    }
 }
 
 /// A loaded CLIP model, 32 bits.

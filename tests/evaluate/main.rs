@@ -2,4 +2,6 @@
 
 mod clip;
 mod measures;
+#[cfg(feature = "cli")]
+mod program;
 mod run;

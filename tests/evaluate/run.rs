@@ -97,6 +97,11 @@ fn every_measure_is_taken_and_finished_clips_are_not_rendered_again() {
     let (again, events) = run(&benchmark, &Interrupt::default());
     assert!(matches!(events.as_slice(), [Event::Begin { clips: 2, finished: 2, frames: 0 }]), "{events:?}");
     assert_eq!(again.unwrap().table(), report.table());
+    // A run of the first row alone keeps the other one's line.
+    let rows = vec![round_trip()];
+    let alone = run(&Benchmark { rows, ..benchmark }, &Interrupt::default()).0.unwrap();
+    let names: Vec<_> = alone.rows.iter().map(|row| row.name.as_str()).collect();
+    assert_eq!(names, ["small", "vae"]);
 }
 
 #[test]

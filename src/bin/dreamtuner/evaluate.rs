@@ -27,7 +27,8 @@ Examples:
   dreamtuner eval puppets -o results --ablations --identities 8
   dreamtuner eval puppets -o results --ablations --row text --row previous-1
 
-Clips that are finished are kept in the folder; a benchmark that was stopped goes on where it was.";
+Clips that are finished are kept in the folder; a benchmark that was stopped goes on where it was. The report also keeps
+the rows of earlier runs with the same puppets, dances and weights.";
 
 /// Commands that measure.
 #[derive(Debug, Subcommand)]
@@ -65,7 +66,7 @@ pub struct PuppetsArgs {
     #[arg(long, value_enum, default_value_t, value_name = "WHAT", help_heading = "Benchmark")]
     caption: Caption,
     /// Do not mask the reference's background out
-    #[arg(long, help_heading = "Benchmark")]
+    #[arg(long, conflicts_with = "ablations", help_heading = "Benchmark")]
     no_mask: bool,
     /// Name of the one row that is measured without --ablations
     #[arg(
@@ -113,7 +114,7 @@ fn measure(arguments: &PuppetsArgs, display: &mut Display) -> Result<Report> {
     let weights = arguments.render.weights().open()?;
     let clip_files = match &arguments.clip {
         Some(folder) => Some(ClipFiles::open(folder)?),
-        None => weights.clip(),
+        None => weights.clip()?,
     };
     if clip_files.is_none() {
         say("note: the model brings no CLIP, so CLIP-I and CLIP-T are left out; --clip FOLDER names one");

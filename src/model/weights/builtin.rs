@@ -30,6 +30,7 @@ impl ModelFiles {
             text_encoder: part!(Part::TextEncoder, "text_encoder", "model.safetensors")?,
             controlnet: Some(part!(Part::ControlNet, "controlnet", "diffusion_pytorch_model.safetensors")?),
             image_encoder: None,
+            feature_extractor: None,
             scheduler: serde_json::from_str(scheduler)
                 .map_err(|error| Error::weights(NAME, format!("scheduler_config.json: {error}")))?,
             tokenizer: TokenizerFiles::Contents {

@@ -19,7 +19,7 @@ const VARIANTS: [&str; 4] = ["", ".fp16", ".bf16", ".non_ema"];
 ///
 /// # Errors
 /// A file that is missing, larger than 64 MB, not JSON, or not an object.
-pub(crate) fn read_json(path: &Path) -> Result<Value> {
+pub(super) fn read_json(path: &Path) -> Result<Value> {
     let size = fs::metadata(path).map_err(|error| Error::io(path, error))?.len();
     if size > MAX_JSON_BYTES {
         return Err(Error::weights(path, format!("{size} bytes; at most {MAX_JSON_BYTES} are read")));

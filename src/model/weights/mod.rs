@@ -16,10 +16,10 @@ mod tensor_file;
 mod textual_inversion;
 
 pub use build::{LoadReport, MisShaped};
-pub(crate) use folder::read_json;
 pub use inspect::{Description, Kind, PartDescription, inspect};
 pub use lora::Lora;
 pub use lora_keys::LoraNaming;
+pub(crate) use model::read_preprocessor;
 pub use model::{ModelFiles, TokenizerFiles};
 pub use part::{Part, PartFiles};
 pub use textual_inversion::TextualInversion;

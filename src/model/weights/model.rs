@@ -46,6 +46,8 @@ pub struct ModelFiles {
     pub controlnet: Option<PartFiles>,
     /// CLIP's image encoder, if the model brings one.
     pub image_encoder: Option<PartFiles>,
+    /// `preprocessor_config.json`: how pictures are prepared for the image encoder, if the model says so.
+    pub feature_extractor: Option<Value>,
     /// `scheduler_config.json`. Of a single file the usual one of its family: ε for SD 1.x, v for SD 2.x, unless the
     /// file says otherwise.
     pub scheduler: Value,
@@ -103,6 +105,7 @@ impl ModelFiles {
             text_encoder: open(Part::TextEncoder)?,
             controlnet: optional(Part::ControlNet)?,
             image_encoder: optional(Part::ImageEncoder)?,
+            feature_extractor: read_preprocessor(&folder.join("feature_extractor"))?,
             scheduler,
             tokenizer: TokenizerFiles::Folder(tokenizer),
             unrecognised: Vec::new(),
@@ -128,6 +131,7 @@ impl ModelFiles {
             text_encoder,
             controlnet: has_controlnet.then(|| open(Part::ControlNet)).transpose()?,
             image_encoder: None,
+            feature_extractor: None,
             scheduler,
             tokenizer,
             unrecognised: unrecognised(&file),
@@ -139,6 +143,15 @@ impl ModelFiles {
 fn replacement(configs: Option<&Path>, folder: &str, file: &str) -> Result<Option<Value>> {
     let path = configs.map(|configs| configs.join(folder).join(file)).filter(|path| path.exists());
     path.map(|path| read_json(&path)).transpose()
+}
+
+/// `preprocessor_config.json` of a folder; `None` where there is none.
+///
+/// # Errors
+/// As [`read_json`].
+pub(crate) fn read_preprocessor(folder: &Path) -> Result<Option<Value>> {
+    let path = folder.join("preprocessor_config.json");
+    path.is_file().then(|| read_json(&path)).transpose()
 }
 
 fn tokenizer_folder(configs: Option<&Path>) -> Option<PathBuf> {
