@@ -85,7 +85,7 @@ def train(settings: dict, data: Puppets, folder: Path, limits: run.Limits, start
     where = run.device()
     words = tokenizer.build([row["caption"] for row in data.rows], settings["tokens"], folder / "tokenizer")
     model = build(settings, words).to(where)
-    optimizer = run.optimizer([model], settings["weight_decay"])
+    optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.99), weight_decay=settings["weight_decay"])
     average = run.Average([model], settings["average"])
     saved = run.Saved(folder, {"model": model}, optimizer, average)
     step = saved.restore()

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from . import checkpoint
+from .muon import Muon
 
 
 @dataclass
@@ -179,9 +180,8 @@ def half(where: torch.device):
 
 
 def optimizer(modules: list[torch.nn.Module], weight_decay: float) -> torch.optim.Optimizer:
-    """AdamW; its rate is set before every step."""
-    parameters = [parameter for module in modules for parameter in module.parameters()]
-    return torch.optim.AdamW(parameters, lr=0.0, betas=(0.9, 0.99), weight_decay=weight_decay, fused=True)
+    """Muon for matrices, AdamW for the rest; its rate is set before every step."""
+    return Muon(modules, weight_decay)
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
