@@ -1,4 +1,4 @@
-# make demo   build, then render a clip with the built-in model into demo/
+# make demo   build, then render a clip of a puppet with the built-in model into demo/, and draw the true clip beside it
 # make test   everything that must pass: formatting, lints, tests
 # make bench  benchmarks
 # Each installs first what this machine lacks (scripts/install-needs.sh); only Rust has to be there.
@@ -8,17 +8,19 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 PYTHON ?= python3
 CLIP := demo/wave.mp4
 SHEET := demo/wave.sheet.png
+TRUTH := demo/truth.mp4
 
 .PHONY: demo test lint bench fixtures install-needs
 
 demo: install-needs
 	cargo build --release
 	mkdir -p demo
+	$(TARGET)/release/dreamtuner puppet clip --seed 1000023 --dance wave --fps 12 -o $(TRUTH) --poses demo/wave.json --overwrite
 	$(TARGET)/release/dreamtuner animate --reference examples/hero.png --reference-pose examples/hero.pose.json \
-	    --prompt "$$(cat examples/hero.txt)" --pose poses/wave.json --fps 12 -o $(CLIP) --compare --sheet \
-	    --overwrite
+	    --prompt "$$(cat examples/hero.txt)" --pose demo/wave.json -o $(CLIP) --compare --sheet --overwrite
 	@echo "clip:          $(CLIP)"
 	@echo "contact sheet: $(SHEET)"
+	@echo "the truth:     $(TRUTH)"
 
 test: install-needs lint
 	if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --release; \
