@@ -31,6 +31,9 @@ struct Task<'a> {
     plan: Value,
 }
 
+/// The finished clips of each row, and what is to be done, each with the place of its row.
+type Opened<'a> = (Vec<Vec<ClipResult>>, Vec<(usize, Task<'a>)>);
+
 impl Benchmark {
     /// Renders and measures every clip that is not finished, and writes `report.json`, `report.md` and a contact sheet for each
     /// row into the folder.
@@ -67,12 +70,7 @@ impl Benchmark {
     }
 
     /// What is finished, for each row, and what is to be done.
-    #[allow(clippy::type_complexity)]
-    fn open_tasks(
-        &self,
-        model: &BenchmarkModel,
-        store: &Store,
-    ) -> Result<(Vec<Vec<ClipResult>>, Vec<(usize, Task<'_>)>)> {
+    fn open_tasks(&self, model: &BenchmarkModel, store: &Store) -> Result<Opened<'_>> {
         let mut results = vec![Vec::new(); self.rows.len()];
         let mut tasks = Vec::new();
         for &identity in &self.identities {
