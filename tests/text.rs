@@ -8,9 +8,9 @@ use dreamtuner::error::Error;
 use dreamtuner::model::{MAX_CHUNKS, Tokenizer, prompt};
 use proptest::prelude::*;
 
-/// The tokenizer of the built-in model: 715 tokens, 40 per chunk.
-fn mini() -> Tokenizer {
-    Tokenizer::from_folder(&root("models/mini/tokenizer")).unwrap()
+/// A small tokenizer in the form of CLIP's: 715 tokens, 40 per chunk.
+fn small() -> Tokenizer {
+    Tokenizer::from_folder(&root("tests/fixtures/text/tokenizer")).unwrap()
 }
 
 fn root(path: &str) -> PathBuf {
@@ -123,7 +123,7 @@ fn tokens_equal_transformers() {
         serde_json::from_str(&fs::read_to_string(root("tests/fixtures/text/tokens.json")).unwrap()).unwrap();
     let cases = cases.as_array().unwrap();
     assert!(cases.len() > 30);
-    for (name, tokenizer) in [("clip", Tokenizer::clip().unwrap()), ("mini", mini())] {
+    for (name, tokenizer) in [("clip", Tokenizer::clip().unwrap()), ("small", small())] {
         for case in cases {
             let text = case["prompt"].as_str().unwrap();
             let expected: Vec<u32> = serde_json::from_value(case[name].clone()).unwrap();
@@ -134,7 +134,7 @@ fn tokens_equal_transformers() {
 
 #[test]
 fn all_ways_to_load_agree() {
-    let folder = root("models/mini/tokenizer");
+    let folder = root("tests/fixtures/text/tokenizer");
     let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
     let copy = tempfile::tempdir().unwrap();
     for name in ["vocab.json", "merges.txt", "tokenizer_config.json"] {
@@ -143,7 +143,7 @@ fn all_ways_to_load_agree() {
     let parts =
         Tokenizer::from_parts(&read("vocab.json"), &read("merges.txt"), &read("tokenizer_config.json"));
     let text = "red ponytail hair, (green eyes:1.2), Ünknown 😀 BREAK it's a halo";
-    let expected = mini().chunks(text).unwrap();
+    let expected = small().chunks(text).unwrap();
     assert_eq!(expected.len(), 2);
     for tokenizer in [parts.unwrap(), Tokenizer::from_folder(copy.path()).unwrap()] {
         assert_eq!((tokenizer.max_length(), tokenizer.vocabulary_size()), (40, 715));
@@ -153,7 +153,7 @@ fn all_ways_to_load_agree() {
 
 #[test]
 fn special_tokens_and_length_come_from_the_files() {
-    let source = root("models/mini/tokenizer");
+    let source = root("tests/fixtures/text/tokenizer");
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
     for name in ["vocab.json", "merges.txt"] {
@@ -185,8 +185,8 @@ fn special_tokens_and_length_come_from_the_files() {
 
 #[test]
 fn malformed_files_are_refused() {
-    let vocab = fs::read_to_string(root("models/mini/tokenizer/vocab.json")).unwrap();
-    let merges = fs::read_to_string(root("models/mini/tokenizer/merges.txt")).unwrap();
+    let vocab = fs::read_to_string(root("tests/fixtures/text/tokenizer/vocab.json")).unwrap();
+    let merges = fs::read_to_string(root("tests/fixtures/text/tokenizer/merges.txt")).unwrap();
     for (vocab, merges, config, part) in [
         ("[]", merges.as_str(), "{}", "vocab.json: is not a JSON object"),
         (r#"{"a": 4294967295}"#, "", "{}", "the id of \"a\" is 4294967295; allowed are 0 to 999999"),
@@ -357,7 +357,7 @@ fn texts() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn chunks_hold_every_token_once(text in texts()) {
-        let mut tokenizer = mini();
+        let mut tokenizer = small();
         tokenizer.add_concept("<toy>", 3).unwrap();
         let Ok(chunks) = tokenizer.chunks(&text) else { return Ok(()) };
         let length = tokenizer.max_length();
