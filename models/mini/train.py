@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 import torch
-from training import checkpoint, data, run
+from training import adopt, checkpoint, data, run
 
 STAGES = ("vae", "clip", "diffusion", "export")
 
@@ -21,7 +21,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--stage", choices=STAGES, help="only this stage; without it, all of them in order")
     parser.add_argument("--minutes", type=float, help="ends a stage with a checkpoint after so many minutes")
     parser.add_argument("--cooldown-minutes", type=float, default=0.0, help="lowers the rate to 0 over the last of them")
-    parser.add_argument("--init", type=Path, help="starts from the weights of an exported model")
+    parser.add_argument("--init", type=Path, help="starts from an exported model: its weights, its tokenizer")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent, help="folder of the exported model")
     parser.add_argument("--dreamtuner", default="dreamtuner", help="the program that draws the pictures")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="processor threads")
@@ -34,6 +34,8 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     data.make(options.data, settings["data"], settings["size"], options.dreamtuner)
     puppets = data.load(options.data, options.work / "data", settings["size"], settings["data"]["held_out"])
+    if options.init:
+        adopt.adopt(options.init, options.work)
     limits = run.Limits(options.minutes, options.cooldown_minutes)
     for stage in [options.stage] if options.stage else STAGES:
         checkpoint.seed(settings["seed"])

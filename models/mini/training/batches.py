@@ -1,7 +1,8 @@
 """What one step of diffusion training sees: characters, their references, times, captions and weights.
 
 A batch has three kinds of items, each one character. `alone`: pictures without a reference. `one`: pictures that share
-one reference. `two`: pictures that share a reference and a second one, as the previous frame of a clip is. The rows of a
+one reference. `two`: pictures that share a reference and a second one of weight 1, which is the place of the previous frame
+in a clip; here it is any other picture of the character. The rows of a
 batch are all references, all second references, then the pictures of `alone`, `one` and `two`.
 """
 

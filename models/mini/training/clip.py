@@ -84,7 +84,7 @@ def train(settings: dict, data: Puppets, folder: Path, limits: run.Limits, start
     """Trains, taking up `folder`'s checkpoint; leaves the tokenizer and the averaged towers in `folder`."""
     where = run.device()
     words = tokenizer.build([row["caption"] for row in data.rows], settings["tokens"], folder / "tokenizer")
-    model = build(settings, words).to(where)
+    model = (CLIPModel.from_pretrained(folder / "model") if start else build(settings, words)).to(where)
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.99), weight_decay=settings["weight_decay"])
     average = run.Average([model], settings["average"])
     saved = run.Saved(folder, {"model": model}, optimizer, average)

@@ -1,5 +1,6 @@
 """The pictures: a folder as `dreamtuner puppet dataset` writes it, decoded once into memory-mapped arrays."""
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -28,6 +29,7 @@ class Puppets:
     control: np.ndarray
     rows: list[dict]
     held_out: int
+    fingerprint: str  # changes with the pictures
 
     def __post_init__(self):
         identities = np.array([row["identity"] for row in self.rows])
@@ -54,21 +56,23 @@ def make(folder: Path, settings: dict, size: int, program: str) -> None:
         return
     command = [program, "puppet", "dataset", "--identities", settings["identities"]]
     command += ["--first-seed", settings["first_seed"], "--variants", settings["variants"]]
-    command += ["--size", size, "--seed", settings["seed"], "-o", folder]
+    # Without metadata.jsonl, which is written last, what is there is an unfinished folder.
+    command += ["--size", size, "--seed", settings["seed"], "--overwrite", "-o", folder]
     subprocess.run([str(part) for part in command], check=True)
 
 
 def load(folder: Path, cache: Path, size: int, held_out: int) -> Puppets:
     """Maps the arrays, which are made anew where the folder has changed since."""
-    lines = (folder / "metadata.jsonl").read_text().splitlines()
+    metadata = (folder / "metadata.jsonl").read_bytes()
+    lines = metadata.decode().splitlines()
     rows = sorted((json.loads(line) for line in lines if line), key=lambda row: (row["identity"], row["variant"]))
-    note = {"rows": len(rows), "size": size, "folder": str(folder.resolve())}
+    note = {"rows": len(rows), "size": size, "metadata": hashlib.sha256(metadata).hexdigest()}
     done = cache / "done.json"
     if not done.exists() or json.loads(done.read_text()) != note:
         decode(folder, cache, rows, size)
         checkpoint.write_json(done, note)
     arrays = {name: np.load(cache / f"{name}.npy", mmap_mode="r") for _, name, _ in COLUMNS}
-    return Puppets(**arrays, rows=rows, held_out=held_out)
+    return Puppets(**arrays, rows=rows, held_out=held_out, fingerprint=note["metadata"])
 
 
 def decode(folder: Path, cache: Path, rows: list[dict], size: int) -> None:

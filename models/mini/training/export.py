@@ -81,6 +81,9 @@ def record(settings: dict, work: Path) -> dict:
     """How this model came to be: configuration, steps, last figures of every stage, versions."""
     stages = {}
     for stage in ("vae", "clip", "diffusion"):
+        if not (work / stage / "checkpoint.pt").exists():
+            stages[stage] = "as before"  # taken over from the model that training began with
+            continue
         step = torch.load(work / stage / "checkpoint.pt", map_location="cpu", weights_only=False)["step"]
         figures = {name: last_line(work / stage / f"{name}.csv") for name in ("losses", "checks", "samples")}
         seen = step * pictures_in_a_step(settings[stage])

@@ -21,7 +21,7 @@ class Latents:
         self.data, self.where = data, where
         side = data.size >> (len(self.vae.config.block_out_channels) - 1)
         shape = (len(data.rows), self.vae.config.latent_channels, side, side)
-        note = {"shape": shape, "vae": fingerprint(vae_folder), "last": data.rows[-1]["file_name"]}
+        note = {"shape": shape, "vae": fingerprint(vae_folder), "data": data.fingerprint}
         cache.mkdir(parents=True, exist_ok=True)
         done = cache / "done.json"
         if not done.exists() or json.loads(done.read_text()) != json.loads(json.dumps(note)):

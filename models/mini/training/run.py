@@ -191,7 +191,10 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 
 
 def descend(optimizer: torch.optim.Optimizer, loss: torch.Tensor, parameters) -> None:
-    """One step of the optimizer, the gradient's length at most 1."""
+    """One step of the optimizer, the gradient's length at most 1. A loss that is not a number ends the run: the last
+    checkpoint is still good."""
+    if not torch.isfinite(loss):
+        raise SystemExit("the loss is not a number; go on from the last checkpoint with a lower rate")
     optimizer.zero_grad()
     loss.backward()
     torch.nn.utils.clip_grad_norm_(parameters, 1.0)

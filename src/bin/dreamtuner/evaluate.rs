@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use dreamtuner::evaluate::{
     Benchmark, BenchmarkModel, Caption, Dance, Report, Row, Source, ablations, round_trip,
 };
+use dreamtuner::frame::MAX_SIDE;
 use dreamtuner::model::StableDiffusion;
 use dreamtuner::model::clip::{Clip, ClipFiles};
 use dreamtuner::puppet::HELD_OUT_SEED;
@@ -30,6 +31,9 @@ Examples:
 Clips that are finished are kept in the folder; a benchmark that was stopped goes on where it was. The report also keeps
 the rows of earlier runs with the same puppets, dances and weights.";
 
+/// Most puppets of one benchmark.
+const MOST_IDENTITIES: u64 = 100_000;
+
 /// Commands that measure.
 #[derive(Debug, Subcommand)]
 pub enum EvaluateCommand {
@@ -45,17 +49,20 @@ pub struct PuppetsArgs {
     #[arg(short, long, value_name = "FOLDER", help_heading = "Benchmark")]
     output: PathBuf,
     /// Number of puppets
-    #[arg(long, default_value_t = 32, value_name = "NUMBER", help_heading = "Benchmark")]
+    #[arg(long, default_value_t = 32, value_name = "NUMBER", help_heading = "Benchmark",
+        value_parser = clap::value_parser!(u64).range(1..=MOST_IDENTITIES))]
     identities: u64,
     /// Seed of the first puppet; those from 1000000 on are in no training data
-    #[arg(long, default_value_t = HELD_OUT_SEED, value_name = "NUMBER", help_heading = "Benchmark")]
+    #[arg(long, default_value_t = HELD_OUT_SEED, value_name = "NUMBER", help_heading = "Benchmark",
+        value_parser = clap::value_parser!(u64).range(..=u64::MAX - MOST_IDENTITIES))]
     first_seed: u64,
     /// A dance: a name as in `poses/`, or a file with key poses; can be repeated
     #[arg(long, default_value = "wave", value_name = "NAME|FILE", help_heading = "Benchmark")]
     dance: Vec<String>,
     /// Frames of each dance
-    #[arg(long, default_value_t = 24, value_name = "NUMBER", help_heading = "Benchmark")]
-    frames: usize,
+    #[arg(long, default_value_t = 24, value_name = "NUMBER", help_heading = "Benchmark",
+        value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    frames: u32,
     /// Frames a second
     #[arg(long, default_value_t = 12.0, value_name = "NUMBER", help_heading = "Benchmark")]
     fps: f32,
@@ -129,7 +136,7 @@ fn measure(arguments: &PuppetsArgs, display: &mut Display) -> Result<Report> {
     let (model, controls) = weights.load(&device, dtype, &mut |_| {})?;
     let clip = clip_files.map(|files| Clip::load(&files, &device)).transpose()?;
     // 3. The benchmark.
-    benchmark.size = arguments.size.unwrap_or_else(|| native_size(&model));
+    benchmark.size = size(arguments.size, &model)?;
     let model = BenchmarkModel {
         model: &model,
         controls: &controls,
@@ -140,9 +147,14 @@ fn measure(arguments: &PuppetsArgs, display: &mut Display) -> Result<Report> {
     benchmark.run(&model, &interrupt, &mut |event| display.show(&event))
 }
 
-/// The side of the pictures that the model was trained on, rounded to what it allows.
-fn native_size(model: &StableDiffusion) -> u32 {
-    ((model.native_side / model.size_step).max(1) * model.size_step) as u32
+/// The side of the pictures: what is asked for, or what the model was trained on, rounded to what it allows.
+fn size(wanted: Option<u32>, model: &StableDiffusion) -> Result<u32> {
+    let step = model.size_step as u32;
+    let Some(size) = wanted else { return Ok((model.native_side as u32 / step).max(1) * step) };
+    if (16..=MAX_SIDE).contains(&size) && size.is_multiple_of(step) {
+        return Ok(size);
+    }
+    Err(Error::setting("size", format!("{size}; multiples of {step} from 16 to {MAX_SIDE} are allowed")))
 }
 
 impl PuppetsArgs {
@@ -160,10 +172,10 @@ impl PuppetsArgs {
         let dances = self
             .dance
             .iter()
-            .map(|name| Dance::open(name, self.frames, self.fps))
+            .map(|name| Dance::open(name, self.frames as usize, self.fps))
             .collect::<Result<Vec<Dance>>>()?;
         Ok(Benchmark {
-            identities: (0..self.identities).map(|place| self.first_seed.saturating_add(place)).collect(),
+            identities: (0..self.identities).map(|place| self.first_seed + place).collect(),
             dances,
             rows: self.rows()?,
             size: 0,

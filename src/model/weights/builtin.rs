@@ -29,8 +29,13 @@ impl ModelFiles {
             vae: part!(Part::Vae, "vae", "diffusion_pytorch_model.safetensors")?,
             text_encoder: part!(Part::TextEncoder, "text_encoder", "model.safetensors")?,
             controlnet: Some(part!(Part::ControlNet, "controlnet", "diffusion_pytorch_model.safetensors")?),
-            image_encoder: None,
-            feature_extractor: None,
+            image_encoder: Some(part!(Part::ImageEncoder, "image_encoder", "model.safetensors")?),
+            feature_extractor: Some(
+                serde_json::from_str(include_str!(
+                    "../../../models/mini/feature_extractor/preprocessor_config.json"
+                ))
+                .map_err(|error| Error::weights(NAME, format!("preprocessor_config.json: {error}")))?,
+            ),
             scheduler: serde_json::from_str(scheduler)
                 .map_err(|error| Error::weights(NAME, format!("scheduler_config.json: {error}")))?,
             tokenizer: TokenizerFiles::Contents {

@@ -7,6 +7,9 @@ use super::{Choreography, Easing, Key};
 use crate::puppet::figure::FigurePose;
 use crate::puppet::poses::reference_pose;
 
+/// Most key poses that mirroring makes.
+const MOST_KEYS: usize = 100_000;
+
 /// What is wrong with the text of a dance.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct ParseError {
@@ -115,6 +118,12 @@ impl Reader {
 
     fn mirror(&mut self) -> Result<(), String> {
         let length = self.length.ok_or("mirror: the length must come first")?;
+        if let Some(last) = self.keys.last().filter(|key| key.beat >= length) {
+            return Err(format!("mirror: the last key is at beat {}, behind the length {length}", last.beat));
+        }
+        if self.keys.len() * 2 > MOST_KEYS {
+            return Err(format!("mirror: more than {MOST_KEYS} keys"));
+        }
         let mirrored: Vec<Key> = self
             .keys
             .iter()

@@ -80,6 +80,9 @@ fn pose(arguments: &ImageArgs, identity: &Identity) -> Result<FigurePose> {
     /// Sets these poses apart from other choices of the same seed.
     const PURPOSE: u64 = 7;
     if let Some(dance) = &arguments.dance {
+        if !(0.0..=1e6).contains(&arguments.beat) {
+            return Err(Error::setting("beat", format!("{}; 0 to 1000000 is allowed", arguments.beat)));
+        }
         return Ok(read_dance(dance)?.pose(arguments.beat));
     }
     Ok(arguments.pose_seed.map_or_else(reference_pose, |seed| {
