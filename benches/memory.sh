@@ -13,10 +13,10 @@ trap 'rm -r "$folder"' EXIT
 make_dance() {
     {
         printf '['
-        count=96
+        count=72
         while [ "$count" -lt "$1" ]; do
             sed 's/^\[//; s/\]$/,/' poses/wave.json
-            count=$((count + 96))
+            count=$((count + 72))
         done
         sed 's/^\[//' poses/wave.json
     } >"$folder/dance-$1.json"
