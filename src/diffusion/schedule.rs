@@ -311,7 +311,7 @@ impl Schedule {
     /// samplers that need a finite `sigma / alpha`.
     pub fn finite_level(&self, timestep: f64) -> NoiseLevel {
         let level = self.level(timestep);
-        if self.config.rescale_betas_zero_snr && level.alpha <= 0.0 {
+        if self.config.rescale_betas_zero_snr && level.alpha * level.alpha < SMALLEST_ALPHA_SQUARED {
             return NoiseLevel::from_alpha_squared(SMALLEST_ALPHA_SQUARED);
         }
         level
