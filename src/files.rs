@@ -1,8 +1,10 @@
 //! Writing files whole or not at all.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{Cursor, Write};
 use std::path::Path;
+
+use image::{EncodableLayout, ImageBuffer, ImageFormat, PixelWithColorType};
 
 use crate::error::{Error, Result};
 
@@ -25,6 +27,17 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::StorageFull => Err(fail(error)),
         _ => Ok(()),
     }
+}
+
+/// Writes a picture as a PNG file, whole or not at all.
+pub fn write_png<P>(path: &Path, image: &ImageBuffer<P, Vec<P::Subpixel>>) -> Result<()>
+where
+    P: PixelWithColorType,
+    [P::Subpixel]: EncodableLayout,
+{
+    let mut bytes = Cursor::new(Vec::new());
+    image.write_to(&mut bytes, ImageFormat::Png).map_err(|error| Error::output(path, error.to_string()))?;
+    write_atomically(path, bytes.get_ref())
 }
 
 /// A temporary file with the permissions that any new file gets, not those of a private one.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use image::RgbImage;
 
 use crate::error::{Error, Result};
-use crate::files::write_atomically;
+use crate::files::write_png;
 use crate::frame::{Frame, MAX_SIDE};
 use crate::picture::{SheetBuilder, side_by_side};
 use crate::render::clip::FinishedFrame;
@@ -118,13 +118,4 @@ fn compared(reference: &RgbImage, pose: Option<&RgbImage>, result: &RgbImage) ->
     let most = u64::from(MAX_SIDE / 4) * u64::from(height) / u64::from(width.max(1));
     let row = u64::from(height.max(COMPARE_HEIGHT)).min(most).max(1) as u32;
     side_by_side(&[reference, pose.unwrap_or(result), result], row)
-}
-
-/// Writes a PNG file, whole or not at all.
-fn write_png(path: &Path, image: &RgbImage) -> Result<()> {
-    let mut bytes = std::io::Cursor::new(Vec::new());
-    image
-        .write_to(&mut bytes, image::ImageFormat::Png)
-        .map_err(|error| Error::output(path, error.to_string()))?;
-    write_atomically(path, bytes.get_ref())
 }

@@ -10,11 +10,11 @@ use super::job::{Benchmark, BenchmarkModel, Event};
 use super::report::Report;
 use super::rows::{Caption, Row, Source};
 use super::scores::{ClipResult, Metric, score};
-use super::store::{Store, save_png};
-use super::truth::{Dance, Truth, control_image};
+use super::store::Store;
+use super::truth::{Dance, Truth};
 use crate::diffusion::NoiseSource;
 use crate::error::Result;
-use crate::files::write_atomically;
+use crate::files::{write_atomically, write_png};
 use crate::puppet::Identity;
 use crate::render::animator::Animator;
 use crate::render::interrupt::Interrupt;
@@ -120,7 +120,7 @@ impl Benchmark {
     fn write(&self, store: &Store, report: &Report) -> Result<()> {
         for row in &self.rows {
             let sheet = super::sheet::sheet(self, store, row)?;
-            save_png(&store.file(&format!("sheet-{}.png", row.name)), &sheet)?;
+            write_png(&store.file(&format!("sheet-{}.png", row.name)), &sheet)?;
         }
         write_atomically(&store.file("report.md"), report.markdown().as_bytes())?;
         let path = store.file("report.json");
@@ -185,7 +185,7 @@ fn render(
     )?;
     let mut frames = Vec::with_capacity(truth.frames.len());
     for (index, frame) in truth.frames.iter().enumerate() {
-        let controls = vec![Some(control_image(&frame.pose)); model.controls.len()];
+        let controls = vec![Some(frame.control_image()); model.controls.len()];
         let rendered = animator.render(&controls, &mut |_| {}).map_err(|error| error.at_frame(index))?;
         frames.push(rendered.image);
         on_event(Event::Frame);

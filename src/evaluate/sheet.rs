@@ -1,17 +1,16 @@
 //! Contact sheets: the truth over the result.
 
-use image::{Rgb, RgbImage, imageops};
+use image::{RgbImage, imageops};
 
 use super::label;
 use super::store::{KEPT_FRAMES, Store, strip};
 use super::{Benchmark, Row, Truth};
 use crate::error::Result;
+use crate::picture::{BACKGROUND, GAP};
 use crate::puppet::Identity;
 
 /// Most clips on one sheet.
 const CLIPS: usize = 6;
-const GAP: u32 = 4;
-const BACKGROUND: Rgb<u8> = Rgb([24, 24, 24]);
 
 /// The sheet of a row: for the first clips the reference beside frames of the truth, and the result below.
 ///

@@ -2,14 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{RgbImage, imageops};
 use serde_json::Value;
 
 use super::report::Report;
 use super::scores::ClipResult;
 use crate::error::{Error, Result};
-use crate::files::write_atomically;
+use crate::files::{write_atomically, write_png};
 use crate::render::journal::differences;
 
 /// Frames of each clip that are kept for the contact sheet.
@@ -67,7 +66,7 @@ impl Store {
         let folder = self.folder.join(row);
         std::fs::create_dir_all(&folder).map_err(|error| Error::io(&folder, error))?;
         let path = |extension| self.path(row, result.identity, &result.dance, extension);
-        save_png(&path("png"), &strip(frames))?;
+        write_png(&path("png"), &strip(frames))?;
         let json = serde_json::to_vec_pretty(result)
             .map_err(|error| Error::output(path("json"), error.to_string()))?;
         // The result comes last: it says that the clip is finished.
@@ -107,12 +106,4 @@ pub fn strip(frames: &[RgbImage]) -> RgbImage {
         imageops::replace(&mut strip, frame, i64::from(width) * place as i64, 0);
     }
     strip
-}
-
-/// Writes a PNG file whole or not at all.
-pub fn save_png(path: &Path, image: &RgbImage) -> Result<()> {
-    let mut bytes = Vec::new();
-    let encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Default, FilterType::Adaptive);
-    image.write_with_encoder(encoder).map_err(|error| Error::output(path, error.to_string()))?;
-    write_atomically(path, &bytes)
 }

@@ -5,8 +5,7 @@ use std::path::Path;
 use image::RgbImage;
 
 use crate::error::{Error, Result};
-use crate::pose::{DrawSettings, Pose, draw_pose};
-use crate::puppet::choreography::{Choreography, ClipSettings, ParseError, shots};
+use crate::puppet::choreography::{Choreography, ClipSettings, shots};
 use crate::puppet::dataset::reference_shot;
 use crate::puppet::{
     Expression, Identity, Picture, Scene, View, caption, render, render_labelled, scene_caption,
@@ -34,14 +33,8 @@ impl Dance {
         if !(0.01..=1000.0).contains(&frames_per_second) {
             return Err(Error::setting("fps", format!("{frames_per_second}; 0.01 to 1000 is allowed")));
         }
-        let path = Path::new(dance);
-        let choreography = if Choreography::names().any(|name| name == dance) || !path.is_file() {
-            Choreography::named(dance).map_err(|error| Error::setting("dance", error.to_string()))?
-        } else {
-            let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
-            text.parse().map_err(|error: ParseError| Error::input(path, error.to_string()))?
-        };
-        let name = path.file_stem().map_or_else(|| dance.into(), |stem| stem.to_string_lossy());
+        let choreography = Choreography::open(dance)?;
+        let name = Path::new(dance).file_stem().map_or_else(|| dance.into(), |stem| stem.to_string_lossy());
         let (view, expression, scene) = (View::Front, Expression::Smile, Scene::White);
         let clip = ClipSettings { frames, frames_per_second, view, expression, scene };
         Ok(Self { name: name.into_owned(), choreography, clip })
@@ -92,7 +85,7 @@ impl Truth {
     /// None in practice: the puppet's mask is one.
     pub fn reference_picture(&self, with_mask: bool, controls: usize) -> Result<ReferencePicture> {
         let mask = with_mask.then(|| Mask::from_image(&self.reference.mask)).transpose()?;
-        let control = control_image(&self.reference.pose);
+        let control = self.reference.control_image();
         Ok(ReferencePicture {
             image: self.reference.image.clone(),
             mask,
@@ -105,16 +98,11 @@ impl Truth {
         let mut hasher = blake3::Hasher::new();
         for picture in std::iter::once(&self.reference).chain(&self.frames) {
             hasher.update(picture.image.as_raw()).update(picture.mask.as_raw());
-            hasher.update(control_image(&picture.pose).as_raw());
+            hasher.update(picture.control_image().as_raw());
         }
         for text in [&self.caption, &self.reference_caption] {
             hasher.update(text.as_bytes());
         }
         hasher.finalize().to_hex()[..16].to_string()
     }
-}
-
-/// What a ControlNet sees of a pose.
-pub fn control_image(pose: &Pose) -> RgbImage {
-    draw_pose(pose, pose.width, pose.height, &DrawSettings::default())
 }

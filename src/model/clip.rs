@@ -141,7 +141,7 @@ impl Clip {
         let ((text_encoder, text_projection), _) =
             files.text_encoder.build(DType::F32, device, &[], |vb| {
                 let projection = linear_no_bias(
-                    text_config.hidden_size,
+                    text_config.encoder.hidden_size,
                     image_config.projection_dim,
                     vb.pp("text_projection"),
                 )?;

@@ -295,11 +295,9 @@ impl VaeConfig {
     }
 }
 
-/// The text encoder (`CLIPTextModel`).
+/// The layers that both of CLIP's encoders are stacked from.
 #[derive(Debug, Clone, Deserialize)]
-pub struct TextConfig {
-    /// Words of the vocabulary.
-    pub vocab_size: usize,
+pub struct EncoderConfig {
     /// Width of the hidden states.
     pub hidden_size: usize,
     /// Width inside the feed-forward layers.
@@ -308,15 +306,41 @@ pub struct TextConfig {
     pub num_hidden_layers: usize,
     /// Number of attention heads.
     pub num_attention_heads: usize,
-    /// Longest sequence.
-    #[serde(default = "seventy_seven")]
-    pub max_position_embeddings: usize,
     /// Activation of the feed-forward layers.
     #[serde(default)]
     pub hidden_act: Activation,
     /// The ε of every layer norm.
     #[serde(default = "norm_epsilon")]
     pub layer_norm_eps: f64,
+}
+
+impl EncoderConfig {
+    fn check(&self) -> Result<()> {
+        let layers = self.num_hidden_layers;
+        if !(1..=MOST_LAYERS).contains(&layers) {
+            let problem = format!("{layers}; 1 to {MOST_LAYERS} are allowed");
+            return Err(Error::setting("config.json, num_hidden_layers", problem));
+        }
+        let (width, heads) = (self.hidden_size, self.num_attention_heads);
+        if heads == 0 || width == 0 || !width.is_multiple_of(heads) {
+            let problem = format!("{heads} does not divide the width {width}");
+            return Err(Error::setting("config.json, num_attention_heads", problem));
+        }
+        Ok(())
+    }
+}
+
+/// The text encoder (`CLIPTextModel`).
+#[derive(Debug, Clone, Deserialize)]
+pub struct TextConfig {
+    /// Words of the vocabulary.
+    pub vocab_size: usize,
+    /// Its layers.
+    #[serde(flatten)]
+    pub encoder: EncoderConfig,
+    /// Longest sequence.
+    #[serde(default = "seventy_seven")]
+    pub max_position_embeddings: usize,
 }
 
 /// An activation function.
@@ -335,16 +359,7 @@ impl TextConfig {
     pub fn from_json(json: &serde_json::Value) -> Result<Self> {
         // A whole CLIP model keeps the text encoder's numbers in a section of their own.
         let config: Self = parse("config.json of a text encoder", json.get("text_config").unwrap_or(json))?;
-        let layers = config.num_hidden_layers;
-        if !(1..=MOST_LAYERS).contains(&layers) {
-            let problem = format!("{layers}; 1 to {MOST_LAYERS} are allowed");
-            return Err(Error::setting("config.json, num_hidden_layers", problem));
-        }
-        let heads = config.num_attention_heads;
-        if heads == 0 || !config.hidden_size.is_multiple_of(heads) {
-            let problem = format!("{heads} does not divide the width {}", config.hidden_size);
-            return Err(Error::setting("config.json, num_attention_heads", problem));
-        }
+        config.encoder.check()?;
         Ok(config)
     }
 }
@@ -352,14 +367,9 @@ impl TextConfig {
 /// CLIP's image encoder (`CLIPVisionModel`).
 #[derive(Debug, Clone, Deserialize)]
 pub struct ImageEncoderConfig {
-    /// Width of the hidden states.
-    pub hidden_size: usize,
-    /// Width inside the feed-forward layers.
-    pub intermediate_size: usize,
-    /// Number of layers.
-    pub num_hidden_layers: usize,
-    /// Number of attention heads.
-    pub num_attention_heads: usize,
+    /// Its layers.
+    #[serde(flatten)]
+    pub encoder: EncoderConfig,
     /// Side in pixels of the square pictures that it reads.
     pub image_size: usize,
     /// Side in pixels of the patches that become tokens.
@@ -367,12 +377,6 @@ pub struct ImageEncoderConfig {
     /// Width of the space that pictures and texts share.
     #[serde(default = "five_hundred_twelve")]
     pub projection_dim: usize,
-    /// Activation of the feed-forward layers.
-    #[serde(default)]
-    pub hidden_act: Activation,
-    /// The ε of every layer norm.
-    #[serde(default = "norm_epsilon")]
-    pub layer_norm_eps: f64,
 }
 
 impl ImageEncoderConfig {
@@ -384,19 +388,11 @@ impl ImageEncoderConfig {
         if let Some(width) = json.get("projection_dim").and_then(serde_json::Value::as_u64) {
             config.projection_dim = width as usize;
         }
-        let refuse =
-            |field: &str, problem: String| Err(Error::setting(format!("config.json, {field}"), problem));
-        let layers = config.num_hidden_layers;
-        if !(1..=MOST_LAYERS).contains(&layers) {
-            return refuse("num_hidden_layers", format!("{layers}; 1 to {MOST_LAYERS} are allowed"));
-        }
-        let (width, heads) = (config.hidden_size, config.num_attention_heads);
-        if heads == 0 || width == 0 || !width.is_multiple_of(heads) {
-            return refuse("num_attention_heads", format!("{heads} does not divide the width {width}"));
-        }
+        config.encoder.check()?;
         let (side, patch) = (config.image_size, config.patch_size);
         if patch == 0 || side == 0 || side > crate::frame::MAX_SIDE as usize || !side.is_multiple_of(patch) {
-            return refuse("patch_size", format!("{patch} does not divide the picture's side {side}"));
+            let problem = format!("{patch} does not divide the picture's side {side}");
+            return Err(Error::setting("config.json, patch_size", problem));
         }
         Ok(config)
     }

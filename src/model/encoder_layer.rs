@@ -4,22 +4,7 @@
 use candle_core::{D, Result, Tensor};
 use candle_nn::{LayerNorm, Linear, Module, VarBuilder, layer_norm, linear};
 
-use super::config::Activation;
-
-/// The sizes of a layer.
-#[derive(Debug, Clone, Copy)]
-pub struct LayerSizes {
-    /// Width of the hidden states.
-    pub width: usize,
-    /// Width inside the feed-forward network.
-    pub inner_width: usize,
-    /// Number of attention heads; divides the width.
-    pub heads: usize,
-    /// Activation of the feed-forward network.
-    pub activation: Activation,
-    /// The ε of the layer norms.
-    pub norm_epsilon: f64,
-}
+use super::config::{Activation, EncoderConfig};
 
 /// One layer.
 #[derive(Debug)]
@@ -37,22 +22,27 @@ pub struct EncoderLayer {
 }
 
 impl EncoderLayer {
-    /// Builds a layer with the weights under `vb`.
-    pub fn new(sizes: &LayerSizes, vb: VarBuilder) -> Result<Self> {
-        let width = sizes.width;
+    /// Builds all layers of an encoder with the weights under `vb`.
+    pub fn stack(config: &EncoderConfig, vb: &VarBuilder) -> Result<Vec<Self>> {
+        let layer = |index| Self::new(config, vb.pp(format!("encoder.layers.{index}")));
+        (0..config.num_hidden_layers).map(layer).collect()
+    }
+
+    fn new(config: &EncoderConfig, vb: VarBuilder) -> Result<Self> {
+        let (width, inner_width) = (config.hidden_size, config.intermediate_size);
         let projection = |name: &str| linear(width, width, vb.pp("self_attn").pp(name));
-        let norm = |name: &str| layer_norm(width, sizes.norm_epsilon, vb.pp(name));
+        let norm = |name: &str| layer_norm(width, config.layer_norm_eps, vb.pp(name));
         Ok(Self {
             norm1: norm("layer_norm1")?,
             q: projection("q_proj")?,
             k: projection("k_proj")?,
             v: projection("v_proj")?,
             out: projection("out_proj")?,
-            heads: sizes.heads,
+            heads: config.num_attention_heads,
             norm2: norm("layer_norm2")?,
-            fc1: linear(width, sizes.inner_width, vb.pp("mlp.fc1"))?,
-            activation: sizes.activation,
-            fc2: linear(sizes.inner_width, width, vb.pp("mlp.fc2"))?,
+            fc1: linear(width, inner_width, vb.pp("mlp.fc1"))?,
+            activation: config.hidden_act,
+            fc2: linear(inner_width, width, vb.pp("mlp.fc2"))?,
         })
     }
 

@@ -8,7 +8,7 @@ use candle_nn::{
 };
 
 use super::config::ImageEncoderConfig;
-use super::encoder_layer::{EncoderLayer, LayerSizes};
+use super::encoder_layer::EncoderLayer;
 
 /// Turns pictures into vectors.
 #[derive(Debug)]
@@ -25,28 +25,18 @@ pub struct ImageEncoder {
 impl ImageEncoder {
     /// Builds the network that `config` describes with the weights under `vb`.
     pub fn new(config: &ImageEncoderConfig, vb: VarBuilder) -> Result<Self> {
-        let width = config.hidden_size;
+        let width = config.encoder.hidden_size;
         let embeddings = vb.pp("embeddings");
         let tokens = (config.image_size / config.patch_size).pow(2) + 1;
         let stride = Conv2dConfig { stride: config.patch_size, ..Default::default() };
-        let norm = |name: &str| layer_norm(width, config.layer_norm_eps, vb.pp(name));
-        let sizes = LayerSizes {
-            width,
-            inner_width: config.intermediate_size,
-            heads: config.num_attention_heads,
-            activation: config.hidden_act,
-            norm_epsilon: config.layer_norm_eps,
-        };
-        let layers = (0..config.num_hidden_layers)
-            .map(|layer| EncoderLayer::new(&sizes, vb.pp(format!("encoder.layers.{layer}"))))
-            .collect::<Result<_>>()?;
+        let norm = |name: &str| layer_norm(width, config.encoder.layer_norm_eps, vb.pp(name));
         Ok(Self {
             class: embeddings.get(width, "class_embedding")?,
             patches: conv2d_no_bias(3, width, config.patch_size, stride, embeddings.pp("patch_embedding"))?,
             positions: embeddings.get((tokens, width), "position_embedding.weight")?,
             // The name's spelling is that of the files.
             first_norm: norm("pre_layrnorm")?,
-            layers,
+            layers: EncoderLayer::stack(&config.encoder, &vb)?,
             final_norm: norm("post_layernorm")?,
             projection: linear_no_bias(width, config.projection_dim, vb.pp("visual_projection"))?,
         })

@@ -213,10 +213,10 @@ fn add_concepts(
     let mut vectors = Vec::new();
     for inversion in inversions {
         let (count, width) = inversion.vectors.dims2()?;
-        if width != config.hidden_size {
+        if width != config.encoder.hidden_size {
             let problem = format!(
                 "{} has vectors of width {width}, the text encoder {}",
-                inversion.word, config.hidden_size
+                inversion.word, config.encoder.hidden_size
             );
             return Err(Error::setting("embedding", problem));
         }
@@ -229,9 +229,11 @@ fn add_concepts(
 /// Refuses parts that do not belong together.
 fn check_fit(files: &ModelFiles, unet: &UNetConfig, vae: &VaeConfig, text: &TextConfig) -> Result<()> {
     let context = unet.context_width(0)?;
-    if context != text.hidden_size {
-        let problem =
-            format!("reads a context of width {context}, the text encoder gives {}", text.hidden_size);
+    if context != text.encoder.hidden_size {
+        let problem = format!(
+            "reads a context of width {context}, the text encoder gives {}",
+            text.encoder.hidden_size
+        );
         return Err(Error::weights(files.unet.path(), problem));
     }
     if unet.in_channels != vae.latent_channels {

@@ -7,7 +7,7 @@ use candle_nn::{Embedding, LayerNorm, Module, VarBuilder, layer_norm};
 
 use super::Chunk;
 use super::config::TextConfig;
-use super::encoder_layer::{EncoderLayer, LayerSizes};
+use super::encoder_layer::EncoderLayer;
 
 /// Turns token ids into hidden states.
 #[derive(Debug)]
@@ -22,28 +22,18 @@ impl TextEncoder {
     /// Builds the network that `config` describes with the weights under `vb`. `concepts` `(vectors, hidden size)`
     /// follow the vocabulary: the embeddings of textual-inversion words.
     pub fn new(config: &TextConfig, concepts: Option<&Tensor>, vb: VarBuilder) -> Result<Self> {
-        let width = config.hidden_size;
+        let width = config.encoder.hidden_size;
         let embeddings = vb.pp("embeddings");
         let mut words = embeddings.get((config.vocab_size, width), "token_embedding.weight")?;
         if let Some(concepts) = concepts {
             words = Tensor::cat(&[&words, &concepts.to_dtype(words.dtype())?.to_device(words.device())?], 0)?;
         }
-        let sizes = LayerSizes {
-            width,
-            inner_width: config.intermediate_size,
-            heads: config.num_attention_heads,
-            activation: config.hidden_act,
-            norm_epsilon: config.layer_norm_eps,
-        };
-        let layers = (0..config.num_hidden_layers)
-            .map(|layer| EncoderLayer::new(&sizes, vb.pp(format!("encoder.layers.{layer}"))))
-            .collect::<Result<_>>()?;
         Ok(Self {
             words: Embedding::new(words, width),
             positions: embeddings
                 .get((config.max_position_embeddings, width), "position_embedding.weight")?,
-            layers,
-            final_norm: layer_norm(width, config.layer_norm_eps, vb.pp("final_layer_norm"))?,
+            layers: EncoderLayer::stack(&config.encoder, &vb)?,
+            final_norm: layer_norm(width, config.encoder.layer_norm_eps, vb.pp("final_layer_norm"))?,
         })
     }
 

@@ -6,4 +6,5 @@ mod sheet;
 
 pub use compare::side_by_side;
 pub use fit::{Fit, fit_image};
+pub(crate) use sheet::{BACKGROUND, GAP};
 pub use sheet::{SheetBuilder, contact_sheet};

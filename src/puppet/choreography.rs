@@ -24,6 +24,9 @@ mod text;
 pub use clip::{ClipSettings, shots};
 pub use text::ParseError;
 
+use std::path::Path;
+
+use crate::error::Error;
 use crate::puppet::figure::FigurePose;
 
 /// How a key pose is reached from the one before it.
@@ -121,6 +124,20 @@ impl Choreography {
             }
         })?;
         text.parse()
+    }
+
+    /// A dance that comes with the program, by its name, or one from a file.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a name that is neither a dance nor a file and looks like no path, [`Error::Io`] and
+    /// [`Error::Input`] for a file that cannot be used.
+    pub fn open(dance: &str) -> Result<Self, Error> {
+        let (known, path) = (Self::names().any(|name| name == dance), Path::new(dance));
+        if known || !(path.is_file() || dance.contains(['.', '/', '\\'])) {
+            return Self::named(dance).map_err(|error| Error::setting("dance", error.to_string()));
+        }
+        let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
+        text.parse().map_err(|error: ParseError| Error::input(path, error.to_string()))
     }
 
     /// Length in seconds.

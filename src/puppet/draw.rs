@@ -18,7 +18,7 @@ mod tops;
 use image::{GrayImage, RgbImage};
 use tiny_skia::Pixmap;
 
-use crate::pose::Pose;
+use crate::pose::{DrawSettings, Pose, draw_pose};
 use crate::puppet::figure::Figure;
 use crate::puppet::identity::Identity;
 use crate::puppet::painter::Painter;
@@ -35,6 +35,13 @@ pub struct Picture {
     pub labels: Option<GrayImage>,
     /// The joints, in pixels.
     pub pose: Pose,
+}
+
+impl Picture {
+    /// What a ControlNet sees of the pose, of the picture's size.
+    pub fn control_image(&self) -> RgbImage {
+        draw_pose(&self.pose, self.pose.width, self.pose.height, &DrawSettings::default())
+    }
 }
 
 /// Draws `identity` as `shot` says, `size` × `size` pixels (at least 1).

@@ -99,7 +99,7 @@ impl Painter {
         (self.layer, self.labels)
     }
 
-    /// A surface with the line around it, `width` wide beyond its edge's middle.
+    /// A surface with a line of [`LINE`] around it.
     pub fn surface(&mut self, shape: &Shape, colour: Rgb) {
         self.line(shape, colour.outline(), LINE * 2.0);
         self.fill(shape, colour);

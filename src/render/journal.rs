@@ -83,8 +83,7 @@ impl Journal {
             }
         }
         if journal.finished > 0 {
-            // Both read from text, so that numbers that were rounded are so on both sides.
-            let differences = differences(&read_plan(&plan_path)?, &parse_plan(&plan_path, &text)?);
+            let differences = differences(&read_plan(&plan_path)?, plan);
             if !differences.is_empty() {
                 return Err(Error::Plan { path: folder.to_path_buf(), differences });
             }
@@ -233,12 +232,9 @@ fn damaged(path: &Path, problem: String) -> Error {
 }
 
 fn read_plan(path: &Path) -> Result<Value> {
-    parse_plan(path, &fs::read(path).map_err(|error| Error::io(path, error))?)
-}
-
-fn parse_plan(path: &Path, text: &[u8]) -> Result<Value> {
+    let text = fs::read(path).map_err(|error| Error::io(path, error))?;
     let unreadable = |error| format!("{error}; delete the folder to render all frames again");
-    serde_json::from_slice(text).map_err(|error| Error::input(path, unreadable(error)))
+    serde_json::from_slice(&text).map_err(|error| Error::input(path, unreadable(error)))
 }
 
 /// One line for each value in which two plans differ.

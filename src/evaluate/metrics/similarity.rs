@@ -34,7 +34,7 @@ pub fn psnr(a: &RgbImage, b: &RgbImage) -> f64 {
 }
 
 /// How much of the change from picture to picture is not the truth's:
-/// mean |(resultₜ − resultₜ₋₁) − (truthₜ − truthₜ₋₁)| over channels, pixels and pairs of consecutive frames, in steps of 255.
+/// mean |(resultₜ − resultₜ₋₁) − (truthₜ − truthₜ₋₁)| over channels, pixels and pairs of consecutive frames, 0 to 255.
 /// `None` for clips of less than two frames.
 pub fn flicker(result: &[RgbImage], truth: &[RgbImage]) -> Option<f64> {
     let pairs = result.windows(2).zip(truth.windows(2));

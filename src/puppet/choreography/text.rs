@@ -116,11 +116,17 @@ impl Reader {
         Ok(())
     }
 
-    fn mirror(&mut self) -> Result<(), String> {
-        let length = self.length.ok_or("mirror: the length must come first")?;
-        if let Some(last) = self.keys.last().filter(|key| key.beat >= length) {
-            return Err(format!("mirror: the last key is at beat {}, behind the length {length}", last.beat));
+    /// The length, which the last key has to lie before; without one, what is `missing`.
+    fn length(&self, missing: &str) -> Result<f32, String> {
+        let length = self.length.ok_or(missing)?;
+        match self.keys.last().filter(|key| key.beat >= length) {
+            Some(last) => Err(format!("length {length}: the last key is at beat {}", last.beat)),
+            None => Ok(length),
         }
+    }
+
+    fn mirror(&mut self) -> Result<(), String> {
+        let length = self.length("mirror: the length must come first")?;
         if self.keys.len() * 2 > MOST_KEYS {
             return Err(format!("mirror: more than {MOST_KEYS} keys"));
         }
@@ -135,10 +141,9 @@ impl Reader {
     }
 
     fn finish(self) -> Result<Choreography, String> {
-        let length = self.length.ok_or("the length is missing")?;
-        let last = self.keys.last().ok_or("no beat: at least one key pose is needed")?;
-        if last.beat >= length {
-            return Err(format!("length {length}: the last key is at beat {}", last.beat));
+        let length = self.length("the length is missing")?;
+        if self.keys.is_empty() {
+            return Err("no beat: at least one key pose is needed".into());
         }
         Ok(Choreography { tempo: self.tempo, length, keys: self.keys })
     }

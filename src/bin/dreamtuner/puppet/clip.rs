@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use dreamtuner::frame::Frame;
 use dreamtuner::pose::{PoseSequence, write_pose_keypoints};
-use dreamtuner::puppet::choreography::{ClipSettings, shots};
+use dreamtuner::puppet::choreography::{Choreography, ClipSettings, shots};
 use dreamtuner::puppet::{Identity, caption, render};
 use dreamtuner::video::{EncodeSettings, VideoWriter, rational_rate};
 use dreamtuner::{Error, Result};
 
-use super::image::read_dance;
 use super::{Look, refuse_existing};
 use crate::say::print;
 
@@ -47,7 +46,7 @@ pub fn run(arguments: &ClipArgs) -> Result<()> {
     if !(0.1..=1000.0).contains(fps) {
         return Err(Error::setting("fps", format!("{fps}; 0.1 to 1000 is allowed")));
     }
-    let dance = read_dance(&arguments.dance)?;
+    let dance = Choreography::open(&arguments.dance)?;
     let once = (f64::from(dance.seconds()) * fps).round().max(1.0) as usize;
     let settings = ClipSettings {
         frames: arguments.frames.map_or(once, |frames| frames as usize),

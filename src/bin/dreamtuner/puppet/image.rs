@@ -1,15 +1,14 @@
 //! `dreamtuner puppet image`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
-use dreamtuner::files::write_atomically;
-use dreamtuner::pose::{DrawSettings, PoseSequence, draw_pose, write_pose_keypoints};
+use dreamtuner::files::write_png;
+use dreamtuner::pose::{PoseSequence, write_pose_keypoints};
 use dreamtuner::puppet::{
     Choreography, FigurePose, Identity, Motion, Random, Shot, caption, random_pose, reference_pose, render,
 };
 use dreamtuner::{Error, Result};
-use image::{DynamicImage, ImageFormat};
 
 use super::{Look, refuse_existing};
 use crate::say::print;
@@ -61,12 +60,12 @@ pub fn run(arguments: &ImageArgs) -> Result<()> {
         motion: Motion::default(),
     };
     let picture = render(&identity, &shot, look.size);
-    write_png(&arguments.output, picture.image.into())?;
+    write_png(&arguments.output, &picture.image)?;
     if let Some(path) = &arguments.mask {
-        write_png(path, picture.mask.into())?;
+        write_png(path, &picture.mask)?;
     }
     if let Some(path) = &arguments.control {
-        write_png(path, draw_pose(&picture.pose, look.size, look.size, &DrawSettings::default()).into())?;
+        write_png(path, &picture.control_image())?;
     }
     if let Some(path) = &arguments.poses {
         let (width, height) = (look.size, look.size);
@@ -83,25 +82,9 @@ fn pose(arguments: &ImageArgs, identity: &Identity) -> Result<FigurePose> {
         if !(0.0..=1e6).contains(&arguments.beat) {
             return Err(Error::setting("beat", format!("{}; 0 to 1000000 is allowed", arguments.beat)));
         }
-        return Ok(read_dance(dance)?.pose(arguments.beat));
+        return Ok(Choreography::open(dance)?.pose(arguments.beat));
     }
     Ok(arguments.pose_seed.map_or_else(reference_pose, |seed| {
         random_pose(identity, arguments.look.view, &mut Random::new(seed, PURPOSE))
     }))
-}
-
-/// A dance by its name, or from a file, where the name has a dot or a slash.
-pub fn read_dance(name: &str) -> Result<Choreography> {
-    if !name.contains(['.', '/', '\\']) {
-        return Choreography::named(name).map_err(|error| Error::setting("dance", error.to_string()));
-    }
-    let text = std::fs::read_to_string(name).map_err(|error| Error::io(name, error))?;
-    text.parse()
-        .map_err(|error: dreamtuner::puppet::choreography::ParseError| Error::input(name, error.to_string()))
-}
-
-fn write_png(path: &Path, image: DynamicImage) -> Result<()> {
-    let mut file = std::io::Cursor::new(Vec::new());
-    image.write_to(&mut file, ImageFormat::Png).map_err(|error| Error::output(path, error.to_string()))?;
-    write_atomically(path, &file.into_inner())
 }
