@@ -2,27 +2,27 @@
 //!
 //! The layout is Hugging Face's `imagefolder` with several pictures a line: `metadata.jsonl` names, for each picture, the
 //! picture itself, its mask, its control image, the captions and the joints. Each identity has a reference picture
-//! (variant 0: standing, from the front, on white) and others in dance poses.
+//! (variant 0: standing, from the front, on white) and others in dance poses, three moments of each, as neighbouring
+//! frames of a clip (1 to 3, 4 to 6, …).
 
 use std::fs;
-use std::io::Cursor;
 use std::path::Path;
 
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use image::{GrayImage, ImageEncoder, RgbImage};
+use image::{EncodableLayout, ImageBuffer, PixelWithColorType};
 use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::files::write_atomically;
 use crate::frame::MAX_SIDE;
-use crate::pose::{DrawSettings, Pose, draw_pose};
+use crate::pose::Pose;
 use crate::puppet::caption::{caption, scene_caption};
 use crate::puppet::draw::{Picture, render};
 use crate::puppet::figure::View;
 use crate::puppet::geometry::vector;
 use crate::puppet::identity::Identity;
-use crate::puppet::poses::{random_pose, reference_pose};
+use crate::puppet::poses::{is_inside, random_pose, reference_pose};
 use crate::puppet::random::Random;
 use crate::puppet::scene::Scene;
 use crate::puppet::shot::{Expression, Motion, Shot};
@@ -57,6 +57,8 @@ struct Line {
     identity: u64,
     variant: u32,
     reference: bool,
+    /// The variant that shows the moment before, if any.
+    follows: Option<u32>,
     view: &'static str,
     scene: &'static str,
     expression: &'static str,
@@ -121,10 +123,9 @@ fn write_identity(folder: &Path, settings: &DatasetSettings, seed: u64) -> Resul
         let picture = render(&identity, &shot, settings.size);
         let name = format!("{seed:06}_{variant:02}.png");
         let [image, mask, control] = FOLDERS.map(|kind| format!("{kind}/{name}"));
-        write_rgb(&folder.join(&image), &picture.image)?;
-        write_gray(&folder.join(&mask), &picture.mask)?;
-        let drawn = draw_pose(&picture.pose, settings.size, settings.size, &DrawSettings::default());
-        write_rgb(&folder.join(&control), &drawn)?;
+        write_png(&folder.join(&image), &picture.image)?;
+        write_png(&folder.join(&mask), &picture.mask)?;
+        write_png(&folder.join(&control), &picture.control_image())?;
         let line = line(&identity, &shot, variant, &picture, [image, mask, control]);
         let text = serde_json::to_string(&line)
             .map_err(|error| Error::output(folder.join(METADATA), error.to_string()))?;
@@ -138,6 +139,9 @@ fn write_identity(folder: &Path, settings: &DatasetSettings, seed: u64) -> Resul
 pub fn training_shot(identity: &Identity, seed: u64, variant: u32) -> Shot {
     // Each picture has its own stream, so that a folder with more of them begins with the same ones.
     let random = &mut Random::new(seed, (1 << 63) | (identity.seed << 7) | u64::from(variant));
+    if let Some(before) = follows(variant) {
+        return moment_after(identity, training_shot(identity, seed, before), random);
+    }
     if variant == 0 {
         return reference_shot(if random.chance(0.7) { Expression::Smile } else { Expression::Neutral });
     }
@@ -149,6 +153,29 @@ pub fn training_shot(identity: &Identity, seed: u64, variant: u32) -> Shot {
         scene: if random.chance(0.4) { Scene::White } else { random.pick(&Scene::ALL[1..]) },
         motion: random_motion(random),
     }
+}
+
+/// The variant that shows the moment before `variant`.
+fn follows(variant: u32) -> Option<u32> {
+    /// Moments of one dance.
+    const MOMENTS: u32 = 3;
+    let before = variant.checked_sub(1)?;
+    (before % MOMENTS != 0).then_some(before)
+}
+
+/// The next frame of a dance: the same but for a part of the way to another pose.
+fn moment_after(identity: &Identity, shot: Shot, random: &mut Random) -> Shot {
+    /// Most that a pose changes between two frames, as a share of the way to the next key pose.
+    const LARGEST_STEP: f32 = 0.3;
+    let next = random_pose(identity, shot.view, random);
+    let share = LARGEST_STEP * random.range(0.0, 1.0);
+    let mut pose = shot.pose.toward(&next, share);
+    if !is_inside(identity, &pose, shot.view) {
+        pose = shot.pose;
+    }
+    let sway = |random: &mut Random| vector(random.range(-0.1, 0.1), random.range(-0.05, 0.05));
+    let motion = Motion { body: shot.motion.body + sway(random), head: shot.motion.head + sway(random) };
+    Shot { pose, motion, ..shot }
 }
 
 /// A puppet as its reference picture shows it: standing at rest, from the front, on white.
@@ -181,6 +208,7 @@ fn line(identity: &Identity, shot: &Shot, variant: u32, picture: &Picture, files
         identity: identity.seed,
         variant,
         reference: variant == 0,
+        follows: follows(variant),
         view: shot.view.words(),
         scene: shot.scene.words(),
         expression: shot.expression.words(),
@@ -196,19 +224,15 @@ fn keypoints(pose: &Pose) -> Vec<[f32; 3]> {
     joints.map(|joint| joint.map_or([0.0; 3], |joint| [tenths(joint.x), tenths(joint.y), 1.0])).collect()
 }
 
-fn write_rgb(path: &Path, image: &RgbImage) -> Result<()> {
-    write_png(path, image.as_raw(), image.dimensions(), image::ExtendedColorType::Rgb8)
-}
-
-fn write_gray(path: &Path, image: &GrayImage) -> Result<()> {
-    write_png(path, image.as_raw(), image.dimensions(), image::ExtendedColorType::L8)
-}
-
-/// Writes a PNG file, compressed little: writing pictures must not take longer than drawing them.
-fn write_png(path: &Path, bytes: &[u8], size: (u32, u32), kind: image::ExtendedColorType) -> Result<()> {
-    let mut file = Cursor::new(Vec::new());
-    PngEncoder::new_with_quality(&mut file, CompressionType::Fast, FilterType::Sub)
-        .write_image(bytes, size.0, size.1, kind)
-        .map_err(|error| Error::output(path, error.to_string()))?;
-    fs::write(path, file.into_inner()).map_err(|error| Error::io(path, error))
+/// Writes a PNG file, compressed little: writing pictures must not take longer than drawing them. `metadata.jsonl`, which
+/// comes last, says that it is whole.
+fn write_png<P>(path: &Path, image: &ImageBuffer<P, Vec<P::Subpixel>>) -> Result<()>
+where
+    P: PixelWithColorType,
+    [P::Subpixel]: EncodableLayout,
+{
+    let mut file = Vec::new();
+    let encoder = PngEncoder::new_with_quality(&mut file, CompressionType::Fast, FilterType::Sub);
+    image.write_with_encoder(encoder).map_err(|error| Error::output(path, error.to_string()))?;
+    fs::write(path, file).map_err(|error| Error::io(path, error))
 }

@@ -9,6 +9,13 @@ use crate::puppet::identity::{Identity, NECK, SOLE};
 /// Height of the floor on the canvas: where the soles stand.
 pub const FLOOR: f32 = 0.95;
 
+/// Where the eyes are, in radii of the head as seen from the front: ±x, y.
+pub const EYE: (f32, f32) = (0.40, -0.13);
+/// Where the tip of the nose is, likewise.
+pub const NOSE: (f32, f32) = (0.0, -0.38);
+/// How high the ears are, likewise.
+const EAR_HEIGHT: f32 = -0.16;
+
 /// Angles of a figure in degrees, and where it stands. All 0: upright, arms and legs hanging straight down.
 /// "Right" is the figure's own right, which a viewer sees on the left.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -190,6 +197,11 @@ impl Figure {
         self.head.at(turned(x, self.turn), y)
     }
 
+    /// The middle of the ear on `side` (+1: the picture's right).
+    pub fn ear(&self, side: f32) -> Vector {
+        ear(&self.head, self.turn, side)
+    }
+
     /// The joints as a pose on a canvas of `size` × `size` pixels.
     pub fn pose(&self, size: u32) -> Pose {
         let mut person = Person::default();
@@ -217,6 +229,11 @@ fn turned(x: f32, turn: f32) -> f32 {
     x * cosine(turn) + (1.0 - x * x).sqrt() * sine(turn) * 0.62
 }
 
+/// The middle of an ear. Those of a turned head are seen further in.
+fn ear(head: &Place, turn: f32, side: f32) -> Vector {
+    head.at(side * (0.98 - 0.14 * (turn / 38.0).abs()), EAR_HEIGHT)
+}
+
 fn limb(start: Vector, side: f32, angle: f32, bend: f32, length: f32, lean: f32) -> Limb {
     let direction =
         |angle: f32| vector(side * sine(angle - side * lean * 0.5), cosine(angle - side * lean * 0.5));
@@ -235,15 +252,15 @@ fn joints(
     let face = |x: f32, y: f32| head.at(turned(x, turn), y);
     let mut joints = [None; Joint::COUNT];
     let mut set = |joint: Joint, at: Vector| joints[joint as usize] = Some(at);
-    set(Joint::Nose, face(0.0, -0.26));
+    set(Joint::Nose, face(NOSE.0, NOSE.1));
     set(Joint::Neck, neck);
-    set(Joint::RightEye, face(-0.38, -0.06));
-    set(Joint::LeftEye, face(0.38, -0.06));
+    set(Joint::RightEye, face(-EYE.0, EYE.1));
+    set(Joint::LeftEye, face(EYE.0, EYE.1));
     if turn > -20.0 {
-        set(Joint::RightEar, head.at(-0.95 * cosine(turn), -0.12));
+        set(Joint::RightEar, ear(head, turn, -1.0));
     }
     if turn < 20.0 {
-        set(Joint::LeftEar, head.at(0.95 * cosine(turn), -0.12));
+        set(Joint::LeftEar, ear(head, turn, 1.0));
     }
     let [right_arm, left_arm] = arms;
     set(Joint::RightShoulder, right_arm.start);

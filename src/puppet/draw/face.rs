@@ -4,14 +4,11 @@ mod eyes;
 mod mouth;
 
 use crate::puppet::colour::Rgb;
-use crate::puppet::figure::Figure;
+use crate::puppet::figure::{Figure, NOSE};
 use crate::puppet::geometry::Vector;
 use crate::puppet::identity::Identity;
 use crate::puppet::painter::{Painter, Part, Shape, blob, curve, ellipse, polygon};
 use crate::puppet::shot::Expression;
-
-/// Where the eyes are, in radii of the head as seen from the front: ±x, y.
-pub const EYE: (f32, f32) = (0.40, -0.13);
 
 /// The head with ears, eyes, nose and mouth; the brows come later, over the hair.
 pub fn head(painter: &mut Painter, identity: &Identity, figure: &Figure, expression: Expression) {
@@ -23,7 +20,8 @@ pub fn head(painter: &mut Painter, identity: &Identity, figure: &Figure, express
     painter.fill(&jaw_shadow(figure), identity.skin.shadow().mix(identity.skin, 0.35));
     cheeks(painter, identity, figure, expression);
     painter.part(Part::Face);
-    let nose = [figure.face(-0.03, -0.33), figure.face(0.05, -0.40), figure.face(-0.02, -0.42)];
+    let nose = [(-0.03, 0.05), (0.05, -0.02), (-0.02, -0.04)];
+    let nose = nose.map(|(x, y)| figure.face(NOSE.0 + x, NOSE.1 + y));
     painter.line(&curve(&nose), identity.skin.shadow().shadow(), 0.045 * figure.head.scale);
     eyes::draw(painter, identity, figure, expression);
     mouth::draw(painter, identity, figure, expression);
@@ -104,7 +102,7 @@ fn ear(painter: &mut Painter, identity: &Identity, figure: &Figure, side: f32) {
     if side * turn > 0.0 {
         return;
     }
-    let centre = figure.head.at(side * (0.98 - 0.14 * turn.abs()), -0.16);
+    let centre = figure.ear(side);
     let (right, up) = (figure.head.right * figure.head.scale, figure.head.up * figure.head.scale);
     painter.surface(&ellipse(centre, right * 0.16, up * 0.22), identity.skin);
     painter.fill(&ellipse(centre, right * 0.07, up * 0.12), identity.skin.shadow());

@@ -1,8 +1,8 @@
 //! Glasses.
 
 use crate::puppet::colour::Rgb;
-use crate::puppet::draw::face::{EYE, axes, turned};
-use crate::puppet::figure::Figure;
+use crate::puppet::draw::face::{axes, turned};
+use crate::puppet::figure::{EYE, Figure};
 use crate::puppet::geometry::Vector;
 use crate::puppet::identity::{Glasses, Identity};
 use crate::puppet::painter::{Painter, Part, Shape, blob, curve, ellipse, polygon};

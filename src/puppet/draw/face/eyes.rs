@@ -1,8 +1,8 @@
 //! Eyes: white, iris, pupil, highlight and lashes, or a line where they are closed.
 
 use crate::puppet::colour::{OUTLINE, Rgb, WHITE};
-use crate::puppet::draw::face::{EYE, axes};
-use crate::puppet::figure::Figure;
+use crate::puppet::draw::face::axes;
+use crate::puppet::figure::{EYE, Figure};
 use crate::puppet::geometry::{Vector, cosine, sine};
 use crate::puppet::identity::Identity;
 use crate::puppet::painter::{Painter, curve, ellipse, polygon};
