@@ -1,6 +1,7 @@
 //! Loading of weights: formats, namings, LoRA, textual inversion, bad files.
 
 mod damage;
+mod defaults;
 mod files;
 mod fixtures;
 mod inspection;

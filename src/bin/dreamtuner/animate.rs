@@ -156,7 +156,7 @@ impl AnimateArgs {
             size: self.size.map(|size| (size.width, size.height)),
             fit: self.fit,
             weights: self.render.weights(),
-            settings: self.render_settings(),
+            settings: self.render_settings()?,
             vae_tile: self.vae_tile,
             noise: self.noise.clone(),
             audio: !self.no_audio,
@@ -178,12 +178,12 @@ impl AnimateArgs {
             .or_else(|| if option.video.is_none() { self.reference_pose.clone() } else { None })
     }
 
-    fn render_settings(&self) -> RenderSettings {
-        RenderSettings {
+    fn render_settings(&self) -> Result<RenderSettings> {
+        Ok(RenderSettings {
             prompt: self.prompt.clone(),
             reference_prompt: self.reference_prompt.clone(),
-            ..self.render.settings()
-        }
+            ..self.render.settings()?
+        })
     }
 
     fn outputs(&self) -> OutputFiles {

@@ -159,7 +159,7 @@ fn size(wanted: Option<u32>, model: &StableDiffusion) -> Result<u32> {
 
 impl PuppetsArgs {
     fn benchmark(&self) -> Result<Benchmark> {
-        let settings = self.render.settings();
+        let settings = self.render.settings()?;
         settings.check_values()?;
         let own =
             self.render.controlnet.iter().find(|option| option.video.is_some() || option.reference.is_some());
@@ -184,7 +184,7 @@ impl PuppetsArgs {
     }
 
     fn rows(&self) -> Result<Vec<Row>> {
-        let settings = self.render.settings();
+        let settings = self.render.settings()?;
         let mut rows = vec![round_trip()];
         if !self.ablations {
             let mut row = Row::new(&self.name, &self.name, settings, self.caption);

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use dreamtuner::Result;
 use dreamtuner::animate::weights::WeightFiles;
 use dreamtuner::diffusion::{Guidance, PredictionType, Sampler};
+use dreamtuner::model::weights::ModelDefaults;
 use dreamtuner::render::feature_store::FeatureCache;
 use dreamtuner::render::settings::RenderSettings;
 use serde::{Serialize, Serializer};
@@ -48,19 +50,19 @@ pub struct RenderArgs {
     #[arg(long, value_enum, value_name = "KIND", help_heading = "Weights")]
     prediction: Option<PredictionType>,
 
-    /// How much the reference counts in self-subject-attention; 0 leaves it out
-    #[arg(long, default_value_t = 10.0, value_name = "WEIGHT", help_heading = "Likeness and coherence")]
-    reference_weight: f64,
-    /// How much the previous frame counts
-    #[arg(long, default_value_t = 1.0, value_name = "WEIGHT", help_heading = "Likeness and coherence")]
-    previous_weight: f64,
+    /// How much the reference counts in self-subject-attention; 0 leaves it out [default: the model's own, else 10]
+    #[arg(long, value_name = "WEIGHT", help_heading = "Likeness and coherence")]
+    reference_weight: Option<f64>,
+    /// How much the previous frame counts [default: the model's own, else 1]
+    #[arg(long, value_name = "WEIGHT", help_heading = "Likeness and coherence")]
+    previous_weight: Option<f64>,
     /// How much the first frame counts
     #[arg(long, default_value_t = 0.0, value_name = "WEIGHT", help_heading = "Likeness and coherence")]
     first_weight: f64,
 
-    /// Steps of each frame
-    #[arg(long, default_value_t = 20, value_name = "NUMBER", help_heading = "Sampling")]
-    steps: usize,
+    /// Steps of each frame [default: the model's own, else 20]
+    #[arg(long, value_name = "NUMBER", help_heading = "Sampling")]
+    steps: Option<usize>,
     /// How the steps are taken: ddim, euler, euler-ancestral, dpm++-2m, dpm++-2m-karras, unipc, lcm
     #[arg(long, default_value = "ddim", value_name = "NAME", help_heading = "Sampling")]
     sampler: Sampler,
@@ -71,21 +73,21 @@ pub struct RenderArgs {
     /// DreamTuner's interleaved guidance, or plain classifier-free guidance
     #[arg(long, value_enum, default_value_t, value_name = "KIND", help_heading = "Sampling")]
     guidance: GuidanceOption,
-    /// Guidance scale towards the text (ω_c)
-    #[arg(long, default_value_t = 7.5, value_name = "SCALE", help_heading = "Sampling")]
-    guidance_scale: f64,
-    /// Guidance scale towards the reference (ω_r), interleaved only
-    #[arg(long, default_value_t = 2.0, value_name = "SCALE", help_heading = "Sampling")]
-    reference_scale: f64,
-    /// How often a step follows the reference rather than the text (p_r), interleaved only
-    #[arg(long, default_value_t = 0.9, value_name = "0-1", help_heading = "Sampling")]
-    reference_probability: f64,
-    /// How much less noise the reference carries than the frame (Δt), interleaved only
-    #[arg(long, default_value_t = 10.0, value_name = "TIMESTEPS", help_heading = "Sampling")]
-    less_noise: f64,
-    /// How much more noise it carries in the negative pass (Δt'), interleaved only
-    #[arg(long, default_value_t = 10.0, value_name = "TIMESTEPS", help_heading = "Sampling")]
-    more_noise: f64,
+    /// Guidance scale towards the text (ω_c) [default: the model's own, else 7.5]
+    #[arg(long, value_name = "SCALE", help_heading = "Sampling")]
+    guidance_scale: Option<f64>,
+    /// Guidance scale towards the reference (ω_r), interleaved only [default: the model's own, else 2]
+    #[arg(long, value_name = "SCALE", help_heading = "Sampling")]
+    reference_scale: Option<f64>,
+    /// How often a step follows the reference rather than the text (p_r), interleaved only [default: the model's own, else 0.9]
+    #[arg(long, value_name = "0-1", help_heading = "Sampling")]
+    reference_probability: Option<f64>,
+    /// How much less noise the reference carries than the frame (Δt), interleaved only [default: the model's own, else 10]
+    #[arg(long, value_name = "TIMESTEPS", help_heading = "Sampling")]
+    less_noise: Option<f64>,
+    /// How much more noise it carries in the negative pass (Δt'), interleaved only [default: the model's own, else 10]
+    #[arg(long, value_name = "TIMESTEPS", help_heading = "Sampling")]
+    more_noise: Option<f64>,
 
     #[command(flatten)]
     #[serde(flatten)]
@@ -144,8 +146,12 @@ impl RenderArgs {
     }
 
     /// What the frames look like, but for the texts. The size, and with it the tile, is chosen once model and dance are known.
-    pub fn settings(&self) -> RenderSettings {
-        RenderSettings {
+    ///
+    /// # Errors
+    /// Defaults of the model that cannot be read.
+    pub fn settings(&self) -> Result<RenderSettings> {
+        let defaults = ModelDefaults::of(self.weights().model.as_deref())?;
+        Ok(RenderSettings {
             width: 0,
             height: 0,
             prompt: String::new(),
@@ -153,23 +159,28 @@ impl RenderArgs {
             reference_prompt: None,
             clip_skip: self.clip_skip,
             seed: self.seed,
-            steps: self.steps,
+            steps: self.steps.unwrap_or(defaults.steps),
             sampler: self.sampler,
-            guidance: match self.guidance {
-                GuidanceOption::ClassifierFree => Guidance::ClassifierFree { scale: self.guidance_scale },
-                GuidanceOption::Interleaved => Guidance::Interleaved {
-                    reference_probability: self.reference_probability,
-                    reference_scale: self.reference_scale,
-                    text_scale: self.guidance_scale,
-                    less_noise: self.less_noise,
-                    more_noise: self.more_noise,
-                },
-            },
+            guidance: self.guidance(&defaults),
             prediction: self.prediction,
-            reference_weight: self.reference_weight,
-            previous_weight: self.previous_weight,
+            reference_weight: self.reference_weight.unwrap_or(defaults.reference_weight),
+            previous_weight: self.previous_weight.unwrap_or(defaults.previous_weight),
             first_weight: self.first_weight,
             vae_tile: None,
+        })
+    }
+
+    fn guidance(&self, defaults: &ModelDefaults) -> Guidance {
+        let text_scale = self.guidance_scale.unwrap_or(defaults.guidance_scale);
+        match self.guidance {
+            GuidanceOption::ClassifierFree => Guidance::ClassifierFree { scale: text_scale },
+            GuidanceOption::Interleaved => Guidance::Interleaved {
+                reference_probability: self.reference_probability.unwrap_or(defaults.reference_probability),
+                reference_scale: self.reference_scale.unwrap_or(defaults.reference_scale),
+                text_scale,
+                less_noise: self.less_noise.unwrap_or(defaults.less_noise),
+                more_noise: self.more_noise.unwrap_or(defaults.more_noise),
+            },
         }
     }
 }

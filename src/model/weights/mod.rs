@@ -4,6 +4,7 @@
 
 mod build;
 mod builtin;
+mod defaults;
 mod folder;
 mod infer;
 mod inspect;
@@ -16,6 +17,7 @@ mod tensor_file;
 mod textual_inversion;
 
 pub use build::{LoadReport, MisShaped};
+pub use defaults::ModelDefaults;
 pub use inspect::{Description, Kind, PartDescription, inspect};
 pub use lora::Lora;
 pub use lora_keys::LoraNaming;

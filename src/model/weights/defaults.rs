@@ -1,0 +1,65 @@
+//! Settings that suit a model: `dreamtuner.json` in its folder.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::folder::read_json;
+use crate::error::{Error, Result};
+
+/// What a render uses where its user says nothing. A model's folder may hold some of these in `dreamtuner.json`; the
+/// others are those for Stable Diffusion.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelDefaults {
+    /// Steps of each frame. Default: 20.
+    pub steps: usize,
+    /// ω of the reference. Default: 10.
+    pub reference_weight: f64,
+    /// ω of the previous frame. Default: 1.
+    pub previous_weight: f64,
+    /// Guidance scale towards the text, ω_c. Default: 7.5.
+    pub guidance_scale: f64,
+    /// Guidance scale towards the reference, ω_r. Default: 2.
+    pub reference_scale: f64,
+    /// How often a step follows the reference rather than the text, p_r, 0 to 1. Default: 0.9.
+    pub reference_probability: f64,
+    /// Δt in timesteps. Default: 10.
+    pub less_noise: f64,
+    /// Δt' in timesteps. Default: 10.
+    pub more_noise: f64,
+}
+
+impl Default for ModelDefaults {
+    fn default() -> Self {
+        Self {
+            steps: 20,
+            reference_weight: 10.0,
+            previous_weight: 1.0,
+            guidance_scale: 7.5,
+            reference_scale: 2.0,
+            reference_probability: 0.9,
+            less_noise: 10.0,
+            more_noise: 10.0,
+        }
+    }
+}
+
+impl ModelDefaults {
+    /// Those of the model at `path`, a folder or file; of the embedded model where absent.
+    ///
+    /// # Errors
+    /// A `dreamtuner.json` that cannot be read or holds anything else.
+    pub fn of(path: Option<&Path>) -> Result<Self> {
+        let Some(path) = path else {
+            let text = include_str!("../../../models/mini/dreamtuner.json");
+            return serde_json::from_str(text)
+                .map_err(|error| Error::weights("the built-in model", format!("dreamtuner.json: {error}")));
+        };
+        let file = path.join("dreamtuner.json");
+        if !file.is_file() {
+            return Ok(Self::default());
+        }
+        serde_json::from_value(read_json(&file)?).map_err(|error| Error::weights(&file, error.to_string()))
+    }
+}
