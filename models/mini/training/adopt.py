@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import torch
 from transformers import CLIPConfig, CLIPModel, CLIPTextModelWithProjection, CLIPVisionModelWithProjection
 
 from . import checkpoint
@@ -28,3 +29,21 @@ def clip(model: Path) -> CLIPModel:
     )
     both.load_state_dict(text.state_dict() | image.state_dict(), strict=False)
     return both
+
+
+def take_over(network: torch.nn.Module, weights: dict[str, torch.Tensor], halves: dict[str, tuple] | None = None) -> None:
+    """Loads `weights`. A tensor that is larger now has them as its first rows and columns; its new columns are 0, so that
+    what came out before still does. `halves` names tensors that consist of two such parts along the given dimensions."""
+    own = network.state_dict()
+    for name, value in weights.items():
+        grow(own[name], value, (halves or {}).get(name, ()))
+
+
+def grow(new: torch.Tensor, old: torch.Tensor, halves: tuple) -> None:
+    """Puts `old` into the corner of `new`, or of each of its halves."""
+    if halves:
+        for part, value in zip(new.chunk(2, halves[0]), old.chunk(2, halves[0])):
+            grow(part, value, halves[1:])
+        return
+    new[: len(old)] = 0
+    new[tuple(slice(0, size) for size in old.shape)] = old

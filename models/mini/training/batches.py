@@ -1,9 +1,8 @@
 """What one step of diffusion training sees: characters, their references, times, captions and weights.
 
 A batch has three kinds of items, each one character. `alone`: pictures without a reference. `one`: pictures that share
-one reference. `two`: pictures that share a reference and a second one of weight 1, which is the place of the previous frame
-in a clip; here it is any other picture of the character. The rows of a
-batch are all references, all second references, then the pictures of `alone`, `one` and `two`.
+one reference. `two`: pictures that share a reference and a second one of weight 1, which is a neighbouring frame of a
+clip. The rows of a batch are all references, all second references, then the pictures of `alone`, `one` and `two`.
 """
 
 from dataclasses import dataclass
@@ -33,14 +32,14 @@ def draw(data: Puppets, settings: dict, where: torch.device) -> Batch:
     count = sum(kinds.values())
     groups = np.random.choice(len(data.training), count, replace=False)
     times = spread_times(count, settings["times"])
-    items = [Item(data.training[group], time) for group, time in zip(groups, times)]
+    items = [Item(data, data.training[group], time) for group, time in zip(groups, times)]
     alone, rest = items[: kinds["alone"]], items[kinds["alone"] :]
     one, two = rest[: kinds["one"]], rest[kinds["one"] :]
     sizes = settings["pictures"]
     references = [item.reference for item in rest]
     seconds = [item.second for item in two]
-    pictures = [row for item in alone + one for row in item.pictures(sizes["one"], False)]
-    pictures += [row for item in two for row in item.pictures(sizes["two"], True)]
+    pictures = [row for item in alone + one for row in item.pictures(sizes["one"])]
+    pictures += [row for item in two for row in item.neighbours(sizes["two"])]
     rows = np.array(references + seconds + pictures)
     counts = [sizes["one"]] * len(alone + one) + [sizes["two"]] * len(two)
     earlier = np.array([reference_time(item.time) for item in rest])
@@ -60,18 +59,24 @@ def draw(data: Puppets, settings: dict, where: torch.device) -> Batch:
 class Item:
     """One character: which of its pictures is which."""
 
-    def __init__(self, rows: np.ndarray, time: int):
-        order = np.random.permutation(rows)
+    def __init__(self, data: Puppets, rows: np.ndarray, time: int):
+        self.data, self.time = data, time
         # The first picture of a character is drawn to be a reference; sometimes another serves.
-        if np.random.rand() < 0.8:
-            order = np.concatenate([rows[:1], order[order != rows[0]]])
-        self.time, self.order = time, order
-        self.reference, self.second = order[0], order[1]
+        self.reference = rows[0] if np.random.rand() < 0.8 else np.random.choice(rows)
+        self.others = np.random.permutation(rows[rows != self.reference])
+        self.second = self.others[0]
 
-    def pictures(self, count: int, second_taken: bool) -> list[int]:
-        """Rows to learn, other than the references."""
-        left = self.order[2 if second_taken else 1 :]
-        return [left[index % len(left)] for index in range(count)]
+    def pictures(self, count: int) -> list[int]:
+        """Rows to learn from the reference."""
+        return [self.others[index % len(self.others)] for index in range(count)]
+
+    def neighbours(self, count: int) -> list[int]:
+        """Rows to learn that are moments before or after the second reference, others where there are too few."""
+        moment = self.data.moments[self.second]
+        near = [row for row in self.others[1:] if self.data.moments[row] == moment]
+        far = [row for row in self.others[1:] if self.data.moments[row] != moment]
+        rows = near + far
+        return [rows[index % len(rows)] for index in range(count)]
 
 
 def spread_times(count: int, steps: int) -> np.ndarray:
@@ -88,12 +93,12 @@ def reference_time(time: int) -> int:
 
 
 def captions(data: Puppets, rows: np.ndarray, pictures: int, with_references: int) -> list[str]:
-    """Mostly expression and scene only, so that the reference alone tells the colours; pictures without one need more."""
+    """Mostly expression and scene only, so that the reference alone tells colours; pictures without one need more."""
     texts = []
     for place, row in enumerate(rows):
         full, short = (0.0, 0.85) if place < pictures else (0.15, 0.75)
         if pictures <= place < with_references:
-            full, short = 0.7, 0.2
+            full, short = 0.5, 0.4
         chance = np.random.rand()
         name = "caption" if chance < full else "scene_caption"
         texts.append(data.rows[row][name] if chance < full + short else "")
@@ -101,8 +106,8 @@ def captions(data: Puppets, rows: np.ndarray, pictures: int, with_references: in
 
 
 def weights(count: int, each: int) -> np.ndarray:
-    """Weights of references, 10 for half of them, else 1 to 10; one for each of the `each` pictures that share it."""
-    drawn = np.where(np.random.rand(count) < 0.5, 10.0, 10 ** np.random.rand(count))
+    """Weights of references, 10 for half of them, else 1 to 30; one for each of the `each` pictures that share it."""
+    drawn = np.where(np.random.rand(count) < 0.5, 10.0, 30 ** np.random.rand(count))
     return np.repeat(drawn, each)
 
 

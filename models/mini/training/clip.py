@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from transformers import CLIPConfig, CLIPModel
 
-from . import checkpoint, run, tokenizer
+from . import checkpoint, run, tokenizer, workers
 from .data import Puppets
 from .vae import to_tensor
 
@@ -83,7 +83,11 @@ def check(model: CLIPModel, words, data: Puppets, folder: Path, step: int) -> No
 def train(settings: dict, data: Puppets, folder: Path, limits: run.Limits, start: Path | None) -> None:
     """Trains, taking up `folder`'s checkpoint; leaves the tokenizer and the averaged towers in `folder`."""
     where = run.device()
+    if workers.place() > 0:
+        workers.wait()  # for the first process to have made the tokenizer
     words = tokenizer.build([row["caption"] for row in data.rows], settings["tokens"], folder / "tokenizer")
+    if workers.place() == 0:
+        workers.wait()
     model = (CLIPModel.from_pretrained(folder / "model") if start else build(settings, words)).to(where)
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.99), weight_decay=settings["weight_decay"])
     average = run.Average([model], settings["average"])
@@ -103,7 +107,8 @@ def train(settings: dict, data: Puppets, folder: Path, limits: run.Limits, start
         step += 1
         if saver.due():
             store(saved, model, words, data, step)
-    store(saved, model, words, data, step)
+    if workers.place() == 0:
+        store(saved, model, words, data, step)
 
 
 def store(saved: run.Saved, model: CLIPModel, words, data: Puppets, step: int) -> None:

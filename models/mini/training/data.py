@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 
 from . import checkpoint
@@ -34,6 +35,8 @@ class Puppets:
     def __post_init__(self):
         identities = np.array([row["identity"] for row in self.rows])
         starts = np.flatnonzero(np.diff(identities, prepend=identities[0] - 1))
+        # Pictures with the same number show neighbouring moments of one dance.
+        self.moments = np.cumsum([row["follows"] is None for row in self.rows])
         self.groups = np.split(np.arange(len(self.rows)), starts[1:])
         self.groups = [group for group in self.groups if len(group) >= LEAST_VARIANTS]
         if len(self.groups) <= self.held_out:
@@ -48,6 +51,12 @@ class Puppets:
     def size(self) -> int:
         """Pixels of a side."""
         return self.images.shape[1]
+
+
+def control_images(data: Puppets, rows, where: torch.device) -> torch.Tensor:
+    """Control images of `rows`, (n, 3, height, width) in [0, 1]."""
+    values = torch.from_numpy(data.control[rows]).to(where).permute(0, 3, 1, 2)
+    return values.contiguous(memory_format=torch.channels_last).float() / 255
 
 
 def make(folder: Path, settings: dict, size: int, program: str) -> None:

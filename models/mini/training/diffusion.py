@@ -4,17 +4,20 @@ The text encoder is the one of stage 2 and stays as it is. The prediction is v, 
 noise (zero terminal signal-to-noise ratio): without it, white backgrounds come out grey.
 """
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from diffusers import ControlNetModel, DDIMScheduler, UNet2DConditionModel
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import CLIPModel, CLIPTokenizer
 
-from . import batches, checkpoint, run, samples, subject_attention, tokenizer
-from .data import Puppets
+from . import adopt, batches, checkpoint, run, samples, subject_attention, tokenizer, workers
+from .data import Puppets, control_images
 from .latents import Latents
+from .muon import Muon
 
 
 @dataclass
@@ -39,13 +42,18 @@ class Networks:
         """v for every row; `controlled` (n) is 0 where the ControlNet is left out."""
         self.attention.groups = groups
         keep = controlled[:, None, None, None]
-        with run.half(self.where):
+        with run.half(self.where), attention_kernels(self.where):
             down, middle = self.controlnet(noisy, times, context, control, return_dict=False)
             residuals = {
                 "down_block_additional_residuals": [residual * keep.to(residual.dtype) for residual in down],
                 "mid_block_additional_residual": middle * keep.to(middle.dtype),
             }
             return self.unet(noisy, times, context, **residuals).sample.float()
+
+
+def attention_kernels(where: torch.device):
+    """PyTorch's own choice; on a processor, the plain mathematics is faster for so few tokens."""
+    return sdpa_kernel(SDPBackend.MATH) if where.type == "cpu" else contextlib.nullcontext()
 
 
 def build(settings: dict, work: Path, where: torch.device) -> Networks:
@@ -67,12 +75,6 @@ def build(settings: dict, work: Path, where: torch.device) -> Networks:
     )
 
 
-def control_images(data: Puppets, rows, where: torch.device) -> torch.Tensor:
-    """Control images of `rows`, (n, 3, height, width) in [0, 1]."""
-    values = torch.from_numpy(data.control[rows]).to(where).permute(0, 3, 1, 2)
-    return values.contiguous(memory_format=torch.channels_last).float() / 255
-
-
 def figure_weights(data: Puppets, rows, side: int, extra: float, where: torch.device) -> torch.Tensor:
     """1 on the background, 1 + `extra` on the figure, (n, 1, side, side)."""
     masks = torch.from_numpy(data.masks[rows]).to(where)[:, None].float() / 255
@@ -86,8 +88,8 @@ def time_weights(scheduler: DDIMScheduler, times: torch.Tensor, gamma: float) ->
 
 
 def loss_of(networks: Networks, latents: Latents, data: Puppets, batch: batches.Batch, settings: dict) -> dict:
-    """Weighted error of v over the pictures; the unweighted one apart for pictures with and without a reference."""
-    where, scheduler, first = networks.where, networks.scheduler, batch.references
+    """Weighted error of v over all rows, references too; the unweighted one apart for pictures with and without one."""
+    where, scheduler = networks.where, networks.scheduler
     clean, times = latents[batch.rows], torch.from_numpy(batch.times).to(where)
     noise = torch.randn(clean.shape, device=where)
     noisy = scheduler.add_noise(clean, noise, times).contiguous(memory_format=torch.channels_last)
@@ -100,11 +102,11 @@ def loss_of(networks: Networks, latents: Latents, data: Puppets, batch: batches.
         batch.groups,
     )
     wanted = scheduler.get_velocity(clean, noise, times)
-    figure = figure_weights(data, batch.rows[first:], clean.shape[-1], settings["figure_weight"], where)
-    errors = ((predicted[first:] - wanted[first:]).square() * figure).mean((1, 2, 3)) / figure.mean((1, 2, 3))
-    alone = batch.groups[0].first - first
-    weighted = errors * time_weights(scheduler, times[first:], settings["gamma"])
-    return {"loss": weighted.mean(), "alone": errors[:alone].mean(), "reference": errors[alone:].mean()}
+    figure = figure_weights(data, batch.rows, clean.shape[-1], settings["figure_weight"], where)
+    errors = ((predicted - wanted).square() * figure).mean((1, 2, 3)) / figure.mean((1, 2, 3))
+    weighted = errors * time_weights(scheduler, times, settings["gamma"])
+    first, referred = batch.references, batch.groups[0].first
+    return {"loss": weighted.mean(), "alone": errors[first:referred].mean(), "reference": errors[referred:].mean()}
 
 
 def train(settings: dict, data: Puppets, folder: Path, limits: run.Limits, start: Path | None) -> None:
@@ -114,9 +116,9 @@ def train(settings: dict, data: Puppets, folder: Path, limits: run.Limits, start
     trained = {"unet": networks.unet, "controlnet": networks.controlnet}
     if start is not None:
         for name, network in trained.items():
-            network.load_state_dict(type(network).from_pretrained(start / name).state_dict())
+            adopt.take_over(network, type(network).from_pretrained(start / name).state_dict())
     latents = Latents(folder.parent / "vae/model", data, folder / "latents", where)
-    optimizer = run.optimizer(list(trained.values()), settings["weight_decay"])
+    optimizer = Muon(list(trained.values()), settings["weight_decay"])
     average = run.Average(list(trained.values()), settings["average"])
     saved = run.Saved(folder, trained, optimizer, average)
     step = saved.restore()
@@ -134,8 +136,9 @@ def train(settings: dict, data: Puppets, folder: Path, limits: run.Limits, start
             store(saved, step)
         if sampler.due():
             show(saved, networks, latents, data, settings, step)
-    store(saved, step)
-    show(saved, networks, latents, data, settings, step)
+    if workers.place() == 0:
+        store(saved, step)
+        show(saved, networks, latents, data, settings, step)
 
 
 def store(saved: run.Saved, step: int) -> None:

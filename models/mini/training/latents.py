@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL
 
-from . import checkpoint, run
+from . import checkpoint, run, workers
 from .data import Puppets
 from .vae import to_tensor
 
@@ -24,11 +24,12 @@ class Latents:
         note = {"shape": shape, "vae": fingerprint(vae_folder), "data": data.fingerprint}
         cache.mkdir(parents=True, exist_ok=True)
         done = cache / "done.json"
-        if not done.exists() or json.loads(done.read_text()) != json.loads(json.dumps(note)):
+        if workers.place() == 0 and (not done.exists() or json.loads(done.read_text()) != json.loads(json.dumps(note))):
             done.unlink(missing_ok=True)
             np.lib.format.open_memmap(cache / "latents.npy", "w+", np.float16, shape).flush()
             np.lib.format.open_memmap(cache / "known.npy", "w+", np.bool_, shape[:1]).flush()
             checkpoint.write_json(done, note)
+        workers.wait()
         self.values = np.lib.format.open_memmap(cache / "latents.npy", "r+")
         self.known = np.lib.format.open_memmap(cache / "known.npy", "r+")
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import torch
 
-from . import checkpoint
-from .muon import Muon
+from . import checkpoint, workers
 
 
 @dataclass
@@ -48,14 +47,14 @@ class Schedule:
 
     def finished(self, step: int) -> bool:
         """Whether to stop before this step."""
-        return step >= self.settings["steps"] or self.remaining() <= 0
+        return workers.agreed(step >= self.settings["steps"] or self.remaining() <= 0, device()) > 0
 
     def rate(self, step: int) -> float:
         """Learning rate of this step."""
         warm = min(1.0, (step + 1) / self.settings["warmup_steps"])
         by_steps = min(1.0, (self.settings["steps"] - step) / max(1, self.settings["cooldown_steps"]))
         by_clock = min(1.0, max(0.0, self.remaining() / self.cooldown)) if self.cooldown > 0 else 1.0
-        return self.settings["rate"] * min(warm, by_steps, by_clock)
+        return workers.agreed(self.settings["rate"] * min(warm, by_steps, by_clock), device())
 
 
 class Average:
@@ -102,6 +101,9 @@ class Saved:
     def restore(self) -> int:
         """Takes up the checkpoint, if any; the number of steps that are done."""
         state = checkpoint.load(self.path)
+        if workers.place() > 0:
+            # Every process draws pictures of its own.
+            checkpoint.seed(1000 * (state["step"] if state else 0) + workers.place())
         if state is None:
             return 0
         for name, network in self.networks.items():
@@ -118,7 +120,7 @@ class Saved:
 
 
 class Every:
-    """Says when so many minutes have passed since it last said so."""
+    """Says, in the first process, when so many minutes have passed since it last said so."""
 
     def __init__(self, minutes: float):
         self.seconds, self.last = 60 * minutes, time.monotonic()
@@ -126,7 +128,7 @@ class Every:
     def due(self) -> bool:
         """Whether it is time again."""
         now = time.monotonic()
-        if now - self.last < self.seconds:
+        if workers.place() > 0 or now - self.last < self.seconds:
             return False
         self.last = now
         return True
@@ -150,9 +152,11 @@ class Losses:
 
     def write(self, step: int, pictures: int) -> None:
         """Writes the averages since the last line."""
+        if workers.place() > 0:
+            return
         seconds = time.monotonic() - self.since
         line = {name: f"{value / self.count:.5f}" for name, value in self.sums.items()}
-        line["per_second"] = f"{self.count * pictures / seconds:.1f}"
+        line["per_second"] = f"{self.count * workers.count() * pictures / seconds:.1f}"
         append_csv(self.path, {"step": step, **line})
         print(step, *(f"{name} {value}" for name, value in line.items()), flush=True)
         self.sums, self.count, self.since = {}, 0, time.monotonic()
@@ -179,11 +183,6 @@ def half(where: torch.device):
     return torch.autocast(where.type, torch.bfloat16)
 
 
-def optimizer(modules: list[torch.nn.Module], weight_decay: float) -> torch.optim.Optimizer:
-    """Muon for matrices, AdamW for the rest; its rate is set before every step."""
-    return Muon(modules, weight_decay)
-
-
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
     """Sets the learning rate of all parameters."""
     for group in optimizer.param_groups:
@@ -191,11 +190,12 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 
 
 def descend(optimizer: torch.optim.Optimizer, loss: torch.Tensor, parameters) -> None:
-    """One step of the optimizer, the gradient's length at most 1. A loss that is not a number ends the run: the last
+    """One step of the optimizer by the mean gradient of all processes, its length at most 1. A loss that is not a number ends the run: the last
     checkpoint is still good."""
     if not torch.isfinite(loss):
         raise SystemExit("the loss is not a number; go on from the last checkpoint with a lower rate")
     optimizer.zero_grad()
-    loss.backward()
+    (loss / workers.count()).backward()
+    workers.add_up([parameter.grad for parameter in parameters if parameter.grad is not None])
     torch.nn.utils.clip_grad_norm_(parameters, 1.0)
     optimizer.step()

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from . import run, sheet
-from .data import Puppets
+from .data import Puppets, control_images
 from .subject_attention import Group, Source
 
 
@@ -16,10 +16,11 @@ def show(networks, latents, data: Puppets, settings: dict, folder: Path, step: i
     references = np.array([group[0] for group in data.checking])
     pictures = np.array([group[1 + index % (len(group) - 1)] for index, group in enumerate(data.checking)])
     scenes = [data.rows[row]["scene_caption"] for row in pictures]
+    full = [data.rows[row]["caption"] for row in pictures]
     results = {
         "reference": draw(networks, latents, data, pictures, references, scenes, settings),
         "scene": draw(networks, latents, data, pictures, None, scenes, settings),
-        "text": draw(networks, latents, data, pictures, None, [data.rows[row]["caption"] for row in pictures], settings),
+        "text": draw(networks, latents, data, pictures, None, full, settings),
     }
     line = {name: f"{figure_error(data, pictures, shown):.2f}" for name, shown in results.items()}
     line["autoencoder"] = f"{figure_error(data, pictures, sheet.to_bytes(latents.decode(latents[pictures]))):.2f}"
@@ -46,8 +47,6 @@ def reference_rows(latents, data: Puppets, references: np.ndarray, settings: dic
 
 def draw(networks, latents, data: Puppets, rows, references, captions: list[str], settings: dict) -> np.ndarray:
     """DDIM samples for the poses of `rows`, (n, height, width, 3) bytes. With `references`, no guidance is used."""
-    from .diffusion import control_images
-
     scheduler, where, count = networks.scheduler, networks.where, len(rows)
     scheduler.set_timesteps(settings["steps"])
     x = torch.randn((count, *latents.values.shape[1:]), generator=torch.Generator().manual_seed(5)).to(where)

@@ -6,8 +6,17 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL
 
-from . import checkpoint, run, sheet
+from . import adopt, checkpoint, run, sheet, workers
 from .data import Puppets
+from .muon import Muon
+
+# What gives mean and variance of the latents, each in a half of its channels, and along which dimensions.
+HALVES = {
+    "encoder.conv_out.weight": (0,),
+    "encoder.conv_out.bias": (0,),
+    "quant_conv.weight": (0, 1),
+    "quant_conv.bias": (0,),
+}
 
 
 def build(settings: dict) -> AutoencoderKL:
@@ -78,7 +87,7 @@ def round_trip(vae: AutoencoderKL, pictures: torch.Tensor) -> tuple[torch.Tensor
 
 
 def check(vae: AutoencoderKL, data: Puppets, folder: Path, step: int) -> None:
-    """Round trip of pictures that are never trained on: peak signal-to-noise ratio (dB), spread of the latents, a sheet."""
+    """Round trip of pictures that are never trained on: signal-to-noise ratio (dB), spread of latents, a sheet."""
     rows = data.checking_rows[:32]
     pictures = to_tensor(data.images[rows], next(vae.parameters()).device)
     latents, results = round_trip(vae, pictures)
@@ -94,7 +103,8 @@ def check(vae: AutoencoderKL, data: Puppets, folder: Path, step: int) -> None:
 
 def set_scale(vae: AutoencoderKL, data: Puppets) -> None:
     """Sets the factor that brings latents to a variance of one."""
-    rows = np.sort(np.random.default_rng(0).choice(data.training_rows, min(256, len(data.training_rows)), replace=False))
+    count = min(256, len(data.training_rows))
+    rows = np.sort(np.random.default_rng(0).choice(data.training_rows, count, replace=False))
     parts = [to_tensor(data.images[part], next(vae.parameters()).device) for part in np.array_split(rows, 8)]
     with torch.no_grad():
         latents = torch.cat([vae.encode(part).latent_dist.mean for part in parts])
@@ -102,12 +112,12 @@ def set_scale(vae: AutoencoderKL, data: Puppets) -> None:
 
 
 def train(settings: dict, data: Puppets, folder: Path, limits: run.Limits, start: Path | None) -> None:
-    """Trains, taking up `folder`'s checkpoint, or the weights in `start`; leaves the averaged network in `folder`/model."""
+    """Trains, taking up `folder`'s checkpoint, or the weights in `start`; leaves the averaged network in `folder`."""
     where = run.device()
     vae = build(settings).to(where)
     if start is not None:
-        vae.load_state_dict(AutoencoderKL.from_pretrained(start / "vae").state_dict())
-    optimizer = run.optimizer([vae], 0.01)
+        adopt.take_over(vae, AutoencoderKL.from_pretrained(start / "vae").state_dict(), HALVES)
+    optimizer = Muon([vae], 0.01)
     average = run.Average([vae], settings["average"])
     saved = run.Saved(folder, {"model": vae}, optimizer, average)
     step = saved.restore()
@@ -124,7 +134,8 @@ def train(settings: dict, data: Puppets, folder: Path, limits: run.Limits, start
         step += 1
         if saver.due():
             store(saved, vae, data, step)
-    store(saved, vae, data, step)
+    if workers.place() == 0:
+        store(saved, vae, data, step)
 
 
 def store(saved: run.Saved, vae: AutoencoderKL, data: Puppets, step: int) -> None:

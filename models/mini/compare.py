@@ -1,0 +1,77 @@
+"""Whether diffusers, on the same noise, draws what dreamtuner draws: `python models/mini/compare.py --dreamtuner PROGRAM`.
+
+One frame without references, with plain classifier-free guidance; prints the peak signal-to-noise ratio between both
+pictures in dB, and fails below 45.
+"""
+
+import argparse
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import StableDiffusionControlNetPipeline
+from PIL import Image
+from safetensors.torch import save_file
+
+ROOT = Path(__file__).resolve().parents[2]
+PROMPT, STEPS, SCALE = "lime bowl cut hair, white shirt, brown shorts, smile, white background", 20, 2.0
+LEAST = 45.0  # dB
+
+
+def run(*words) -> None:
+    """Runs a command, which must succeed."""
+    subprocess.run([str(word) for word in words], check=True)
+
+
+def picture(folder: Path) -> Image.Image:
+    """The one picture in a folder."""
+    return Image.open(next(folder.glob("*.png"))).convert("RGB")
+
+
+def by_dreamtuner(program: str, pose: Path, folder: Path, size: int) -> np.ndarray:
+    """The program's picture."""
+    weights = ["--reference-weight", 0, "--previous-weight", 0, "--steps", STEPS, "--prompt", PROMPT]
+    guidance = ["--guidance", "classifier-free", "--guidance-scale", SCALE, "--noise", folder / "noise.safetensors"]
+    inputs = ["--reference", ROOT / "examples/hero.png", "--pose", pose, "--size", f"{size}x{size}"]
+    run(program, "animate", *inputs, *weights, *guidance, "-o", f"{folder}/frames/")
+    return np.asarray(picture(folder / "frames")).astype(float)
+
+
+def by_diffusers(pipeline, control: Image.Image, latents: torch.Tensor) -> np.ndarray:
+    """The pipeline's picture."""
+    result = pipeline(
+        PROMPT,
+        image=control,
+        latents=latents,
+        num_inference_steps=STEPS,
+        guidance_scale=SCALE,
+        output_type="np",
+    )
+    return (result.images[0] * 255).round()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--dreamtuner", default="dreamtuner", help="the program")
+    parser.add_argument("--pose", type=Path, default=ROOT / "examples/hero.pose.json", help="pose file of one frame")
+    options = parser.parse_args()
+    pipeline = StableDiffusionControlNetPipeline.from_pretrained(Path(__file__).parent)
+    side, factor = pipeline.unet.config.sample_size, pipeline.vae_scale_factor
+    shape = (1, pipeline.unet.config.in_channels, side, side)
+    latents = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+    with tempfile.TemporaryDirectory() as name:
+        folder, size = Path(name), side * factor
+        save_file({"latent": latents, "reference": latents, "lambda": torch.zeros(STEPS)}, folder / "noise.safetensors")
+        run(options.dreamtuner, "pose", "draw", options.pose, "-o", f"{folder}/control/", "--size", f"{size}x{size}")
+        own = by_dreamtuner(options.dreamtuner, options.pose, folder, size)
+        other = by_diffusers(pipeline, picture(folder / "control"), latents)
+    ratio = 10 * np.log10(255**2 / max(np.square(own - other).mean(), 1e-9))
+    print(f"largest difference {np.abs(own - other).max():.0f} of 255, {ratio:.1f} dB")
+    if ratio < LEAST:
+        raise SystemExit(f"below {LEAST} dB")
+
+
+if __name__ == "__main__":
+    main()
