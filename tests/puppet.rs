@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use dreamtuner::pose::Joint;
 use dreamtuner::puppet::choreography::{ClipSettings, shots};
 use dreamtuner::puppet::dataset::{DatasetSettings, reference_shot, training_shot, write_dataset};
 use dreamtuner::puppet::{
-    Choreography, Colour, Expression, Glasses, HELD_OUT_SEED, HairStyle, Headwear, Identity, OuterStyle,
-    Pattern, Picture, Random, Scene, Shot, Tail, TopStyle, View, caption, is_inside, random_pose, render,
-    render_labelled, scene_caption,
+    Choreography, Colour, Expression, Figure, FigurePose, Glasses, HELD_OUT_SEED, HairStyle, Headwear,
+    Identity, OuterStyle, Pattern, Picture, Random, Scene, Shot, Tail, TopStyle, View, caption, is_inside,
+    random_pose, render, render_labelled, scene_caption,
 };
 
 const SIZE: u32 = 64;
@@ -135,6 +136,59 @@ fn dances_stay_on_the_canvas_and_move() {
 }
 
 #[test]
+fn standing_feet_do_not_slide_and_a_round_ends_where_it_begins() {
+    for name in Choreography::names().filter(|name| *name != "jumping_jack") {
+        let dance = Choreography::named(name).unwrap();
+        let round = (dance.seconds() * 24.0).round() as usize;
+        let settings = ClipSettings {
+            frames: round + 1,
+            frames_per_second: 24.0,
+            view: View::Front,
+            expression: Expression::Smile,
+            scene: Scene::White,
+        };
+        for seed in 0..12 {
+            let identity = Identity::from_seed(seed);
+            let poses: Vec<_> = shots(&identity, &dance, &settings).iter().map(|shot| shot.pose).collect();
+            let ankles = |pose: &FigurePose| {
+                let joints = Figure::new(&identity, pose, View::Front).joints;
+                [Joint::RightAnkle, Joint::LeftAnkle].map(|joint| joints[joint as usize].unwrap())
+            };
+            for (frame, pair) in poses.windows(2).enumerate() {
+                let (before, after) = (ankles(&pair[0]), ankles(&pair[1]));
+                let moved = [0, 1].map(|foot| (after[foot] - before[foot]).length());
+                let steadier = moved[0].min(moved[1]);
+                assert!(
+                    steadier < 0.0075,
+                    "{name}, puppet {seed}, frame {frame}: both feet slide, {steadier}"
+                );
+            }
+            assert!((poses[round].shift - poses[0].shift).abs() < 1e-3, "{name}, puppet {seed}");
+        }
+    }
+}
+
+#[test]
+fn every_dance_pose_of_a_dataset_comes_as_three_neighbouring_moments() {
+    for seed in 0..20 {
+        let identity = Identity::from_seed(seed);
+        let shots: Vec<Shot> = (0..7).map(|variant| training_shot(&identity, 3, variant)).collect();
+        for moments in [&shots[1..4], &shots[4..7]] {
+            for pair in moments.windows(2) {
+                let (before, after) = (pair[0], pair[1]);
+                assert_eq!((before.view, before.scene), (after.view, after.scene));
+                assert_eq!(before.expression, after.expression);
+                assert!(is_inside(&identity, &after.pose, after.view));
+                let bend = (before.pose.right_arm - after.pose.right_arm).abs();
+                assert!(bend <= 0.3 * 180.0, "{bend}");
+            }
+            assert_ne!(moments[0].pose, moments[2].pose, "puppet {seed} does not move");
+        }
+        assert_ne!(shots[3].pose, shots[4].pose);
+    }
+}
+
+#[test]
 fn a_dance_says_what_is_wrong_with_its_text() {
     let problem = |text: &str| text.parse::<Choreography>().unwrap_err().to_string();
     assert_eq!(problem("length 4\nbeat 0\nbeat x"), "line 3: beat: \"x\" is not a number");
@@ -200,6 +254,7 @@ fn a_dataset_has_every_file_and_the_same_bytes_again() {
     for (index, line) in lines.iter().enumerate() {
         assert_eq!(line["identity"], index / 2);
         assert_eq!(line["reference"], index % 2 == 0);
+        assert!(line["follows"].is_null());
         assert_eq!(line["keypoints"].as_array().unwrap().len(), 18);
         for column in ["file_name", "mask_file_name", "control_file_name"] {
             let name = line[column].as_str().unwrap();

@@ -13,12 +13,15 @@
 //!
 //! - `beat NUMBER [EASING] [NAME=VALUE ...]` is a key pose. Names are those of [`FigurePose`]; `arms`, `elbows`, `legs` and
 //!   `knees` set both sides. What a key does not name is as in the key before it, and at first as in the reference pose.
-//! - The easing says how a pose is reached: `smooth` (the default), `linear`, `snap` (at once, then settling), `rise` (ever
+//! - The easing says how a pose is reached: `smooth` (the default), `linear`, `snap` (fast soon, then settling), `rise` (ever
 //!   slower, as a jump's way up) or `fall` (ever faster).
+//! - Feet that stand do not slide: the figure is moved so that the lower foot stays where it is. `shift` counts at the
+//!   beginning and in the air.
 //! - After the last key, the dance goes back to the first one, which it reaches at its end.
 //! - `#` begins a comment.
 
 mod clip;
+mod footing;
 mod text;
 
 pub use clip::{ClipSettings, shots};
@@ -37,7 +40,7 @@ pub enum Easing {
     Smooth,
     /// Always at the same speed.
     Linear,
-    /// Fast at once, then ever slower.
+    /// Fast soon, then ever slower.
     Snap,
     /// Ever slower, as something thrown up.
     Rise,
@@ -61,7 +64,7 @@ impl Easing {
         match self {
             Self::Smooth => time * time * (3.0 - 2.0 * time),
             Self::Linear => time,
-            Self::Snap => 1.0 - rest * rest * rest * rest,
+            Self::Snap => Self::Smooth.at(1.0 - rest * rest),
             Self::Rise => 1.0 - rest * rest,
             Self::Fall => time * time,
         }

@@ -1,6 +1,7 @@
 //! A dance as the shots of a clip, with the motion that makes hair and cloth swing.
 
 use super::Choreography;
+use super::footing::Footing;
 use crate::puppet::figure::{Figure, FigurePose, View};
 use crate::puppet::geometry::{Vector, vector};
 use crate::puppet::identity::Identity;
@@ -26,11 +27,8 @@ pub struct ClipSettings {
 /// The shots of a clip in which `identity` dances. Where a pose would reach beyond the canvas, the whole dance is made
 /// smaller, towards the reference pose.
 pub fn shots(identity: &Identity, dance: &Choreography, settings: &ClipSettings) -> Vec<Shot> {
-    let extent = extent(identity, dance, settings.view);
-    let pose = |seconds: f32| {
-        let pose = reference_pose().toward(&dance.pose(seconds * dance.tempo / 60.0), extent);
-        lowered(identity, pose, settings.view)
-    };
+    let danced = danced(identity, dance, settings.view, extent(identity, dance, settings.view));
+    let pose = |seconds: f32| danced(seconds * dance.tempo / 60.0);
     let mut swing = Swing::new(identity, settings.view, pose(0.0));
     // A round before the clip begins, so that it begins in full swing.
     let round = dance.seconds();
@@ -48,14 +46,24 @@ pub fn shots(identity: &Identity, dance: &Choreography, settings: &ClipSettings)
         .collect()
 }
 
+/// The pose of `identity` at each beat, on feet that do not slide, the dance being a `share` of the way from the reference
+/// pose.
+fn danced(identity: &Identity, dance: &Choreography, view: View, share: f32) -> impl Fn(f32) -> FigurePose {
+    let pose = move |beat| lowered(identity, reference_pose().toward(&dance.pose(beat), share), view);
+    let footing = Footing::new(identity, view, (dance.length, 60.0 / dance.tempo), pose);
+    move |beat| {
+        let mut pose = pose(beat);
+        pose.shift += footing.shift(beat.rem_euclid(dance.length) / dance.length);
+        pose
+    }
+}
+
 /// The largest share of the dance, at most 1, with which `identity` stays on the canvas.
 fn extent(identity: &Identity, dance: &Choreography, view: View) -> f32 {
     let beats = (dance.length * 8.0) as usize;
     let fits = |share: f32| {
-        (0..beats).all(|step| {
-            let pose = reference_pose().toward(&dance.pose(step as f32 / 8.0), share);
-            is_inside(identity, &lowered(identity, pose, view), view)
-        })
+        let pose = danced(identity, dance, view, share);
+        (0..beats).all(|step| is_inside(identity, &pose(step as f32 / 8.0), view))
     };
     [1.0, 0.94, 0.88, 0.82, 0.76, 0.7, 0.6].into_iter().find(|&share| fits(share)).unwrap_or(0.5)
 }
