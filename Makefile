@@ -17,8 +17,7 @@ demo: install-needs
 	mkdir -p demo
 	$(TARGET)/release/dreamtuner puppet clip --seed 1000023 --dance wave --fps 12 -o $(TRUTH) --poses demo/wave.json --overwrite
 	$(TARGET)/release/dreamtuner animate --reference examples/hero.png --reference-pose examples/hero.pose.json \
-	    --prompt "smile, white background" --guidance-scale 2 --less-noise 100 --pose demo/wave.json \
-	    -o $(CLIP) --compare --sheet --overwrite
+	    --prompt "smile, white background" --pose demo/wave.json -o $(CLIP) --compare --sheet --overwrite
 	@echo "clip:          $(CLIP)"
 	@echo "contact sheet: $(SHEET)"
 	@echo "the truth:     $(TRUTH)"

@@ -1,7 +1,7 @@
-"""Whether diffusers, on the same noise, draws what dreamtuner draws: `python models/mini/compare.py --dreamtuner PROGRAM`.
+"""Whether diffusers, on the same noise, draws what dreamtuner draws.
 
-One frame without references, with plain classifier-free guidance; prints the peak signal-to-noise ratio between both
-pictures in dB, and fails below 45.
+`python models/mini/compare.py --dreamtuner PROGRAM`: one frame without references, with plain classifier-free guidance.
+Prints the peak signal-to-noise ratio between both pictures in dB, and fails below 45.
 """
 
 import argparse
@@ -15,7 +15,8 @@ from diffusers import StableDiffusionControlNetPipeline
 from PIL import Image
 from safetensors.torch import save_file
 
-ROOT = Path(__file__).resolve().parents[2]
+MODEL = Path(__file__).resolve().parent
+ROOT = MODEL.parents[1]
 PROMPT, STEPS, SCALE = "lime bowl cut hair, white shirt, brown shorts, smile, white background", 20, 2.0
 LEAST = 45.0  # dB
 
@@ -34,7 +35,7 @@ def by_dreamtuner(program: str, pose: Path, folder: Path, size: int) -> np.ndarr
     """The program's picture."""
     weights = ["--reference-weight", 0, "--previous-weight", 0, "--steps", STEPS, "--prompt", PROMPT]
     guidance = ["--guidance", "classifier-free", "--guidance-scale", SCALE, "--noise", folder / "noise.safetensors"]
-    inputs = ["--reference", ROOT / "examples/hero.png", "--pose", pose, "--size", f"{size}x{size}"]
+    inputs = ["--model", MODEL, "--reference", ROOT / "examples/hero.png", "--pose", pose, "--size", f"{size}x{size}"]
     run(program, "animate", *inputs, *weights, *guidance, "-o", f"{folder}/frames/")
     return np.asarray(picture(folder / "frames")).astype(float)
 
@@ -57,17 +58,19 @@ def main() -> None:
     parser.add_argument("--dreamtuner", default="dreamtuner", help="the program")
     parser.add_argument("--pose", type=Path, default=ROOT / "examples/hero.pose.json", help="pose file of one frame")
     options = parser.parse_args()
-    pipeline = StableDiffusionControlNetPipeline.from_pretrained(Path(__file__).parent)
+    pipeline = StableDiffusionControlNetPipeline.from_pretrained(MODEL)
     side, factor = pipeline.unet.config.sample_size, pipeline.vae_scale_factor
     shape = (1, pipeline.unet.config.in_channels, side, side)
     latents = torch.randn(shape, generator=torch.Generator().manual_seed(1))
     with tempfile.TemporaryDirectory() as name:
         folder, size = Path(name), side * factor
-        save_file({"latent": latents, "reference": latents, "lambda": torch.zeros(STEPS)}, folder / "noise.safetensors")
+        noise = {"latent": latents, "reference": torch.zeros(shape), "lambda": torch.zeros(STEPS)}
+        save_file(noise, folder / "noise.safetensors")
         run(options.dreamtuner, "pose", "draw", options.pose, "-o", f"{folder}/control/", "--size", f"{size}x{size}")
         own = by_dreamtuner(options.dreamtuner, options.pose, folder, size)
         other = by_diffusers(pipeline, picture(folder / "control"), latents)
-    ratio = 10 * np.log10(255**2 / max(np.square(own - other).mean(), 1e-9))
+    error = np.square(own - other).mean()
+    ratio = 10 * np.log10(255**2 / error) if error > 0 else np.inf
     print(f"largest difference {np.abs(own - other).max():.0f} of 255, {ratio:.1f} dB")
     if ratio < LEAST:
         raise SystemExit(f"below {LEAST} dB")

@@ -1,5 +1,6 @@
 """Trains the mini model from nothing:
-`python models/mini/train.py --configuration models/mini/configurations/train-128.json --data DIR --work DIR`. May be stopped or killed at any time; the same command goes on from the last checkpoint."""
+`python models/mini/train.py --configuration models/mini/configurations/train-128.json --data DIR --work DIR`.
+May be stopped or killed at any time; the same command goes on from the last checkpoint."""
 
 import argparse
 import importlib

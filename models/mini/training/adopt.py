@@ -15,6 +15,8 @@ def adopt(model: Path, work: Path) -> None:
         shutil.copytree(model / "vae", work / "vae/model")
     if not (work / "clip/tokenizer").exists():
         shutil.copytree(model / "tokenizer", work / "clip/tokenizer")
+    if (model / "training.json").exists() and not (work / "before.json").exists():
+        shutil.copy(model / "training.json", work / "before.json")
     if not (work / "clip/model").exists():
         checkpoint.save_network(clip(model), work / "clip/model")
 
@@ -31,9 +33,10 @@ def clip(model: Path) -> CLIPModel:
     return both
 
 
-def take_over(network: torch.nn.Module, weights: dict[str, torch.Tensor], halves: dict[str, tuple] | None = None) -> None:
-    """Loads `weights`. A tensor that is larger now has them as its first rows and columns; its new columns are 0, so that
-    what came out before still does. `halves` names tensors that consist of two such parts along the given dimensions."""
+def take_over(network: torch.nn.Module, weights: dict[str, torch.Tensor], halves: dict[str, tuple] | None = None):
+    """Loads `weights`. A tensor that is larger now has them as its first rows and columns; its new columns are 0, so
+    that what came out before still does. `halves` names tensors that consist of two such parts along the given
+    dimensions."""
     own = network.state_dict()
     for name, value in weights.items():
         grow(own[name], value, (halves or {}).get(name, ()))

@@ -80,9 +80,9 @@ class Item:
 
 
 def spread_times(count: int, steps: int) -> np.ndarray:
-    """Time steps evenly spread over the schedule, in random order."""
+    """Time steps spread over the schedule, in random order; noisy ones, where colours are decided, come more often."""
     places = (np.random.permutation(count) + np.random.rand(count)) / count
-    return np.minimum((places * steps).astype(int), steps - 1)
+    return np.minimum(((1 - (1 - places) ** 1.6) * steps).astype(int), steps - 1)
 
 
 def reference_time(time: int) -> int:

@@ -49,7 +49,8 @@ def write_json(path: Path, value) -> None:
 
 def random_state() -> dict:
     """The state of the generators of Python, NumPy and PyTorch."""
-    return {"python": random.getstate(), "numpy": np.random.get_state(), "torch": torch.get_rng_state()}
+    state = {"python": random.getstate(), "numpy": np.random.get_state(), "torch": torch.get_rng_state()}
+    return state | ({"cuda": torch.cuda.get_rng_state()} if torch.cuda.is_available() else {})
 
 
 def set_random_state(state: dict) -> None:
@@ -57,6 +58,8 @@ def set_random_state(state: dict) -> None:
     random.setstate(state["python"])
     np.random.set_state(state["numpy"])
     torch.set_rng_state(state["torch"])
+    if "cuda" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state["cuda"])
 
 
 def seed(value: int) -> None:

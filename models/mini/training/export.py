@@ -84,16 +84,20 @@ def record(settings: dict, work: Path) -> dict:
         if not (work / stage / "checkpoint.pt").exists():
             stages[stage] = "as before"  # taken over from the model that training began with
             continue
-        step = torch.load(work / stage / "checkpoint.pt", map_location="cpu", weights_only=False)["step"]
+        state = torch.load(work / stage / "checkpoint.pt", map_location="cpu", weights_only=False)
+        step = state["step"]
         figures = {name: last_line(work / stage / f"{name}.csv") for name in ("losses", "checks", "samples")}
-        seen = step * pictures_in_a_step(settings[stage])
+        seen = step * pictures_in_a_step(settings[stage]) * state.get("processes", 1)
         stages[stage] = {"steps": step, "pictures_seen": seen, **{key: value for key, value in figures.items() if value}}
     versions = {"torch": torch.__version__, "diffusers": diffusers.__version__, "transformers": transformers.__version__}
     note = json.loads((work / "data/done.json").read_text())
+    before = work / "before.json"
     return {
         "configuration": settings,
         "pictures": note["rows"],
         "stages": stages,
+        # The training of the model that this one began with.
+        "before": json.loads(before.read_text()) if before.exists() else None,
         "versions": {"python": platform.python_version(), **versions},
     }
 

@@ -115,7 +115,8 @@ class Saved:
     def store(self, step: int) -> None:
         """Writes the checkpoint."""
         state = {name: network.state_dict() for name, network in self.networks.items()}
-        state |= {"optimizer": self.optimizer.state_dict(), "average": self.average.values, "step": step}
+        state |= {"optimizer": self.optimizer.state_dict(), "average": self.average.values}
+        state |= {"step": step, "processes": workers.count()}
         checkpoint.save(self.path, state)
 
 
@@ -190,8 +191,9 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 
 
 def descend(optimizer: torch.optim.Optimizer, loss: torch.Tensor, parameters) -> None:
-    """One step of the optimizer by the mean gradient of all processes, its length at most 1. A loss that is not a number ends the run: the last
-    checkpoint is still good."""
+    """One step of the optimizer by the mean gradient of all processes, its length at most 1. A loss that is not a
+    number ends the run: the last checkpoint is still good."""
+    parameters = list(parameters)
     if not torch.isfinite(loss):
         raise SystemExit("the loss is not a number; go on from the last checkpoint with a lower rate")
     optimizer.zero_grad()

@@ -36,38 +36,40 @@ def figure_error(data: Puppets, rows: np.ndarray, shown: np.ndarray) -> float:
     return float((np.abs(shown.astype(float) - data.images[rows]) * mask).sum() / (3 * mask.sum()))
 
 
-def reference_rows(latents, data: Puppets, references: np.ndarray, settings: dict) -> tuple:
-    """Latents of the references and the group that lets each picture see its own."""
-    count, where = len(references), latents.where
+def reference_group(data: Puppets, references: np.ndarray, weight: float, where: torch.device) -> Group:
+    """The group of pictures that see their own reference, in a batch of references, pictures alone, pictures with them."""
+    count = len(references)
     masks = torch.from_numpy(data.masks[references]).to(where)[:, None].float() / 255
-    weights = torch.full((count,), float(settings["weight"]), device=where)
-    group = Group(count, 2 * count, [Source(torch.arange(count, device=where), weights, masks)])
-    return latents[references], [group]
+    weights = torch.full((count,), float(weight), device=where)
+    return Group(2 * count, 3 * count, [Source(torch.arange(count, device=where), weights, masks)])
 
 
+@torch.no_grad()
 def draw(networks, latents, data: Puppets, rows, references, captions: list[str], settings: dict) -> np.ndarray:
-    """DDIM samples for the poses of `rows`, (n, height, width, 3) bytes. With `references`, no guidance is used."""
+    """DDIM samples for the poses of `rows`, (n, height, width, 3) bytes, guided away from the same without `references`,
+    or without a caption where there are none."""
     scheduler, where, count = networks.scheduler, networks.where, len(rows)
     scheduler.set_timesteps(settings["steps"])
     x = torch.randn((count, *latents.values.shape[1:]), generator=torch.Generator().manual_seed(5)).to(where)
-    # Before the pictures in a batch: their references, or the same pictures without text, for guidance.
     if references is None:
-        before, groups, texts = None, [], [""] * count
-        control = control_images(data, np.concatenate([rows, rows]), where)
+        shown, texts, groups = np.concatenate([rows, rows]), [""] * count + captions, []
     else:
-        before, groups = reference_rows(latents, data, references, settings)
-        texts = [data.rows[row]["scene_caption"] for row in references]
-        control = control_images(data, np.concatenate([references, rows]), where)
-    context = networks.context(texts + captions)
+        shown = np.concatenate([references, rows, rows])
+        texts = [data.rows[row]["scene_caption"] for row in references] + captions + captions
+        groups = [reference_group(data, references, settings["weight"], where)]
+        known = latents[references]
+    context, control = networks.context(texts), control_images(data, shown, where)
     for time in scheduler.timesteps.tolist():
-        earlier = max(0, time - settings["earlier"])
-        first = x if before is None else scheduler.add_noise(before, noise_like(before), torch.tensor([earlier]))
-        times = torch.tensor([time if before is None else earlier] * count + [time] * count, device=where)
-        everywhere = torch.ones(2 * count, device=where)
-        first, v = networks.predict(torch.cat([first, x]), times, context, control, everywhere, groups).chunk(2)
-        if before is None:
-            v = first + settings["guidance"] * (v - first)
-        x = scheduler.step(v, time, x, eta=0.0).prev_sample
+        noisy, times = [x, x], [time] * (2 * count)
+        if references is not None:
+            earlier = max(0, time - settings["earlier"])
+            noisy = [scheduler.add_noise(known, noise_like(known), torch.tensor([earlier])), *noisy]
+            times = [earlier] * count + times
+        everywhere = torch.ones(len(times), device=where)
+        times = torch.tensor(times, device=where)
+        v = networks.predict(torch.cat(noisy), times, context, control, everywhere, groups)
+        away, toward = v[-2 * count :].chunk(2)
+        x = scheduler.step(away + settings["guidance"] * (toward - away), time, x, eta=0.0).prev_sample
     return sheet.to_bytes(latents.decode(x))
 
 

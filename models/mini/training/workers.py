@@ -13,6 +13,8 @@ from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
 def start() -> None:
     """Joins the other processes, if there are any."""
     if int(os.environ.get("WORLD_SIZE", 1)) > 1:
+        if torch.cuda.is_available():
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
         distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
 
 
