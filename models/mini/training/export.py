@@ -27,6 +27,7 @@ PARTS = {
     "feature_extractor": ("transformers", "CLIPImageProcessor"),
     "safety_checker": (None, None),
 }
+PARTS_WITH_WEIGHTS = ("vae", "unet", "controlnet", "text_encoder", "image_encoder")
 
 
 def export(settings: dict, work: Path, output: Path) -> None:
@@ -41,8 +42,8 @@ def export(settings: dict, work: Path, output: Path) -> None:
     size = {"height": side, "width": side}
     middle = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
     CLIPImageProcessor(size=size, crop_size=size, **middle).save_pretrained(new / "feature_extractor")
-    for part in ("text_encoder", "image_encoder"):
-        load_in_32_bits(new / part / "config.json")
+    for part in PARTS_WITH_WEIGHTS:
+        tidy(new / part / "config.json", part)
     index = {"_class_name": "StableDiffusionControlNetPipeline", "_diffusers_version": diffusers.__version__}
     checkpoint.write_json(new / "model_index.json", {**index, **PARTS, "requires_safety_checker": False})
     checkpoint.write_json(new / "training.json", record(settings, work))
@@ -71,10 +72,12 @@ def networks(work: Path) -> dict[str, torch.nn.Module]:
     }
 
 
-def load_in_32_bits(path: Path) -> None:
-    """Has transformers load a part in 32 bits, as diffusers does with the others."""
+def tidy(path: Path, part: str) -> None:
+    """Leaves out where a network was loaded from, and has transformers load its parts in 32 bits, as diffusers does."""
     config = json.loads(path.read_text())
-    checkpoint.write_json(path, {**config, "dtype": "float32"})
+    config.pop("_name_or_path", None)
+    in_32_bits = {"dtype": "float32"} if PARTS[part][0] == "transformers" else {}
+    checkpoint.write_json(path, {**config, **in_32_bits})
 
 
 def record(settings: dict, work: Path) -> dict:
