@@ -34,10 +34,8 @@ def main() -> None:
     settings = json.loads(options.configuration.read_text())
     workers.start()
     torch.set_num_threads(max(1, options.threads // workers.count()))
-    if workers.place() == 0:
-        prepare(options, settings)
-    workers.wait()
-    puppets = data.load(options.data, options.work / "data", settings["size"], settings["data"]["held_out"])
+    with workers.first_alone():
+        puppets = prepare(options, settings)
     limits = run.Limits(options.minutes, options.cooldown_minutes)
     for stage in [options.stage] if options.stage else STAGES:
         checkpoint.seed(settings["seed"])
@@ -49,12 +47,12 @@ def main() -> None:
         workers.wait()
 
 
-def prepare(options: argparse.Namespace, settings: dict) -> None:
-    """Draws and decodes the pictures, and takes over what an exported model brings."""
-    data.make(options.data, settings["data"], settings["size"], options.dreamtuner)
-    data.load(options.data, options.work / "data", settings["size"], settings["data"]["held_out"])
+def prepare(options: argparse.Namespace, settings: dict) -> data.Puppets:
+    """The pictures, drawn and decoded where they are not; takes over what an exported model brings."""
     if options.init:
         adopt.adopt(options.init, options.work)
+    data.make(options.data, settings["data"], settings["size"], options.dreamtuner)
+    return data.load(options.data, options.work / "data", settings["size"], settings["data"]["held_out"])
 
 
 if __name__ == "__main__":

@@ -83,11 +83,8 @@ def check(model: CLIPModel, words, data: Puppets, folder: Path, step: int) -> No
 def train(settings: dict, data: Puppets, folder: Path, limits: run.Limits, start: Path | None) -> None:
     """Trains, taking up `folder`'s checkpoint; leaves the tokenizer and the averaged towers in `folder`."""
     where = run.device()
-    if workers.place() > 0:
-        workers.wait()  # for the first process to have made the tokenizer
-    words = tokenizer.build([row["caption"] for row in data.rows], settings["tokens"], folder / "tokenizer")
-    if workers.place() == 0:
-        workers.wait()
+    with workers.first_alone():
+        words = tokenizer.build([row["caption"] for row in data.rows], settings["tokens"], folder / "tokenizer")
     model = (CLIPModel.from_pretrained(folder / "model") if start else build(settings, words)).to(where)
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.99), weight_decay=settings["weight_decay"])
     average = run.Average([model], settings["average"])

@@ -27,7 +27,6 @@ PARTS = {
     "feature_extractor": ("transformers", "CLIPImageProcessor"),
     "safety_checker": (None, None),
 }
-PARTS_WITH_WEIGHTS = ("vae", "unet", "controlnet", "text_encoder", "image_encoder")
 
 
 def export(settings: dict, work: Path, output: Path) -> None:
@@ -36,14 +35,13 @@ def export(settings: dict, work: Path, output: Path) -> None:
     shutil.rmtree(new, ignore_errors=True)
     for part, network in networks(work).items():
         network.half().save_pretrained(new / part)
+        tidy(new / part / "config.json", part)
     shutil.copytree(work / "clip/tokenizer", new / "tokenizer")
     DDIMScheduler(**settings["diffusion"]["scheduler"]).save_pretrained(new / "scheduler")
     side = settings["clip"]["image"]["image_size"]
     size = {"height": side, "width": side}
     middle = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
     CLIPImageProcessor(size=size, crop_size=size, **middle).save_pretrained(new / "feature_extractor")
-    for part in PARTS_WITH_WEIGHTS:
-        tidy(new / part / "config.json", part)
     index = {"_class_name": "StableDiffusionControlNetPipeline", "_diffusers_version": diffusers.__version__}
     checkpoint.write_json(new / "model_index.json", {**index, **PARTS, "requires_safety_checker": False})
     checkpoint.write_json(new / "training.json", record(settings, work))

@@ -24,12 +24,12 @@ class Latents:
         note = {"shape": shape, "vae": fingerprint(vae_folder), "data": data.fingerprint}
         cache.mkdir(parents=True, exist_ok=True)
         done = cache / "done.json"
-        if workers.place() == 0 and (not done.exists() or json.loads(done.read_text()) != json.loads(json.dumps(note))):
-            done.unlink(missing_ok=True)
-            np.lib.format.open_memmap(cache / "latents.npy", "w+", np.float16, shape).flush()
-            np.lib.format.open_memmap(cache / "known.npy", "w+", np.bool_, shape[:1]).flush()
-            checkpoint.write_json(done, note)
-        workers.wait()
+        with workers.first_alone():
+            if not done.exists() or json.loads(done.read_text()) != json.loads(json.dumps(note)):
+                done.unlink(missing_ok=True)
+                np.lib.format.open_memmap(cache / "latents.npy", "w+", np.float16, shape).flush()
+                np.lib.format.open_memmap(cache / "known.npy", "w+", np.bool_, shape[:1]).flush()
+                checkpoint.write_json(done, note)
         self.values = np.lib.format.open_memmap(cache / "latents.npy", "r+")
         self.known = np.lib.format.open_memmap(cache / "known.npy", "r+")
 

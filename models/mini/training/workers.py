@@ -3,6 +3,7 @@
 On a processor, two processes of one thread each do more than one process of two: the operations are small.
 """
 
+import contextlib
 import os
 
 import torch
@@ -32,6 +33,16 @@ def wait() -> None:
     """Until all processes are here."""
     if count() > 1:
         distributed.barrier()
+
+
+@contextlib.contextmanager
+def first_alone():
+    """Within this, the first process is alone; the others follow when it is done."""
+    if place() > 0:
+        wait()
+    yield
+    if place() == 0:
+        wait()
 
 
 def agreed(value: float, where: torch.device) -> float:

@@ -11,6 +11,7 @@ use dreamtuner::model::StableDiffusion;
 use dreamtuner::model::clip::{Clip, ClipFiles};
 use dreamtuner::puppet::HELD_OUT_SEED;
 use dreamtuner::render::interrupt::Interrupt;
+use dreamtuner::render::settings::RenderSettings;
 use dreamtuner::{Error, Result};
 use serde_json::json;
 
@@ -177,14 +178,13 @@ impl PuppetsArgs {
         Ok(Benchmark {
             identities: (0..self.identities).map(|place| self.first_seed + place).collect(),
             dances,
-            rows: self.rows()?,
+            rows: self.rows(settings)?,
             size: 0,
             folder: self.output.clone(),
         })
     }
 
-    fn rows(&self) -> Result<Vec<Row>> {
-        let settings = self.render.settings()?;
+    fn rows(&self, settings: RenderSettings) -> Result<Vec<Row>> {
         let mut rows = vec![round_trip()];
         if !self.ablations {
             let mut row = Row::new(&self.name, &self.name, settings, self.caption);

@@ -1,6 +1,5 @@
 //! Feet that stand do not slide: where a dance's figure is moved to, so that its standing foot stays where it is.
 
-use crate::pose::Joint;
 use crate::puppet::figure::{Figure, FigurePose, View};
 use crate::puppet::geometry::Vector;
 use crate::puppet::identity::Identity;
@@ -43,25 +42,23 @@ impl Footing {
     pub fn shift(&self, share: f32) -> f32 {
         let last = self.shifts.len() - 1;
         let place = share.clamp(0.0, 1.0) * last as f32;
-        let step = (place as usize).min(last.saturating_sub(1));
-        let (a, b) = (self.shifts[step], self.shifts[(step + 1).min(last)]);
+        let step = (place as usize).min(last - 1);
+        let (a, b) = (self.shifts[step], self.shifts[step + 1]);
         a + (b - a) * (place - step as f32)
     }
 }
 
 /// How a figure stands.
 struct Stance {
-    right: Vector,
-    left: Vector,
+    /// The ankles, in the order of the figure's legs.
+    feet: [Vector; 2],
     airborne: bool,
 }
 
 impl Stance {
     fn new(identity: &Identity, view: View, pose: &FigurePose) -> Self {
-        let figure = Figure::new(identity, pose, view);
-        let ankle = |joint: Joint| figure.joints[joint as usize].unwrap_or(figure.torso.origin);
-        let (right, left) = (ankle(Joint::RightAnkle), ankle(Joint::LeftAnkle));
-        Self { right, left, airborne: pose.jump > 0.0 }
+        let feet = Figure::new(identity, pose, view).legs.map(|leg| leg.end);
+        Self { feet, airborne: pose.jump > 0.0 }
     }
 
     /// The shift that keeps still what stands; in the air, the figure comes back to its place.
@@ -71,14 +68,15 @@ impl Stance {
         if self.airborne || before.airborne {
             return shift * (1.0 - (seconds / RETURN).min(1.0));
         }
-        let weight = self.weight_on_the_right();
-        shift - weight * (self.right.x - before.right.x) - (1.0 - weight) * (self.left.x - before.left.x)
+        let weight = self.weight_on_the_first();
+        let moved = [0, 1].map(|foot| self.feet[foot].x - before.feet[foot].x);
+        shift - weight * moved[0] - (1.0 - weight) * moved[1]
     }
 
-    /// How much of the weight is on the right foot, 0 to 1: half where both feet are level.
-    fn weight_on_the_right(&self) -> f32 {
+    /// How much of the weight is on the first foot, 0 to 1: half where both feet are level.
+    fn weight_on_the_first(&self) -> f32 {
         /// A foot this much higher than the other bears nothing, in sides of the canvas.
         const LIFT: f32 = 0.012;
-        (0.5 + (self.right.y - self.left.y) / (2.0 * LIFT)).clamp(0.0, 1.0)
+        (0.5 + (self.feet[0].y - self.feet[1].y) / (2.0 * LIFT)).clamp(0.0, 1.0)
     }
 }
