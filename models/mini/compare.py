@@ -36,6 +36,7 @@ def by_dreamtuner(program: str, pose: Path, folder: Path, size: int) -> np.ndarr
     weights = ["--reference-weight", 0, "--previous-weight", 0, "--steps", STEPS, "--prompt", PROMPT]
     guidance = ["--guidance", "classifier-free", "--guidance-scale", SCALE, "--noise", folder / "noise.safetensors"]
     inputs = ["--model", MODEL, "--reference", ROOT / "examples/hero.png", "--pose", pose, "--size", f"{size}x{size}"]
+    inputs += ["--retarget", "none"]
     run(program, "animate", *inputs, *weights, *guidance, "-o", f"{folder}/frames/")
     return np.asarray(picture(folder / "frames")).astype(float)
 

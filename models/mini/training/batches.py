@@ -38,8 +38,8 @@ def draw(data: Puppets, settings: dict, where: torch.device) -> Batch:
     sizes = settings["pictures"]
     references = [item.reference for item in rest]
     seconds = [item.second for item in two]
-    pictures = [row for item in alone + one for row in item.pictures(sizes["one"])]
-    pictures += [row for item in two for row in item.neighbours(sizes["two"])]
+    pictures = [row for item in alone + one for row in item.pictures(item.reference, sizes["one"])]
+    pictures += [row for item in two for row in item.pictures(item.second, sizes["two"])]
     rows = np.array(references + seconds + pictures)
     counts = [sizes["one"]] * len(alone + one) + [sizes["two"]] * len(two)
     earlier = np.array([reference_time(item.time) for item in rest])
@@ -61,21 +61,16 @@ class Item:
 
     def __init__(self, data: Puppets, rows: np.ndarray, time: int):
         self.data, self.time = data, time
-        # The first picture of a character is drawn to be a reference; sometimes another serves.
-        self.reference = rows[0] if np.random.rand() < 0.8 else np.random.choice(rows)
+        # The first picture of a character is drawn to be a reference. Others, which have neighbouring moments, serve
+        # often too: how to look at a reference is easiest to learn where there is little between it and the picture.
+        self.reference = rows[0] if np.random.rand() < 0.65 else np.random.choice(rows)
         self.others = np.random.permutation(rows[rows != self.reference])
         self.second = self.others[0]
 
-    def pictures(self, count: int) -> list[int]:
-        """Rows to learn from the reference."""
-        return [self.others[index % len(self.others)] for index in range(count)]
-
-    def neighbours(self, count: int) -> list[int]:
-        """Rows to learn that are moments before or after the second reference, others where there are too few."""
-        moment = self.data.moments[self.second]
-        near = [row for row in self.others[1:] if self.data.moments[row] == moment]
-        far = [row for row in self.others[1:] if self.data.moments[row] != moment]
-        rows = near + far
+    def pictures(self, beside: int, count: int) -> list[int]:
+        """Rows to learn: moments before or after the row `beside` first, then others."""
+        rows = [row for row in self.others if row != beside]
+        rows.sort(key=lambda row: self.data.moments[row] != self.data.moments[beside])
         return [rows[index % len(rows)] for index in range(count)]
 
 
@@ -86,10 +81,8 @@ def spread_times(count: int, steps: int) -> np.ndarray:
 
 
 def reference_time(time: int) -> int:
-    """A reference is noised less than the picture: hardly at all in three of ten cases, else earlier by up to 600."""
-    if np.random.rand() < 0.3:
-        return min(time, np.random.randint(60))
-    return max(0, time - int(600 * np.random.rand() ** 2))
+    """A reference is noised less than the picture: mostly by 600, as samples are drawn, else by anything up to that."""
+    return max(0, time - (600 if np.random.rand() < 0.6 else np.random.randint(600)))
 
 
 def captions(data: Puppets, rows: np.ndarray, pictures: int, with_references: int) -> list[str]:
