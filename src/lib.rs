@@ -4,7 +4,9 @@
 //!
 //! # The life of one frame
 //!
-//! 1. [`pose`] and [`video`] give a control image: a skeleton drawn from a pose file, or a frame of a skeleton video.
+//! 1. [`pose`] and [`video`] give a control image: a skeleton drawn from a pose file, or a frame of a skeleton video. In an
+//!    ordinary video, [`detect`] finds the dancer's joints, and [`extract`] makes a sequence of poses of them, which
+//!    [`pose::retarget`] gives to the reference's body.
 //! 2. [`render::animator`] embeds it for each ControlNet ([`model::controlnet`]).
 //! 3. [`diffusion`] takes a noisy latent through the sampler's steps, and asks the denoiser at each.
 //! 4. [`render::denoiser`] makes the passes that [`diffusion::Guidance`] wants. Before a pass, each reference
@@ -16,16 +18,19 @@
 //! 8. [`video`] encodes the picture into the clip, and copies the sound of the dance beside it.
 //!
 //! [`animate`] does all of this from files to files; the `dreamtuner` program is a thin layer over it.
-//! Modules depend on each other in one direction: `frame ← video, pose, model ← diffusion ← render ← animate ← program`.
+//! Modules depend on each other in one direction: `frame ← video, pose, model ← detect, diffusion ← render ← extract ← animate ← program`.
 //!
 //! Without the feature `video` the library needs no FFmpeg: pictures in, pictures out, by
 //! [`Animator`](render::animator::Animator).
 
 #[cfg(feature = "video")]
 pub mod animate;
+pub mod detect;
 pub mod diffusion;
 pub mod error;
 pub mod evaluate;
+#[cfg(feature = "video")]
+pub mod extract;
 pub mod files;
 pub mod frame;
 pub mod model;

@@ -7,13 +7,14 @@ use image::RgbImage;
 
 use super::outputs::{OutputFiles, Outputs};
 use super::plan::plan;
-use super::pose_source::{PoseKind, PoseSettings, PoseSource};
+use super::pose_source::{PoseKind, PoseSettings, PoseSource, Surroundings};
 use super::reference_input::ReferenceFiles;
 use super::weights::WeightFiles;
 use crate::diffusion::NoiseSource;
 use crate::error::{Error, Result};
 use crate::model::StableDiffusion;
 use crate::picture::Fit;
+use crate::pose::Pose;
 use crate::render::animator::Animator;
 use crate::render::clip::{ControlFrame, FinishedFrame, Outcome, Progress, render_clip};
 use crate::render::feature_store::FeatureCache;
@@ -68,6 +69,13 @@ pub struct Job {
 pub enum Event {
     /// A repair, or something else that the user should know.
     Note(String),
+    /// A frame of the dance was searched for people.
+    Searched {
+        /// Frames searched.
+        done: usize,
+        /// Frames in all, about, where the file says so.
+        of: Option<usize>,
+    },
     /// Everything is checked; rendering begins.
     Begin {
         /// Number of frames.
@@ -129,7 +137,7 @@ fn render(job: &Job, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event)) -> 
         None => NoiseSource::new(job.settings.seed),
     };
     let reference = job.reference.read()?;
-    let (pose, videos) = open_poses(job, on_event)?;
+    let (pose, videos) = open_poses(job, reference.pose(), interrupt, on_event)?;
     let encode = encode_settings(job, &pose)?;
     interrupt.check()?;
     // 2. Weights.
@@ -219,9 +227,16 @@ fn close(
 }
 
 /// The dance, and the videos of their own that ControlNets have.
-fn open_poses(job: &Job, on_event: &mut dyn FnMut(Event)) -> Result<(PoseSource, Vec<Option<PoseSource>>)> {
-    let pose = PoseSource::open(&job.pose, &job.pose_settings)?;
-    let videos = open_control_videos(job, &pose)?;
+fn open_poses(
+    job: &Job,
+    reference: Option<&Pose>,
+    interrupt: &Interrupt,
+    on_event: &mut dyn FnMut(Event),
+) -> Result<(PoseSource, Vec<Option<PoseSource>>)> {
+    let mut on_frame = |done, of| on_event(Event::Searched { done, of });
+    let mut around = Surroundings { reference, interrupt, on_frame: &mut on_frame };
+    let pose = PoseSource::open(&job.pose, &job.pose_settings, &mut around)?;
+    let videos = open_control_videos(job, &pose, &mut around)?;
     for source in videos.iter().flatten().chain([&pose]) {
         for note in &source.notes {
             on_event(Event::Note(format!("{}: {note}", source.path().display())));
@@ -231,18 +246,22 @@ fn open_poses(job: &Job, on_event: &mut dyn FnMut(Event)) -> Result<(PoseSource,
 }
 
 /// The control videos of their own that ControlNets have, each as long as the dance.
-fn open_control_videos(job: &Job, pose: &PoseSource) -> Result<Vec<Option<PoseSource>>> {
+fn open_control_videos(
+    job: &Job,
+    pose: &PoseSource,
+    around: &mut Surroundings,
+) -> Result<Vec<Option<PoseSource>>> {
     let mut settings = job.pose_settings.clone();
     settings.kind = PoseKind::Control;
-    let open = |path: &PathBuf| {
-        let video = PoseSource::open(path, &settings)?;
+    let mut open = |path: &PathBuf| {
+        let video = PoseSource::open(path, &settings, around)?;
         if video.frames < pose.frames {
             let problem = format!("has {} frames, the dance {}", video.frames, pose.frames);
             return Err(Error::input(path, problem));
         }
         Ok(video)
     };
-    job.control_videos.iter().map(|path| path.as_ref().map(open).transpose()).collect()
+    job.control_videos.iter().map(|path| path.as_ref().map(&mut open).transpose()).collect()
 }
 
 /// Side in pixels above which the VAE works in tiles by itself.
@@ -314,15 +333,15 @@ fn control_frames<'a>(
     height: u32,
     fit: Fit,
 ) -> Result<ControlFrames<'a>> {
-    let mut dance = pose.images(width, height, fit)?;
+    let mut dance = pose.images(width, height, fit)?.enumerate();
     let mut others = videos
         .iter()
         .map(|video| video.as_ref().map(|video| video.images(width, height, fit)).transpose())
         .collect::<Result<Vec<_>>>()?;
     Ok(Box::new(std::iter::from_fn(move || {
-        let dance = match dance.next()? {
-            Ok(frame) => frame,
-            Err(error) => return Some(Err(error)),
+        let (index, dance) = match dance.next()? {
+            (index, Ok(frame)) => (index, frame),
+            (_, Err(error)) => return Some(Err(error)),
         };
         let mut images: Vec<Option<RgbImage>> = Vec::with_capacity(others.len());
         for (other, video) in others.iter_mut().zip(videos) {
@@ -333,6 +352,6 @@ fn control_frames<'a>(
                 Some(None) => return video.as_ref().map(|video| Err(ended_early(video.path()))),
             }
         }
-        Some(Ok(ControlFrame { time: dance.time, images }))
+        Some(Ok(ControlFrame { time: dance.time, images, is_cut: pose.cuts.contains(&index) }))
     })))
 }

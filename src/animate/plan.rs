@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::job::Job;
 use super::pose_source::holds_json;
-use super::reference_input::MaskChoice;
+use super::reference_input::{ControlChoice, MaskChoice};
 use crate::error::{Error, Result};
 use crate::render::settings::RenderSettings;
 use crate::video::ImageReader;
@@ -23,6 +23,11 @@ pub fn plan(job: &Job, settings: &RenderSettings, weights: Value, frames: usize)
         MaskChoice::Auto => "auto".into(),
         MaskChoice::None => "none".into(),
     };
+    let control = |choice: &ControlChoice| match choice {
+        ControlChoice::File(path) => hash(path),
+        ControlChoice::Auto => Ok("auto".into()),
+        ControlChoice::None => Ok("none".into()),
+    };
     let decode = &job.pose_settings.decode;
     Ok(json!({
         "dreamtuner": env!("CARGO_PKG_VERSION"),
@@ -31,11 +36,13 @@ pub fn plan(job: &Job, settings: &RenderSettings, weights: Value, frames: usize)
         "reference": {
             "picture": hash(&job.reference.picture)?,
             "mask": mask,
-            "controls": job.reference.controls.iter().map(maybe).collect::<Result<Vec<_>>>()?,
+            "controls": job.reference.controls.iter().map(control).collect::<Result<Vec<_>>>()?,
         },
         "pose": {
             "file": hash(&job.pose)?,
             "kind": job.pose_settings.kind,
+            "model": job.pose_settings.variant,
+            "retarget": job.pose_settings.retarget,
             "person": job.pose_settings.person.to_string(),
             "start": decode.start,
             "end": decode.end,

@@ -1,17 +1,20 @@
-//! Where control images come from: pose files, skeleton videos, or any control video as it is.
+//! Where control images come from: pose files, videos of people or of skeletons, or any control video as it is.
 
 use std::path::{Path, PathBuf};
 
 use image::{Rgb, RgbImage};
 use serde::{Deserialize, Serialize};
 
+use crate::detect::Variant;
 use crate::error::{Error, Result};
+use crate::extract::{ExtractSettings, Mended, extract_poses, mend};
 use crate::frame::Frame;
 use crate::picture::{Fit, fit_image};
 use crate::pose::{
-    ControlKind, DrawSettings, PersonChoice, PoseSequence, ReadSettings, classify, draw_pose, fill_gaps,
-    read_poses, swap_red_blue,
+    ControlKind, DrawSettings, PersonChoice, Pose, PoseSequence, ReadSettings, Retarget, classify, draw_pose,
+    fill_gaps, read_poses, rescale, retarget, swap_red_blue,
 };
+use crate::render::interrupt::Interrupt;
 use crate::video::{DecodeSettings, FrameReader, open_frames, rational_rate};
 
 /// What a file given as the dance is taken for.
@@ -19,9 +22,13 @@ use crate::video::{DecodeSettings, FrameReader, open_frames, rational_rate};
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum PoseKind {
-    /// Found out from the file: pose JSON, or drawn skeletons; anything else is refused.
+    /// Found out from the file: pose JSON, drawn skeletons, or people.
     #[default]
     Auto,
+    /// People, whose poses are estimated.
+    Video,
+    /// Drawn skeletons.
+    Skeleton,
     /// Pictures that the ControlNet understands, used as they are.
     Control,
 }
@@ -33,8 +40,12 @@ pub struct PoseSettings {
     pub kind: PoseKind,
     /// Trimming and frame rate.
     pub decode: DecodeSettings,
-    /// Which of several people dances, in pose files.
+    /// Which of several people dances.
     pub person: PersonChoice,
+    /// The network that finds the joints of people in a video.
+    pub variant: Variant,
+    /// How the dance is brought to the reference's body.
+    pub retarget: Retarget,
 }
 
 /// Frame rate of pose files that state none.
@@ -45,6 +56,19 @@ pub const RATES: std::ops::RangeInclusive<f64> = 0.01..=1000.0;
 
 /// Frames that the kind of a video is judged by.
 const SAMPLES: usize = 8;
+
+/// A gap that is longer than so many seconds is told of.
+const LONG_GAP: f64 = 1.0;
+
+/// What opening a dance needs besides its file.
+pub struct Surroundings<'a> {
+    /// The reference's pose, where it is known.
+    pub reference: Option<&'a Pose>,
+    /// Stops the search for poses.
+    pub interrupt: &'a Interrupt,
+    /// Told how many frames were searched, and how many there are about.
+    pub on_frame: &'a mut dyn FnMut(usize, Option<usize>),
+}
 
 /// A pose file that has been read, or a video that has been looked through.
 #[derive(Debug)]
@@ -61,17 +85,16 @@ pub struct PoseSource {
     pub frame_rate: (u32, u32),
     /// Whether there is sound to go with it.
     pub has_audio: bool,
+    /// Frames that begin another scene.
+    pub cuts: Vec<usize>,
     /// Repairs and other things that the user should know.
     pub notes: Vec<String>,
 }
 
 #[derive(Debug)]
 enum Content {
-    /// The poses of the file, and for each frame the index of its pose.
-    Poses {
-        sequence: PoseSequence,
-        picked: Vec<usize>,
-    },
+    /// The pose of each frame and its presentation time.
+    Poses(Vec<(Pose, f64)>),
     Pictures {
         decode: DecodeSettings,
         swapped: bool,
@@ -79,31 +102,33 @@ enum Content {
 }
 
 impl PoseSource {
-    /// Reads a pose file (JSON or a folder of JSON), or looks through a video or a folder of pictures once.
+    /// Reads a pose file (JSON or a folder of JSON), or looks through a video or a folder of pictures; where it shows
+    /// people, their poses are estimated.
     ///
     /// # Errors
-    /// Whatever keeps the file from being read to its end; a plain video; a file without frames.
-    pub fn open(path: &Path, settings: &PoseSettings) -> Result<Self> {
+    /// Whatever keeps the file from being read to its end; a file without frames; a video without anybody.
+    pub fn open(path: &Path, settings: &PoseSettings, around: &mut Surroundings) -> Result<Self> {
         settings.decode.validate()?;
         std::fs::metadata(path).map_err(|error| Error::io(path, error))?;
-        if holds_json(path) { Self::open_poses(path, settings) } else { Self::open_pictures(path, settings) }
+        if holds_json(path) {
+            return Self::open_poses(path, settings, around);
+        }
+        if settings.kind == PoseKind::Video {
+            return Self::estimate(path, settings, around);
+        }
+        match Self::open_pictures(path, settings)? {
+            Looked::Pictures(source) => Ok(source),
+            Looked::People { why } => {
+                let mut source = Self::estimate(path, settings, around)?;
+                source.notes.insert(0, format!("poses are estimated, as this is no skeleton video ({why})"));
+                Ok(source)
+            }
+        }
     }
 
-    fn open_poses(path: &Path, settings: &PoseSettings) -> Result<Self> {
+    fn open_poses(path: &Path, settings: &PoseSettings, around: &Surroundings) -> Result<Self> {
         let mut sequence = read_poses(path, &ReadSettings::default())?;
         sequence.choose_person(settings.person)?;
-        let in_file = |error| match error {
-            Error::Setting { problem, .. } => Error::input(path, problem),
-            other => other,
-        };
-        let gaps = fill_gaps(&mut sequence).map_err(in_file)?;
-        let mut notes = Vec::new();
-        if gaps.filled_frames > 0 {
-            let (filled, frames) = (gaps.filled_frames, gaps.frames);
-            notes.push(format!(
-                "{filled} of {frames} frames had no pose; it was interpolated between their neighbours"
-            ));
-        }
         if let Some(rate) = sequence.frames_per_second.filter(|rate| !RATES.contains(rate)) {
             let (least, most) = (RATES.start(), RATES.end());
             return Err(Error::input(path, format!("fps {rate}; {least} to {most} is allowed")));
@@ -114,6 +139,11 @@ impl PoseSource {
             let problem = format!("{start} s; {} lasts {seconds:.3} s", path.display());
             return Err(Error::setting("start", problem));
         }
+        let mut notes = Vec::new();
+        let sequence = completed(path, sequence, settings, around, &mut notes)?;
+        let frame_seconds = 1.0 / ratio(frame_rate);
+        let poses = picked.iter().enumerate();
+        let poses = poses.map(|(index, &pose)| (sequence.poses[pose].clone(), index as f64 * frame_seconds));
         Ok(Self {
             path: path.to_path_buf(),
             frames: picked.len(),
@@ -121,12 +151,50 @@ impl PoseSource {
             height: sequence.height,
             frame_rate,
             has_audio: false,
+            cuts: Vec::new(),
             notes,
-            content: Content::Poses { sequence, picked },
+            content: Content::Poses(poses.collect()),
         })
     }
 
-    fn open_pictures(path: &Path, settings: &PoseSettings) -> Result<Self> {
+    /// Finds the poses of the people in a video.
+    fn estimate(path: &Path, settings: &PoseSettings, around: &mut Surroundings) -> Result<Self> {
+        let extract = ExtractSettings { decode: settings.decode, variant: settings.variant };
+        let mut found = extract_poses(path, &extract, around.interrupt, around.on_frame)?;
+        if found.sequence.poses.iter().all(|pose| pose.people.is_empty()) {
+            let problem = format!(
+                "nobody is seen in any of its {} frames; --pose-kind control uses the pictures as they are",
+                found.times.len()
+            );
+            return Err(Error::input(path, problem));
+        }
+        let in_file = |error| named(path, error);
+        found.sequence.choose_person(settings.person).map_err(in_file)?;
+        let mended = mend(&mut found.sequence, &found.cuts).map_err(in_file)?;
+        let mut notes = Vec::new();
+        if mended != Mended::default() {
+            notes.push(mended.to_string());
+        }
+        if !found.cuts.is_empty() {
+            let seconds: Vec<String> =
+                found.cuts.iter().map(|&cut| format!("{:.2} s", found.times[cut])).collect();
+            notes.push(format!("another scene begins at {}", seconds.join(", ")));
+        }
+        let sequence = completed(path, found.sequence, settings, around, &mut notes)?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            frames: sequence.poses.len(),
+            width: sequence.width,
+            height: sequence.height,
+            frame_rate: found.frame_rate,
+            has_audio: found.has_audio,
+            cuts: found.cuts,
+            notes,
+            content: Content::Poses(sequence.poses.into_iter().zip(found.times).collect()),
+        })
+    }
+
+    fn open_pictures(path: &Path, settings: &PoseSettings) -> Result<Looked> {
         let reader = open_frames(path, &settings.decode)?;
         let (width, height) = (reader.width(), reader.height());
         let (frame_rate, has_audio) = (reader.frame_rate(), reader.has_audio());
@@ -135,24 +203,21 @@ impl PoseSource {
             return Err(Error::input(path, "holds no frame in the chosen range"));
         }
         let mut notes = Vec::new();
-        let swapped = match settings.kind {
-            PoseKind::Control => false,
-            PoseKind::Auto => match classify(&samples) {
-                ControlKind::Skeleton { swapped } => swapped,
-                ControlKind::NotSkeleton { why } => {
-                    let problem = format!(
-                        "not a skeleton video ({why}); poses are not estimated from plain videos yet: give a skeleton \
-                         video or pose JSON, or --pose-kind control to use the pictures as they are"
-                    );
-                    return Err(Error::input(path, problem));
-                }
-            },
+        let swapped = match (settings.kind, classify(&samples)) {
+            (PoseKind::Control, _) => false,
+            (_, ControlKind::Skeleton { swapped }) => swapped,
+            (PoseKind::Skeleton, ControlKind::NotSkeleton { why }) => {
+                return Err(Error::input(path, format!("not a skeleton video ({why})")));
+            }
+            (_, ControlKind::NotSkeleton { why }) => return Ok(Looked::People { why: why.to_string() }),
         };
         if swapped {
             notes.push("red and blue were swapped in the skeletons; they were put right".into());
         }
         let content = Content::Pictures { decode: settings.decode, swapped };
-        Ok(Self { path: path.to_path_buf(), content, frames, width, height, frame_rate, has_audio, notes })
+        let (path, cuts) = (path.to_path_buf(), Vec::new());
+        let source = Self { path, content, frames, width, height, frame_rate, has_audio, cuts, notes };
+        Ok(Looked::Pictures(source))
     }
 
     /// The file.
@@ -171,15 +236,11 @@ impl PoseSource {
         fit: Fit,
     ) -> Result<Box<dyn Iterator<Item = Result<Frame>> + Send + '_>> {
         match &self.content {
-            Content::Poses { sequence, picked } => {
-                let seconds = 1.0 / ratio(self.frame_rate);
-                let poses = picked.iter().filter_map(|&pose| sequence.poses.get(pose));
-                Ok(Box::new(poses.enumerate().map(move |(index, pose)| {
-                    let pose = pose.fit(width, height, fit);
-                    let image = draw_pose(&pose, width, height, &DrawSettings::default());
-                    Ok(Frame { image, time: index as f64 * seconds })
-                })))
-            }
+            Content::Poses(poses) => Ok(Box::new(poses.iter().map(move |(pose, time)| {
+                let pose = pose.fit(width, height, fit);
+                let image = draw_pose(&pose, width, height, &DrawSettings::default());
+                Ok(Frame { image, time: *time })
+            }))),
             Content::Pictures { decode, swapped } => {
                 let swapped = *swapped;
                 Ok(Box::new(open_frames(&self.path, decode)?.map(move |frame| {
@@ -192,6 +253,54 @@ impl PoseSource {
                 })))
             }
         }
+    }
+}
+
+/// What looking through pictures has found out.
+enum Looked {
+    /// Pictures to be used as they are.
+    Pictures(PoseSource),
+    /// People.
+    People {
+        /// Why they are no skeletons.
+        why: String,
+    },
+}
+
+/// The dance of one person, without gaps, on the reference's body.
+fn completed(
+    path: &Path,
+    mut sequence: PoseSequence,
+    settings: &PoseSettings,
+    around: &Surroundings,
+    notes: &mut Vec<String>,
+) -> Result<PoseSequence> {
+    let gaps = fill_gaps(&mut sequence).map_err(|error| named(path, error))?;
+    if gaps.filled_frames > 0 {
+        let (filled, frames) = (gaps.filled_frames, gaps.frames);
+        let longest = gaps.longest as f64 / sequence.frames_per_second.unwrap_or(ratio(DEFAULT_RATE));
+        let long =
+            if longest > LONG_GAP { format!(", {longest:.1} s at the longest") } else { String::new() };
+        notes.push(format!(
+            "{filled} of {frames} frames had no pose{long}; it was interpolated between their neighbours"
+        ));
+    }
+    match (settings.retarget, around.reference) {
+        (Retarget::Body, Some(reference)) => retarget(&sequence, reference),
+        (Retarget::Scale, Some(reference)) => rescale(&sequence, reference),
+        (Retarget::None, _) => Ok(sequence),
+        (_, None) => {
+            notes.push("the reference's pose is not known: the dance keeps the dancer's body".into());
+            Ok(sequence)
+        }
+    }
+}
+
+/// An error of a setting, said of the file.
+fn named(path: &Path, error: Error) -> Error {
+    match error {
+        Error::Setting { problem, .. } => Error::input(path, problem),
+        other => other,
     }
 }
 

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use image::{DynamicImage, GrayImage, ImageDecoder, ImageReader, Luma, Rgb, RgbImage};
 
 use super::pose_source::holds_json;
+use crate::detect::{MoveNet, Variant, find_person};
 use crate::error::{Error, Result};
 use crate::frame::MAX_SIDE;
 use crate::picture::{Fit, fit_image};
 use crate::pose::{
-    ControlKind, DrawSettings, PersonChoice, PoseSequence, ReadSettings, classify, draw_pose, read_poses,
-    swap_red_blue,
+    ControlKind, DrawSettings, Person, PersonChoice, Pose, PoseSequence, ReadSettings, classify, draw_pose,
+    read_poses, swap_red_blue,
 };
 use crate::render::animator::ReferencePicture;
 use crate::render::reference::Mask;
@@ -28,6 +29,18 @@ pub enum MaskChoice {
     File(PathBuf),
 }
 
+/// Where the control image of the reference comes from, for one ControlNet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum ControlChoice {
+    /// The pose that is found in the picture; none where there is nobody.
+    #[default]
+    Auto,
+    /// The ControlNet says nothing of the reference.
+    None,
+    /// A picture, or pose JSON.
+    File(PathBuf),
+}
+
 /// The files of a reference.
 #[derive(Debug, Clone)]
 pub struct ReferenceFiles {
@@ -35,8 +48,10 @@ pub struct ReferenceFiles {
     pub picture: PathBuf,
     /// Its mask.
     pub mask: MaskChoice,
-    /// Its control image for each ControlNet: a picture, or pose JSON.
-    pub controls: Vec<Option<PathBuf>>,
+    /// Its control image for each ControlNet.
+    pub controls: Vec<ControlChoice>,
+    /// The network that finds its pose.
+    pub variant: Variant,
 }
 
 impl ReferenceFiles {
@@ -46,7 +61,27 @@ impl ReferenceFiles {
             MaskChoice::File(path) => Some(path),
             MaskChoice::Auto | MaskChoice::None => None,
         };
-        [&self.picture].into_iter().chain(mask).chain(self.controls.iter().flatten()).map(PathBuf::as_path)
+        let controls = self.controls.iter().filter_map(|control| match control {
+            ControlChoice::File(path) => Some(path),
+            ControlChoice::Auto | ControlChoice::None => None,
+        });
+        [&self.picture].into_iter().chain(mask).chain(controls).map(PathBuf::as_path)
+    }
+
+    /// The pose in a pose file, or of the person in a picture.
+    ///
+    /// # Errors
+    /// A file that cannot be read, a picture in which nobody is found.
+    pub fn body(path: &Path, variant: Variant) -> Result<Pose> {
+        if holds_json(path) {
+            let mut poses = read_poses(path, &ReadSettings::default())?;
+            poses.choose_person(PersonChoice::Largest)?;
+            return Ok(poses.poses.into_iter().find(|pose| !pose.people.is_empty()).unwrap_or_default());
+        }
+        let (picture, _) = read_with_alpha(path)?;
+        let found = find_person(&MoveNet::new(variant)?, &picture)?;
+        let person = found.ok_or_else(|| Error::input(path, "nobody is found in it"))?.person;
+        Ok(Pose { width: picture.width(), height: picture.height(), people: vec![person] })
     }
 
     /// Reads everything.
@@ -64,11 +99,26 @@ impl ReferenceFiles {
         if mask.as_ref().is_some_and(is_black) {
             return Err(Error::input(mask_path, BLACK_MASK));
         }
-        let control = |path: &PathBuf| read_control(path, size);
-        let controls =
-            self.controls.iter().map(|path| path.as_ref().map(control).transpose()).collect::<Result<_>>()?;
+        let estimated = match self.controls.contains(&ControlChoice::Auto) {
+            true => {
+                find_person(&MoveNet::new(self.variant)?, &picture)?.map(|found| alone(found.person, size))
+            }
+            false => None,
+        };
+        let control = |choice: &ControlChoice| match choice {
+            ControlChoice::None => Ok(None),
+            ControlChoice::Auto => Ok(estimated.clone().map(ReferenceControl::Poses)),
+            ControlChoice::File(path) => read_control(path, size).map(Some),
+        };
+        let controls = self.controls.iter().map(control).collect::<Result<_>>()?;
         Ok(ReferenceInput { picture, mask, mask_path: mask_path.clone(), controls })
     }
+}
+
+/// One person on a canvas of `size`.
+fn alone(person: Person, (width, height): (u32, u32)) -> PoseSequence {
+    let pose = Pose { width, height, people: vec![person] };
+    PoseSequence { width, height, poses: vec![pose], ..PoseSequence::default() }
 }
 
 /// A reference that has been read, at its own size.
@@ -87,6 +137,14 @@ enum ReferenceControl {
 }
 
 impl ReferenceInput {
+    /// The reference's pose, on a canvas of its picture's size, where it was given as JSON or found.
+    pub fn pose(&self) -> Option<&Pose> {
+        self.controls.iter().flatten().find_map(|control| match control {
+            ReferenceControl::Poses(poses) => poses.poses.iter().find(|pose| !pose.people.is_empty()),
+            ReferenceControl::Picture(_) => None,
+        })
+    }
+
     /// Lays everything into frames of `width` × `height` pixels, whole, on white.
     ///
     /// # Errors

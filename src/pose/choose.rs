@@ -86,33 +86,15 @@ impl Track {
 
     fn distance(&self, frame: usize, person: &Person) -> f32 {
         let absence = frame.saturating_sub(self.last_frame + 1).min(LONGEST_ABSENCE);
-        distance(&self.last, person) + ABSENCE_COST * absence as f32
+        self.last.distance(person) + ABSENCE_COST * absence as f32
     }
-}
-
-/// Mean distance of the joints that both have (of the boxes' middles where there are none), in body sizes.
-fn distance(a: &Person, b: &Person) -> f32 {
-    let (Some(first), Some(second)) = (a.bounding_box(), b.bounding_box()) else { return f32::MAX };
-    let size = first.width().hypot(first.height()).max(second.width().hypot(second.height())).max(1.0);
-    let shared: Vec<f32> = a
-        .body
-        .iter()
-        .zip(&b.body)
-        .filter_map(|pair| match pair {
-            (Some(p), Some(q)) => Some((p.x - q.x).hypot(p.y - q.y)),
-            _ => None,
-        })
-        .collect();
-    let (from, to) = (first.center(), second.center());
-    let mean = match shared.len() {
-        0 => (from.0 - to.0).hypot(from.1 - to.1),
-        count => shared.iter().sum::<f32>() / count as f32,
-    };
-    mean / size
 }
 
 /// Follows every person from frame to frame: the closest pairs first, whoever is left over is somebody new.
 fn follow(sequence: &PoseSequence) -> Vec<Track> {
+    if sequence.tracked {
+        return take_over(sequence);
+    }
     let frames = sequence.poses.len();
     let mut tracks: Vec<Track> = Vec::new();
     for (frame, pose) in sequence.poses.iter().enumerate() {
@@ -136,6 +118,19 @@ fn follow(sequence: &PoseSequence) -> Vec<Track> {
                 track.add(frame, index, person);
                 tracks.push(track);
             }
+        }
+    }
+    tracks
+}
+
+/// The tracks that the sequence's own order tells.
+fn take_over(sequence: &PoseSequence) -> Vec<Track> {
+    let count = sequence.poses.iter().map(|pose| pose.people.len()).max().unwrap_or(0);
+    let mut tracks: Vec<Track> =
+        (0..count).map(|_| Track::new(sequence.poses.len(), &Person::default())).collect();
+    for (frame, pose) in sequence.poses.iter().enumerate() {
+        for (index, person) in pose.people.iter().enumerate().filter(|(_, person)| !person.is_empty()) {
+            tracks[index].add(frame, index, person);
         }
     }
     tracks
@@ -174,6 +169,7 @@ impl PoseSequence {
             let person = member.and_then(|index| pose.people.get(index).cloned());
             pose.people = person.into_iter().collect();
         }
+        self.tracked = false;
         Ok(())
     }
 }

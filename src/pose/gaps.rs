@@ -1,7 +1,8 @@
 //! Interpolates what the detector missed.
 
+use super::points::{POINTS, Points, from_points, one_person};
 use super::sequence::PoseSequence;
-use super::skeleton::{FACE_POINTS, HAND_POINTS, Joint, Keypoint, Person};
+use super::skeleton::Joint;
 use crate::error::{Error, Result};
 
 /// Nose, eyes, ears, hands and face points come back only after so few frames: longer ones mean that the dancer
@@ -15,39 +16,10 @@ pub struct GapReport {
     pub frames: usize,
     /// Frames without anybody that were given a pose.
     pub filled_frames: usize,
+    /// Frames of the longest stretch of them.
+    pub longest: usize,
     /// Joints of the body that were added in frames that did have a pose.
     pub filled_joints: usize,
-}
-
-const HANDS: usize = Joint::COUNT;
-const FACE: usize = HANDS + 2 * HAND_POINTS;
-const POINTS: usize = FACE + FACE_POINTS;
-
-/// All points of a person in one row: body, left hand, right hand, face.
-type Points = [Option<Keypoint>; POINTS];
-
-fn to_points(person: &Person) -> Points {
-    let mut points = [None; POINTS];
-    points[..HANDS].copy_from_slice(&person.body);
-    let hands = [&person.left_hand, &person.right_hand];
-    for (row, hand) in points[HANDS..FACE].chunks_exact_mut(HAND_POINTS).zip(hands) {
-        row.copy_from_slice(&hand.unwrap_or([None; HAND_POINTS]));
-    }
-    points[FACE..].copy_from_slice(&person.face.unwrap_or([None; FACE_POINTS]));
-    points
-}
-
-fn from_points(points: &Points) -> Person {
-    let mut person = Person::default();
-    person.body.copy_from_slice(&points[..HANDS]);
-    person.left_hand = group(&points[HANDS..HANDS + HAND_POINTS]);
-    person.right_hand = group(&points[HANDS + HAND_POINTS..FACE]);
-    person.face = group(&points[FACE..]);
-    person
-}
-
-fn group<const N: usize>(points: &[Option<Keypoint>]) -> Option<[Option<Keypoint>; N]> {
-    points.iter().any(Option::is_some).then(|| points.try_into().unwrap_or([None; N]))
 }
 
 /// Fills frames without a person and missing joints by straight interpolation between the nearest frames before
@@ -59,17 +31,7 @@ fn group<const N: usize>(points: &[Option<Keypoint>]) -> Option<[Option<Keypoint
 /// # Errors
 /// All frames are empty, or a frame holds several people (see [`PoseSequence::choose_person`]).
 pub fn fill_gaps(sequence: &mut PoseSequence) -> Result<GapReport> {
-    if let Some(frame) = sequence.poses.iter().position(|pose| pose.people.len() > 1) {
-        let count = sequence.poses[frame].people.len();
-        return Err(Error::setting(
-            "person",
-            format!("frame {frame} holds {count} people; choose one first"),
-        ));
-    }
-    let mut frames: Vec<Points> = Vec::with_capacity(sequence.poses.len());
-    for pose in &sequence.poses {
-        frames.push(pose.people.first().map_or([None; POINTS], to_points));
-    }
+    let mut frames = one_person(sequence)?;
     let empty: Vec<bool> = frames.iter().map(|points| points.iter().all(Option::is_none)).collect();
     if empty.iter().all(|&is_empty| is_empty) {
         return Err(Error::setting("pose", format!("nobody is seen in any of the {} frames", frames.len())));
@@ -82,6 +44,7 @@ pub fn fill_gaps(sequence: &mut PoseSequence) -> Result<GapReport> {
             report.filled_joints += filled;
         }
     }
+    report.longest = empty.split(|&is_empty| !is_empty).map(<[bool]>::len).max().unwrap_or(0);
     report.filled_frames = empty.iter().filter(|&&is_empty| is_empty).count();
     for (pose, points) in sequence.poses.iter_mut().zip(&frames) {
         pose.people = vec![from_points(points)];

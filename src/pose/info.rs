@@ -88,8 +88,10 @@ fn motion(people: &[Option<&Person>]) -> (Vec<f64>, Vec<f64>) {
 
 /// Counts and measures a sequence.
 pub fn summary(sequence: &PoseSequence) -> Summary {
-    let counts: Vec<usize> = sequence.poses.iter().map(|pose| pose.people.len()).collect();
-    let everyone: Vec<&Person> = sequence.poses.iter().flat_map(|pose| &pose.people).collect();
+    let seen = |pose: &Pose| pose.people.iter().filter(|person| !person.is_empty()).count();
+    let counts: Vec<usize> = sequence.poses.iter().map(seen).collect();
+    let everyone: Vec<&Person> =
+        sequence.poses.iter().flat_map(|pose| &pose.people).filter(|person| !person.is_empty()).collect();
     let missing = |joint: &Joint| everyone.iter().filter(|person| person.joint(*joint).is_none()).count();
     let missing_joints: Vec<MissingJoint> = Joint::ALL
         .into_iter()

@@ -15,6 +15,9 @@ pub struct PoseSequence {
     pub height: u32,
     /// Frames in a second, where the source says so.
     pub frames_per_second: Option<f64>,
+    /// Whether the n-th person of every frame is the same one (and empty where not seen), as a tracker says. Otherwise
+    /// people are told apart by where they are.
+    pub tracked: bool,
     /// The frames, each with `width` and `height` of the sequence.
     pub poses: Vec<Pose>,
 }
@@ -23,6 +26,6 @@ impl PoseSequence {
     /// The sequence on a canvas of `width` × `height` pixels.
     pub fn fit(&self, width: u32, height: u32, fit: Fit) -> Self {
         let poses = self.poses.iter().map(|pose| pose.fit(width, height, fit)).collect();
-        Self { width, height, frames_per_second: self.frames_per_second, poses }
+        Self { width, height, poses, ..*self }
     }
 }

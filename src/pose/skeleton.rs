@@ -262,6 +262,23 @@ impl Person {
         self.bounding_box().map_or(0.0, |bounds| bounds.area())
     }
 
+    /// Mean distance to another person of the joints that both have (of the boxes' middles where there are none), in sizes
+    /// of the larger body; infinite for an empty person.
+    pub fn distance(&self, other: &Self) -> f32 {
+        let (Some(first), Some(second)) = (self.bounding_box(), other.bounding_box()) else {
+            return f32::INFINITY;
+        };
+        let size = first.width().hypot(first.height()).max(second.width().hypot(second.height())).max(1.0);
+        let shared = self.body.iter().zip(&other.body).filter_map(|pair| match pair {
+            (Some(p), Some(q)) => Some((p.x - q.x).hypot(p.y - q.y)),
+            _ => None,
+        });
+        let (sum, count) = shared.fold((0.0, 0), |(sum, count), far| (sum + far, count + 1));
+        let (from, to) = (first.center(), second.center());
+        let mean = if count > 0 { sum / count as f32 } else { (from.0 - to.0).hypot(from.1 - to.1) };
+        mean / size
+    }
+
     /// The person with every point (x, y) moved to (x × `scale.0` + `offset.0`, y × `scale.1` + `offset.1`).
     pub fn transformed(&self, scale: (f32, f32), offset: (f32, f32)) -> Self {
         let mut moved = self.clone();
@@ -304,6 +321,16 @@ impl BoundingBox {
                 bottom: old.bottom.max(y),
             }))
         })
+    }
+
+    /// The smallest box around both.
+    pub fn united(self, other: Self) -> Self {
+        Self {
+            left: self.left.min(other.left),
+            top: self.top.min(other.top),
+            right: self.right.max(other.right),
+            bottom: self.bottom.max(other.bottom),
+        }
     }
 
     /// Width in pixels.

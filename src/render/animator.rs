@@ -180,6 +180,11 @@ impl Animator<'_> {
         Ok(())
     }
 
+    /// Leaves the previous frame out of the next one's references, as at a cut.
+    pub fn forget_previous(&mut self) {
+        self.previous = None;
+    }
+
     fn look_back_at(&mut self, latent: Tensor, controls: Vec<Option<Tensor>>) {
         let reference = |weight, cache| {
             let (latent, controls) = (latent.clone(), controls.clone());

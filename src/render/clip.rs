@@ -18,6 +18,8 @@ pub struct ControlFrame {
     pub time: f64,
     /// One image for each ControlNet, of the frames' size.
     pub images: Vec<Option<RgbImage>>,
+    /// Whether another scene begins: the frame before is then no reference.
+    pub is_cut: bool,
 }
 
 /// A rendered frame with the control images that it was rendered from.
@@ -122,6 +124,9 @@ fn render_frames(
             progress(Progress::Resumed { frame: index });
             journal.picture(index)?
         } else {
+            if control.is_cut {
+                animator.forget_previous();
+            }
             let mut after_step = |done| progress(Progress::Step { frame: index, done, steps });
             let rendered = match animator.render(&control.images, &mut after_step) {
                 Ok(rendered) => rendered,

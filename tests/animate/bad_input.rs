@@ -57,11 +57,12 @@ fn videos_that_cannot_be_read_to_their_end() {
 }
 
 #[test]
-fn plain_videos_are_refused_with_what_to_do() {
+fn videos_without_anybody_are_refused_with_what_to_do() {
     let stage = Stage::new(2);
     ffmpeg(&stage, "-f lavfi -i testsrc=size=64x64:rate=10:duration=1 plain.mp4");
-    let pieces = ["plain.mp4", "not a skeleton video", "--pose-kind control"];
+    let pieces = ["plain.mp4", "nobody is seen in any of its 10 frames", "--pose-kind control"];
     stage.refuses("--pose plain.mp4", 3, &pieces);
+    stage.refuses("--pose plain.mp4 --pose-kind skeleton", 3, &["plain.mp4", "not a skeleton video"]);
     stage.animate("--pose plain.mp4 --pose-kind control --end 0.2").succeeded();
     assert_eq!(stage.frames("out.mkv").len(), 2);
 }

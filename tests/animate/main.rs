@@ -9,4 +9,5 @@ mod identical;
 mod inputs;
 mod journal;
 mod outputs;
+mod plain_video;
 mod support;

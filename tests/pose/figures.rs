@@ -64,5 +64,5 @@ pub fn pose(width: u32, height: u32, people: Vec<Person>) -> Pose {
 
 pub fn sequence(frames: Vec<Vec<Person>>) -> PoseSequence {
     let poses = frames.into_iter().map(|people| pose(512, 512, people)).collect();
-    PoseSequence { width: 512, height: 512, frames_per_second: None, poses }
+    PoseSequence { width: 512, height: 512, poses, ..PoseSequence::default() }
 }

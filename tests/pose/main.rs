@@ -4,6 +4,8 @@ mod dances;
 mod draw;
 mod figures;
 mod json;
+mod mend;
 mod properties;
+mod retarget;
 mod sequence;
 mod skeleton_video;

@@ -77,6 +77,7 @@ fn any_sequence(people: std::ops::Range<usize>) -> impl Strategy<Value = PoseSeq
             width,
             height,
             frames_per_second,
+            tracked: false,
             poses: frames.into_iter().map(|people| Pose { width, height, people }).collect(),
         })
 }

@@ -7,9 +7,10 @@ use dreamtuner::Result;
 use dreamtuner::animate::job::{Event, Job};
 use dreamtuner::animate::outputs::OutputFiles;
 use dreamtuner::animate::pose_source::{PoseKind, PoseSettings};
-use dreamtuner::animate::reference_input::{MaskChoice, ReferenceFiles};
+use dreamtuner::animate::reference_input::{ControlChoice, MaskChoice, ReferenceFiles};
+use dreamtuner::detect::Variant;
 use dreamtuner::picture::Fit;
-use dreamtuner::pose::PersonChoice;
+use dreamtuner::pose::{PersonChoice, Retarget};
 use dreamtuner::render::clip::Outcome;
 use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::render::settings::RenderSettings;
@@ -27,7 +28,7 @@ use crate::signal::stop_on_signal;
 /// Shown below the help.
 pub const EXAMPLES: &str = "\
 Examples:
-  dreamtuner animate --reference hero.png --pose dance.json -o out.mp4
+  dreamtuner animate --reference hero.png --pose dance.mp4 -o out.mp4
   dreamtuner animate --reference hero.png --reference-pose hero.json --pose dance.mp4 --prompt \"a knight\" \\
       --model sd15.safetensors --controlnet openpose.safetensors -o out.mp4 --compare --sheet
 
@@ -41,19 +42,25 @@ pub struct AnimateArgs {
     /// Picture of the character (PNG, JPEG, WebP…); its transparency serves as mask
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     reference: PathBuf,
-    /// The dance: pose JSON, a folder of it, a skeleton video, or a folder of skeleton pictures
+    /// The dance: a video of somebody dancing, pose JSON, a skeleton video, or a folder of any of these
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     pose: PathBuf,
     /// What the dance file is taken for
     #[arg(long, value_enum, default_value_t, value_name = "KIND", help_heading = "Input")]
     pose_kind: PoseKind,
-    /// The reference's own pose: pose JSON or a skeleton picture; recommended, as the reference is then seen in its pose
-    #[arg(long, value_name = "FILE", help_heading = "Input")]
-    reference_pose: Option<PathBuf>,
+    /// The network that finds people's joints
+    #[arg(long, value_enum, default_value_t, value_name = "NAME", help_heading = "Input")]
+    pose_model: Variant,
+    /// How the dance is brought to the reference's body: its bones with the dancer's angles, its size only, or not at all
+    #[arg(long, value_enum, default_value_t, value_name = "HOW", help_heading = "Input")]
+    retarget: Retarget,
+    /// The reference's own pose: pose JSON, a skeleton picture, `auto` (found in the picture) or `none`
+    #[arg(long, default_value = "auto", value_name = "FILE|auto|none", help_heading = "Input")]
+    reference_pose: String,
     /// Where the character is in the reference: a grey picture, `auto` (transparency) or `none`
     #[arg(long, default_value = "auto", value_name = "FILE|auto|none", help_heading = "Input")]
     mask: String,
-    /// Who dances, where a pose file shows several: largest, left, right, or a number from 0
+    /// Who dances, where several are seen: largest, left, right, or a number from 0
     #[arg(long, default_value = "largest", value_name = "WHO", help_heading = "Input")]
     #[serde(serialize_with = "as_text")]
     person: PersonChoice,
@@ -145,12 +152,15 @@ impl AnimateArgs {
                     .iter()
                     .map(|option| self.reference_control(option))
                     .collect(),
+                variant: self.pose_model,
             },
             pose: self.pose.clone(),
             pose_settings: PoseSettings {
                 kind: self.pose_kind,
                 decode: DecodeSettings { start: self.start, end: self.end, frames_per_second: self.fps },
                 person: self.person,
+                variant: self.pose_model,
+                retarget: self.retarget,
             },
             control_videos: self.render.controlnet.iter().map(|option| option.video.clone()).collect(),
             size: self.size.map(|size| (size.width, size.height)),
@@ -170,12 +180,17 @@ impl AnimateArgs {
         })
     }
 
-    /// A ControlNet with a video of its own knows nothing of the reference's pose.
-    fn reference_control(&self, option: &ControlNetOption) -> Option<PathBuf> {
-        option
-            .reference
-            .clone()
-            .or_else(|| if option.video.is_none() { self.reference_pose.clone() } else { None })
+    /// A ControlNet with a video of its own knows nothing of the reference's pose, nor one that is shown other pictures
+    /// than skeletons.
+    fn reference_control(&self, option: &ControlNetOption) -> ControlChoice {
+        match (&option.reference, self.reference_pose.as_str()) {
+            (Some(path), _) => ControlChoice::File(path.clone()),
+            (None, _) if option.video.is_some() => ControlChoice::None,
+            (None, "none") => ControlChoice::None,
+            (None, "auto") if self.pose_kind == PoseKind::Control => ControlChoice::None,
+            (None, "auto") => ControlChoice::Auto,
+            (None, path) => ControlChoice::File(path.into()),
+        }
     }
 
     fn render_settings(&self) -> Result<RenderSettings> {
@@ -227,6 +242,7 @@ fn render(arguments: &AnimateArgs, display: &mut Display) -> Result<Outcome> {
 fn show(display: &mut Display, event: &Event) {
     match event {
         Event::Note(note) => display.note(note),
+        Event::Searched { done, of } => display.search(*done, *of),
         Event::Begin { frames, finished, width, height } => {
             display.begin(*frames, *finished, (*width, *height))
         }

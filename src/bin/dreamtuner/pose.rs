@@ -1,17 +1,24 @@
 //! `dreamtuner pose`.
 
+mod extract;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use dreamtuner::animate::reference_input::ReferenceFiles;
+use dreamtuner::detect::Variant;
+use dreamtuner::extract::mend;
 use dreamtuner::frame::Frame;
 use dreamtuner::picture::Fit;
 use dreamtuner::pose::{
-    DrawSettings, GapReport, PersonChoice, PoseSequence, ReadSettings, StickWidth, draw_pose, fill_gaps,
-    read_poses, summary, write_openpose_folder, write_pose_keypoints,
+    DrawSettings, GapReport, PersonChoice, PoseSequence, ReadSettings, Retarget, StickWidth, change,
+    draw_pose, fill_gaps, read_poses, rescale, retarget, summary, write_openpose_folder,
+    write_pose_keypoints,
 };
 use dreamtuner::video::{EncodeSettings, VideoWriter, rational_rate};
 use dreamtuner::{Error, Result};
 
+pub use self::extract::ExtractArgs;
 use crate::parse::Size;
 use crate::say::{print, say};
 
@@ -22,6 +29,12 @@ pub enum PoseCommand {
     Draw(DrawArgs),
     /// Convert between OpenPose folders, ComfyUI POSE_KEYPOINT files and COCO-17.
     Convert(ConvertArgs),
+    /// Find the poses of the people in a video.
+    Extract(ExtractArgs),
+    /// Mend what a detector got wrong in a pose file: left and right exchanged, points that jump, tremble.
+    Smooth(SmoothArgs),
+    /// Give a dance to the body of a reference.
+    Retarget(RetargetArgs),
     /// Say what a pose file holds.
     Info(InfoArgs),
 }
@@ -37,7 +50,12 @@ struct Source {
 
 impl Source {
     fn read(&self) -> Result<PoseSequence> {
-        read_poses(&self.input, &ReadSettings { canvas: self.canvas.map(|size| (size.width, size.height)) })
+        self.read_beside(&self.input)
+    }
+
+    /// Another file, on the same canvas.
+    fn read_beside(&self, path: &Path) -> Result<PoseSequence> {
+        read_poses(path, &ReadSettings { canvas: self.canvas.map(|size| (size.width, size.height)) })
     }
 }
 
@@ -91,11 +109,55 @@ pub struct ConvertArgs {
     fill: bool,
 }
 
+/// Options of `dreamtuner pose smooth`.
+#[derive(Debug, Args)]
+pub struct SmoothArgs {
+    #[command(flatten)]
+    source: Source,
+    /// A .json file (ComfyUI POSE_KEYPOINT), or a folder ending in / (OpenPose, one file a frame)
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// Replace an output that is there already
+    #[arg(long)]
+    overwrite: bool,
+    /// Keep one person: largest, left, right, or a number from 0
+    #[arg(long, value_name = "WHO", default_value_t)]
+    person: PersonChoice,
+    /// Frames (from 0) that begin another scene; nothing is smoothed across them
+    #[arg(long, value_name = "FRAME", value_delimiter = ',')]
+    cut: Vec<usize>,
+}
+
+/// Options of `dreamtuner pose retarget`.
+#[derive(Debug, Args)]
+pub struct RetargetArgs {
+    #[command(flatten)]
+    source: Source,
+    /// The body: a picture of the character, or its pose as JSON
+    #[arg(long, value_name = "FILE")]
+    to: PathBuf,
+    /// Bones of the reference with the dancer's angles, or the dancer's body in the reference's size
+    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
+    retarget: Retarget,
+    /// A .json file (ComfyUI POSE_KEYPOINT), or a folder ending in / (OpenPose, one file a frame)
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// Replace an output that is there already
+    #[arg(long)]
+    overwrite: bool,
+    /// Who dances: largest, left, right, or a number from 0
+    #[arg(long, value_name = "WHO", default_value_t)]
+    person: PersonChoice,
+}
+
 /// Options of `dreamtuner pose info`.
 #[derive(Debug, Args)]
 pub struct InfoArgs {
     #[command(flatten)]
     source: Source,
+    /// Also say what has changed since this file: jitter and lag
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -106,6 +168,9 @@ pub fn run(command: PoseCommand) -> Result<()> {
     match command {
         PoseCommand::Draw(arguments) => draw(&arguments),
         PoseCommand::Convert(arguments) => convert(&arguments),
+        PoseCommand::Extract(arguments) => extract::run(&arguments),
+        PoseCommand::Smooth(arguments) => smooth(&arguments),
+        PoseCommand::Retarget(arguments) => retarget_to(&arguments),
         PoseCommand::Info(arguments) => info(&arguments),
     }
 }
@@ -144,27 +209,57 @@ fn draw(arguments: &DrawArgs) -> Result<()> {
 }
 
 fn convert(arguments: &ConvertArgs) -> Result<()> {
-    refuse_existing(&arguments.output, arguments.overwrite)?;
-    if !is_json(&arguments.output) && arguments.output.extension().is_some() {
-        return Err(Error::output(
-            &arguments.output,
-            "poses are written to a .json file, or a folder ending in /",
-        ));
-    }
+    check_output(&arguments.output, arguments.overwrite)?;
     let mut sequence = arguments.source.read()?;
     if let Some(person) = arguments.person {
         sequence.choose_person(person)?;
     }
     if arguments.fill {
         let report = fill_gaps(&mut sequence)?;
-        let GapReport { frames, filled_frames, filled_joints } = report;
+        let GapReport { frames, filled_frames, filled_joints, .. } = report;
         say(format_args!("filled {filled_frames} of {frames} frames and {filled_joints} joints"));
     }
-    if is_json(&arguments.output) {
-        write_pose_keypoints(&sequence, &arguments.output)
-    } else {
-        write_openpose_folder(&sequence, &arguments.output)
+    write(&sequence, &arguments.output)
+}
+
+/// Refuses an output that is there already, and one that is no place for poses.
+fn check_output(output: &Path, overwrite: bool) -> Result<()> {
+    refuse_existing(output, overwrite)?;
+    if !is_json(output) && output.extension().is_some() {
+        return Err(Error::output(output, "poses are written to a .json file, or a folder ending in /"));
     }
+    Ok(())
+}
+
+fn write(sequence: &PoseSequence, output: &Path) -> Result<()> {
+    if is_json(output) {
+        write_pose_keypoints(sequence, output)
+    } else {
+        write_openpose_folder(sequence, output)
+    }
+}
+
+fn retarget_to(arguments: &RetargetArgs) -> Result<()> {
+    check_output(&arguments.output, arguments.overwrite)?;
+    let reference = ReferenceFiles::body(&arguments.to, Variant::default())?;
+    let mut sequence = arguments.source.read()?;
+    sequence.choose_person(arguments.person)?;
+    fill_gaps(&mut sequence)?;
+    let result = match arguments.retarget {
+        Retarget::Body => retarget(&sequence, &reference)?,
+        Retarget::Scale => rescale(&sequence, &reference)?,
+        Retarget::None => sequence,
+    };
+    write(&result, &arguments.output)
+}
+
+fn smooth(arguments: &SmoothArgs) -> Result<()> {
+    check_output(&arguments.output, arguments.overwrite)?;
+    let mut sequence = arguments.source.read()?;
+    sequence.choose_person(arguments.person)?;
+    let mended = mend(&mut sequence, &arguments.cut)?;
+    say(format_args!("{mended}"));
+    write(&sequence, &arguments.output)
 }
 
 fn is_json(path: &Path) -> bool {
@@ -172,12 +267,20 @@ fn is_json(path: &Path) -> bool {
 }
 
 fn info(arguments: &InfoArgs) -> Result<()> {
-    let summary = summary(&arguments.source.read()?);
-    let text = if arguments.json {
-        serde_json::to_string_pretty(&summary)
-            .map_err(|error| Error::output("standard output", error.to_string()))?
-    } else {
-        summary.to_string()
-    };
-    print(&text)
+    let sequence = arguments.source.read()?;
+    let summary = summary(&sequence);
+    let against = arguments.against.as_ref();
+    let change = against.map(|path| change(&arguments.source.read_beside(path)?, &sequence)).transpose()?;
+    if arguments.json {
+        let mut value = serde_json::to_value(&summary);
+        if let (Ok(value), Some(change)) = (&mut value, change) {
+            value["change"] = serde_json::json!(change);
+        }
+        let text = value.and_then(|value| serde_json::to_string_pretty(&value));
+        return print(&text.map_err(|error| Error::output("standard output", error.to_string()))?);
+    }
+    match change {
+        Some(change) => print(&format!("{summary}\n{change}")),
+        None => print(&summary.to_string()),
+    }
 }

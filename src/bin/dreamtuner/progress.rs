@@ -48,6 +48,32 @@ impl Display {
         }
     }
 
+    /// The dance is searched for people.
+    pub fn search(&mut self, done: usize, of: Option<usize>) {
+        self.event(json!({"event": "search", "done": done, "of": of}));
+        if self.json {
+            return;
+        }
+        if self.bar.is_none() && std::io::stderr().is_terminal() {
+            let bar = ProgressBar::new(0);
+            let style = ProgressStyle::with_template("{bar:30} searching {pos}/{len}  {per_sec}, {eta} left");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            self.bar = Some(bar);
+        }
+        match &self.bar {
+            Some(bar) => {
+                bar.set_length(of.unwrap_or(done).max(done) as u64);
+                bar.set_position(done as u64);
+            }
+            None if done == 1 || self.last_line.elapsed() >= BETWEEN_LINES => {
+                self.last_line = Instant::now();
+                let of = of.map_or(String::new(), |of| format!("/{of}"));
+                say(format_args!("searching frame {done}{of} for people"));
+            }
+            None => {}
+        }
+    }
+
     /// Rendering begins.
     pub fn begin(&mut self, frames: usize, finished: usize, (width, height): (usize, usize)) {
         self.event(json!({
@@ -57,6 +83,9 @@ impl Display {
             let resumed =
                 if finished > 0 { format!(", {finished} of them finished before") } else { String::new() };
             say(format_args!("{frames} frames of {width}×{height} pixels{resumed}"));
+        }
+        if let Some(search) = self.bar.take() {
+            search.finish_and_clear();
         }
         self.frames = frames;
         self.resumed = finished;

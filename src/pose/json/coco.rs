@@ -7,54 +7,20 @@ use serde_json::Value;
 use super::natural::natural_order;
 use super::openpose::{RawFrame, frame, triples};
 use super::value::{Parsed, Problem, canvas, each, list, numbers, shown};
-use crate::pose::{Joint, Keypoint, Person};
-
-const POINTS: usize = 17;
-
-/// COCO-17's index of each OpenPose joint; the neck has none.
-const FROM_COCO: [Option<usize>; Joint::COUNT] = [
-    Some(0),
-    None,
-    Some(6),
-    Some(8),
-    Some(10),
-    Some(5),
-    Some(7),
-    Some(9),
-    Some(12),
-    Some(14),
-    Some(16),
-    Some(11),
-    Some(13),
-    Some(15),
-    Some(2),
-    Some(1),
-    Some(4),
-    Some(3),
-];
-
-/// A person from 17 points; the neck lies between the shoulders if both are seen.
-fn from_points(points: &[Option<Keypoint>]) -> Person {
-    let mut body = FROM_COCO.map(|index| index.and_then(|index| points.get(index).copied().flatten()));
-    let shoulders = (body[Joint::RightShoulder as usize], body[Joint::LeftShoulder as usize]);
-    if let (Some(right), Some(left)) = shoulders {
-        body[Joint::Neck as usize] = Some(right.towards(left, 0.5));
-    }
-    Person { body, ..Person::default() }
-}
+use crate::pose::{COCO_POINTS, Person};
 
 /// 17 triples or 51 numbers.
 fn keypoints(value: &Value) -> Parsed<Person> {
     let items = list(value)?;
-    let flat = if items.len() == POINTS {
+    let flat = if items.len() == COCO_POINTS {
         each(items, triple)?.concat()
-    } else if items.len() == POINTS * 3 {
+    } else if items.len() == COCO_POINTS * 3 {
         numbers(items)?
     } else {
         let text = format!("{} entries, expected 17 triples [x, y, score] or 51 numbers", items.len());
         return Err(Problem::new(text));
     };
-    Ok(from_points(&triples(&flat)))
+    Ok(Person::from_coco(&triples(&flat)))
 }
 
 fn triple(value: &Value) -> Parsed<Vec<f64>> {

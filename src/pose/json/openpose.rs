@@ -11,6 +11,11 @@ pub(super) const FACE_KEY: &str = "face_keypoints_2d";
 pub(super) const LEFT_HAND_KEY: &str = "hand_left_keypoints_2d";
 pub(super) const RIGHT_HAND_KEY: &str = "hand_right_keypoints_2d";
 
+/// Key of a person's number, a list of one.
+pub(super) const NUMBER_KEY: &str = "person_id";
+/// Larger numbers do not count as such.
+const MAX_PEOPLE: usize = 256;
+
 /// BODY_25's index of each joint: its point 8 is the middle of the hips, 19 to 24 are feet.
 const BODY_25: [usize; Joint::COUNT] = [0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18];
 
@@ -20,6 +25,8 @@ pub(super) struct RawFrame {
     pub(super) canvas: Option<(u32, u32)>,
     pub(super) frames_per_second: Option<f64>,
     pub(super) people: Vec<Person>,
+    /// The number of each of `people`, where the file gives all of them one.
+    pub(super) numbers: Option<Vec<usize>>,
 }
 
 /// Reads an object with `people`.
@@ -30,14 +37,19 @@ pub(super) fn frame(object: &Value) -> Parsed<RawFrame> {
             list(people).and_then(|people| each(people, person)).map_err(|p| p.within(".people"))?
         }
     };
+    let seen: Vec<(Person, Option<usize>)> =
+        people.into_iter().filter(|(person, _)| !person.is_empty()).collect();
+    let numbers = seen.iter().map(|(_, number)| *number).collect();
     Ok(RawFrame {
         canvas: canvas(object, "canvas_width", "canvas_height")?,
         frames_per_second: frame_rate(object)?,
-        people: people.into_iter().filter(|person| !person.is_empty()).collect(),
+        people: seen.into_iter().map(|(person, _)| person).collect(),
+        numbers,
     })
 }
 
-fn person(value: &Value) -> Parsed<Person> {
+/// A person, and their number, which is -1 or absent where the file does not follow people.
+fn person(value: &Value) -> Parsed<(Person, Option<usize>)> {
     if !value.is_object() {
         return Err(Problem::new(format!("{} is not an object", super::value::shown(value))));
     }
@@ -46,12 +58,15 @@ fn person(value: &Value) -> Parsed<Person> {
         Some(points) if points.len() == Joint::COUNT => first(&points),
         Some(points) => BODY_25.map(|index| points.get(index).copied().flatten()),
     };
-    Ok(Person {
+    let number = value.get(NUMBER_KEY).and_then(|number| number.get(0)).and_then(Value::as_u64);
+    let number = number.map(|number| number as usize).filter(|&number| number < MAX_PEOPLE);
+    let person = Person {
         body,
         left_hand: seen(group(value, LEFT_HAND_KEY, &[21])?),
         right_hand: seen(group(value, RIGHT_HAND_KEY, &[21])?),
         face: seen(group(value, FACE_KEY, &[FACE_POINTS, 70])?),
-    })
+    };
+    Ok((person, number))
 }
 
 /// The points of the group `key`, whose count is one of `counts`; `None` where the group is absent.

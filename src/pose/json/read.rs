@@ -10,7 +10,7 @@ use super::units::{self, Units};
 use super::value::{Parsed, Problem, each, frame_rate, list, shown};
 use super::{coco, openpose};
 use crate::error::{Error, Result};
-use crate::pose::{MAX_CANVAS, Pose, PoseSequence};
+use crate::pose::{MAX_CANVAS, Person, Pose, PoseSequence};
 
 /// Larger files are refused: a minute of body, hands and face takes some 20 MB.
 const MAX_FILE_SIZE: u64 = 256 << 20;
@@ -122,6 +122,11 @@ fn list_of_frames(items: &[Value]) -> Parsed<Vec<RawFrame>> {
     if coco::is_results(items) { coco::results(items, None) } else { each(items, coco::frame_entry) }
 }
 
+/// Whether no two people of a frame have the same number.
+fn are_distinct(numbers: &[usize]) -> bool {
+    numbers.iter().enumerate().all(|(index, number)| !numbers[..index].contains(number))
+}
+
 /// Puts all frames on one canvas, in pixels.
 fn assemble(frames: &[RawFrame], settings: &ReadSettings) -> Parsed<PoseSequence> {
     if frames.iter().all(|frame| frame.people.is_empty()) {
@@ -147,5 +152,18 @@ fn assemble(frames: &[RawFrame], settings: &ReadSettings) -> Parsed<PoseSequence
         people: frame.people.iter().map(|person| person.transformed(scale, offset)).collect(),
     };
     let frames_per_second = frames.iter().find_map(|frame| frame.frames_per_second);
-    Ok(PoseSequence { width, height, frames_per_second, poses: frames.iter().map(place).collect() })
+    let mut poses: Vec<Pose> = frames.iter().map(place).collect();
+    let tracked = frames.iter().all(|frame| frame.numbers.as_deref().is_some_and(are_distinct));
+    if tracked {
+        for (pose, frame) in poses.iter_mut().zip(frames) {
+            let numbers = frame.numbers.as_deref().unwrap_or_default();
+            let count = numbers.iter().max().map_or(0, |last| last + 1);
+            let mut people = vec![Person::default(); count];
+            for (&number, person) in numbers.iter().zip(pose.people.drain(..)) {
+                people[number] = person;
+            }
+            pose.people = people;
+        }
+    }
+    Ok(PoseSequence { width, height, frames_per_second, tracked, poses })
 }

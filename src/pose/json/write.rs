@@ -5,8 +5,9 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use serde::Serialize;
+use serde::ser::SerializeMap;
 
-use super::openpose::{BODY_KEY, FACE_KEY, LEFT_HAND_KEY, RIGHT_HAND_KEY};
+use super::openpose::{BODY_KEY, FACE_KEY, LEFT_HAND_KEY, NUMBER_KEY, RIGHT_HAND_KEY};
 use crate::error::{Error, Result};
 use crate::files::write_atomically;
 use crate::pose::{Keypoint, Person, Pose, PoseSequence};
@@ -21,12 +22,22 @@ struct FrameFile {
     people: Vec<PersonFile>,
 }
 
-/// One person as a map, so that the keys are those of the reader.
-struct PersonFile([(&'static str, Option<Vec<f32>>); 4]);
+/// One person as a map, so that the keys are those of the reader; the number only where people are followed.
+struct PersonFile {
+    number: Option<usize>,
+    groups: [(&'static str, Option<Vec<f32>>); 4],
+}
 
 impl Serialize for PersonFile {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(key, values)| (key, values)))
+        let mut map = serializer.serialize_map(None)?;
+        if let Some(number) = self.number {
+            map.serialize_entry(NUMBER_KEY, &[number])?;
+        }
+        for (key, values) in &self.groups {
+            map.serialize_entry(key, values)?;
+        }
+        map.end()
     }
 }
 
@@ -37,22 +48,26 @@ fn flat(points: &[Option<Keypoint>]) -> Vec<f32> {
         .collect()
 }
 
-fn person_file(person: &Person) -> PersonFile {
-    PersonFile([
+fn person_file(person: &Person, number: Option<usize>) -> PersonFile {
+    let groups = [
         (BODY_KEY, Some(flat(&person.body))),
         (FACE_KEY, person.face.as_ref().map(|face| flat(face))),
         (LEFT_HAND_KEY, person.left_hand.as_ref().map(|hand| flat(hand))),
         (RIGHT_HAND_KEY, person.right_hand.as_ref().map(|hand| flat(hand))),
-    ])
+    ];
+    PersonFile { number, groups }
 }
 
-fn frame_file(pose: &Pose, frames_per_second: Option<f64>) -> FrameFile {
+fn frame_file(pose: &Pose, sequence: &PoseSequence) -> FrameFile {
+    let people = pose.people.iter().enumerate().filter(|(_, person)| !sequence.tracked || !person.is_empty());
     FrameFile {
         version: "1.3",
         canvas_width: pose.width,
         canvas_height: pose.height,
-        fps: frames_per_second,
-        people: pose.people.iter().map(person_file).collect(),
+        fps: sequence.frames_per_second,
+        people: people
+            .map(|(index, person)| person_file(person, sequence.tracked.then_some(index)))
+            .collect(),
     }
 }
 
@@ -73,8 +88,7 @@ fn parent(path: &Path) -> &Path {
 /// # Errors
 /// A folder that is missing or cannot be written to, or a full disk.
 pub fn write_pose_keypoints(sequence: &PoseSequence, path: &Path) -> Result<()> {
-    let frames: Vec<FrameFile> =
-        sequence.poses.iter().map(|pose| frame_file(pose, sequence.frames_per_second)).collect();
+    let frames: Vec<FrameFile> = sequence.poses.iter().map(|pose| frame_file(pose, sequence)).collect();
     let bytes = serde_json::to_vec(&frames).map_err(|error| Error::output(path, error.to_string()))?;
     write_atomically(path, &bytes)
 }
@@ -104,7 +118,7 @@ pub fn write_openpose_folder(sequence: &PoseSequence, folder: &Path) -> Result<(
     for (index, pose) in sequence.poses.iter().enumerate() {
         let path = inner.join(format!("frame_{index:012}_keypoints.json"));
         let file = File::create(&path).map_err(|source| Error::io(&path, source))?;
-        write_json(&file, &path, &frame_file(pose, sequence.frames_per_second))?;
+        write_json(&file, &path, &frame_file(pose, sequence))?;
     }
     std::fs::rename(&inner, folder).map_err(|source| Error::io(folder, source))
 }

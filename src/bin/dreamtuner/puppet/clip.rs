@@ -76,8 +76,9 @@ pub fn run(arguments: &ClipArgs) -> Result<()> {
         masks.finish()?;
     }
     if let Some(path) = &arguments.poses {
+        let (width, height) = (look.size, look.size);
         let sequence =
-            PoseSequence { width: look.size, height: look.size, frames_per_second: Some(*fps), poses };
+            PoseSequence { width, height, frames_per_second: Some(*fps), poses, ..PoseSequence::default() };
         write_pose_keypoints(&sequence, path)?;
     }
     shots.first().map_or(Ok(()), |shot| print(&caption(&identity, shot)))

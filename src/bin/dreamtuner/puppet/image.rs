@@ -69,7 +69,7 @@ pub fn run(arguments: &ImageArgs) -> Result<()> {
     }
     if let Some(path) = &arguments.poses {
         let (width, height) = (look.size, look.size);
-        let sequence = PoseSequence { width, height, frames_per_second: None, poses: vec![picture.pose] };
+        let sequence = PoseSequence { width, height, poses: vec![picture.pose], ..PoseSequence::default() };
         write_pose_keypoints(&sequence, path)?;
     }
     print(&caption(&identity, &shot))

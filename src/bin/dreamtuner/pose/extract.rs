@@ -1,0 +1,141 @@
+//! `dreamtuner pose extract`.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use dreamtuner::Result;
+use dreamtuner::detect::Variant;
+use dreamtuner::extract::{ExtractSettings, Extracted, extract_poses, mend};
+use dreamtuner::frame::Frame;
+use dreamtuner::pose::{DrawSettings, PersonChoice, Pose, draw_pose};
+use dreamtuner::render::interrupt::Interrupt;
+use dreamtuner::video::{AudioSource, DecodeSettings, EncodeSettings, VideoWriter, open_frames};
+use image::RgbImage;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{check_output, refuse_existing, write};
+use crate::say::say;
+use crate::signal::stop_on_signal;
+
+/// Options of `dreamtuner pose extract`.
+#[derive(Debug, Args)]
+pub struct ExtractArgs {
+    /// The video, or a folder of pictures
+    input: PathBuf,
+    /// A .json file (ComfyUI POSE_KEYPOINT), or a folder ending in / (OpenPose, one file a frame)
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// Also write the video with the poses drawn over it
+    #[arg(long, value_name = "FILE")]
+    overlay: Option<PathBuf>,
+    /// Replace outputs that are there already
+    #[arg(long)]
+    overwrite: bool,
+    /// The network that finds the joints
+    #[arg(long, value_name = "NAME", value_enum, default_value_t)]
+    pose_model: Variant,
+    /// Keep one person: largest, left, right, or a number from 0; everyone where absent
+    #[arg(long, value_name = "WHO")]
+    person: Option<PersonChoice>,
+    /// Write what the network finds as it is, without mending and smoothing
+    #[arg(long)]
+    raw: bool,
+    /// First moment that is read, in seconds
+    #[arg(long, value_name = "SECONDS")]
+    start: Option<f64>,
+    /// Moment at which reading stops, in seconds
+    #[arg(long, value_name = "SECONDS")]
+    end: Option<f64>,
+    /// Frames a second; the video's own where absent
+    #[arg(long, value_name = "NUMBER")]
+    fps: Option<f64>,
+}
+
+/// Runs the command.
+pub fn run(arguments: &ExtractArgs) -> Result<()> {
+    check_output(&arguments.output, arguments.overwrite)?;
+    if let Some(overlay) = &arguments.overlay {
+        refuse_existing(overlay, arguments.overwrite)?;
+    }
+    let decode =
+        DecodeSettings { start: arguments.start, end: arguments.end, frames_per_second: arguments.fps };
+    let settings = ExtractSettings { decode, variant: arguments.pose_model };
+    let interrupt = Interrupt::default();
+    stop_on_signal(interrupt.clone())?;
+    let mut found = find(&arguments.input, &settings, &interrupt)?;
+    if let Some(person) = arguments.person {
+        found.sequence.choose_person(person)?;
+    }
+    if !arguments.raw {
+        say(format_args!("{}", mend(&mut found.sequence, &found.cuts)?));
+    }
+    if !found.cuts.is_empty() {
+        say(format_args!("another scene begins at frame {}", list(&found.cuts)));
+    }
+    write(&found.sequence, &arguments.output)?;
+    say(format_args!("wrote {}", arguments.output.display()));
+    match &arguments.overlay {
+        Some(overlay) => draw_over(arguments, &decode, &found, overlay),
+        None => Ok(()),
+    }
+}
+
+/// Finds everyone, with a bar on a terminal.
+fn find(input: &Path, settings: &ExtractSettings, interrupt: &Interrupt) -> Result<Extracted> {
+    let bar = if std::io::stderr().is_terminal() { ProgressBar::new(0) } else { ProgressBar::hidden() };
+    let style = ProgressStyle::with_template("{bar:30} frame {pos}/{len}  {per_sec}, {eta} left");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.enable_steady_tick(Duration::from_millis(200));
+    let found = extract_poses(input, settings, interrupt, &mut |done, expected| {
+        bar.set_length(expected.unwrap_or(done).max(done) as u64);
+        bar.set_position(done as u64);
+    });
+    bar.finish_and_clear();
+    let found = found?;
+    let people = found.sequence.poses.iter().map(|pose| pose.people.len()).max().unwrap_or(0);
+    say(format_args!("{} frames, {people} people", found.times.len()));
+    Ok(found)
+}
+
+fn list(frames: &[usize]) -> String {
+    frames.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Writes the video again with the poses over it.
+fn draw_over(
+    arguments: &ExtractArgs,
+    decode: &DecodeSettings,
+    found: &Extracted,
+    overlay: &Path,
+) -> Result<()> {
+    let audio = found.has_audio.then(|| AudioSource {
+        path: arguments.input.clone(),
+        start: arguments.start.unwrap_or(0.0),
+        end: arguments.end,
+    });
+    let settings = EncodeSettings { frame_rate: found.frame_rate, audio, ..Default::default() };
+    let (width, height) = (found.sequence.width, found.sequence.height);
+    let mut writer = VideoWriter::create(overlay, width, height, &settings)?;
+    for (frame, pose) in open_frames(&arguments.input, decode)?.zip(&found.sequence.poses) {
+        let Frame { image, time } = frame?;
+        writer.write(&Frame { image: over(image, pose), time })?;
+    }
+    writer.finish()?;
+    say(format_args!("wrote {}", overlay.display()));
+    Ok(())
+}
+
+/// The picture, half as bright, with the pose over it.
+fn over(mut picture: RgbImage, pose: &Pose) -> RgbImage {
+    let drawn = draw_pose(pose, picture.width(), picture.height(), &DrawSettings::default());
+    for (pixel, stroke) in picture.pixels_mut().zip(drawn.pixels()) {
+        if stroke.0 == [0; 3] {
+            pixel.0 = pixel.0.map(|value| value / 2);
+        } else {
+            *pixel = *stroke;
+        }
+    }
+    picture
+}

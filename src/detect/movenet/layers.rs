@@ -1,0 +1,208 @@
+//! The few operations MoveNet is made of. Maps are (height, width, channels), 32 bits, on the CPU.
+
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, InplaceOp1, Layout, Result, Shape, Tensor, bail};
+use candle_nn::VarBuilder;
+use rayon::prelude::*;
+
+/// What follows a convolution.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Activation {
+    /// Nothing.
+    Linear,
+    /// max(x, 0).
+    Relu,
+    /// min(max(x, 0), 6).
+    Relu6,
+}
+
+impl Activation {
+    fn range(self) -> (f32, f32) {
+        match self {
+            Self::Linear => (f32::NEG_INFINITY, f32::INFINITY),
+            Self::Relu => (0.0, f32::INFINITY),
+            Self::Relu6 => (0.0, 6.0),
+        }
+    }
+}
+
+/// A convolution of 1×1: a matrix product over the pixels.
+#[derive(Debug)]
+pub(super) struct Pointwise {
+    weight: Tensor,
+    finish: AddBias,
+}
+
+impl Pointwise {
+    pub(super) fn load(
+        inputs: usize,
+        outputs: usize,
+        activation: Activation,
+        vb: VarBuilder,
+    ) -> Result<Self> {
+        let finish = AddBias { bias: vb.get(outputs, "bias")?.to_vec1()?, activation };
+        Ok(Self { weight: vb.get((inputs, outputs), "weight")?, finish })
+    }
+
+    /// (height, width, inputs) → (height, width, outputs).
+    pub(super) fn forward(&self, map: &Tensor) -> Result<Tensor> {
+        let (height, width, inputs) = map.dims3()?;
+        let result = map.reshape((height * width, inputs))?.matmul(&self.weight)?;
+        result.inplace_op1(&self.finish)?;
+        result.reshape((height, width, self.finish.bias.len()))
+    }
+}
+
+/// Bias and activation, in place.
+#[derive(Debug)]
+struct AddBias {
+    bias: Vec<f32>,
+    activation: Activation,
+}
+
+impl InplaceOp1 for AddBias {
+    fn name(&self) -> &'static str {
+        "add-bias"
+    }
+
+    fn cpu_fwd(&self, storage: &mut CpuStorage, _: &Layout) -> Result<()> {
+        let CpuStorage::F32(values) = storage else { bail!("add-bias takes 32 bits") };
+        let (least, most) = self.activation.range();
+        values.par_chunks_mut(64 * self.bias.len()).for_each(|rows| {
+            for row in rows.chunks_exact_mut(self.bias.len()) {
+                row.iter_mut()
+                    .zip(&self.bias)
+                    .for_each(|(value, bias)| *value = (*value + bias).clamp(least, most));
+            }
+        });
+        Ok(())
+    }
+}
+
+/// A convolution of 3×3 in which each channel is by itself, padded as TensorFlow's SAME.
+#[derive(Debug)]
+pub(super) struct Depthwise {
+    /// (9, channels), row by row of the kernel.
+    weight: Vec<f32>,
+    bias: Vec<f32>,
+    stride: usize,
+    activation: Activation,
+}
+
+impl Depthwise {
+    /// With bias and [`Activation::Relu6`], as in the backbone.
+    pub(super) fn load(channels: usize, stride: usize, vb: VarBuilder) -> Result<Self> {
+        let bias = vb.get(channels, "bias")?.to_vec1()?;
+        Ok(Self { bias, activation: Activation::Relu6, ..Self::load_plain(channels, stride, vb)? })
+    }
+
+    /// Without bias and activation, as in separable convolutions.
+    pub(super) fn load_plain(channels: usize, stride: usize, vb: VarBuilder) -> Result<Self> {
+        let weight = vb.get((9, channels), "weight")?.flatten_all()?.to_vec1()?;
+        Ok(Self { weight, bias: vec![0.0; channels], stride, activation: Activation::Linear })
+    }
+
+    /// (height, width, channels) → (height / stride, width / stride, channels).
+    pub(super) fn forward(&self, map: &Tensor) -> Result<Tensor> {
+        map.contiguous()?.apply_op1_no_bwd(self)
+    }
+
+    /// One row of the result.
+    fn row(&self, map: &[f32], (height, width): (usize, usize), y: usize, result: &mut [f32]) {
+        let channels = self.bias.len();
+        let (least, most) = self.activation.range();
+        for (x, pixel) in result.chunks_exact_mut(channels).enumerate() {
+            pixel.copy_from_slice(&self.bias);
+            for (tap, weights) in self.weight.chunks_exact(channels).enumerate() {
+                let Some(row) = source(y, tap / 3, self.stride, height) else { continue };
+                let Some(column) = source(x, tap % 3, self.stride, width) else { continue };
+                let values = &map[(row * width + column) * channels..][..channels];
+                for ((sum, value), weight) in pixel.iter_mut().zip(values).zip(weights) {
+                    *sum += value * weight;
+                }
+            }
+            pixel.iter_mut().for_each(|value| *value = value.clamp(least, most));
+        }
+    }
+}
+
+/// Where tap `tap` (0 to 2) of a kernel lies for the `place`-th result; `None` in the padding. TensorFlow's SAME pads
+/// sides of an even length by one on both ends at stride 1, and at the far end only at stride 2.
+pub(super) fn source(place: usize, tap: usize, stride: usize, length: usize) -> Option<usize> {
+    let before = if stride == 1 { 1 } else { 0 };
+    (place * stride + tap).checked_sub(before).filter(|&index| index < length)
+}
+
+impl CustomOp1 for Depthwise {
+    fn name(&self) -> &'static str {
+        "depthwise-convolution"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (map, (height, width, channels)) = (values(storage, layout)?, layout.shape().dims3()?);
+        let shape = (height / self.stride, width / self.stride, channels);
+        let mut result = vec![0.0; shape.0 * shape.1 * shape.2];
+        result
+            .par_chunks_exact_mut(shape.1 * channels)
+            .enumerate()
+            .for_each(|(y, row)| self.row(map, (height, width), y, row));
+        Ok((CpuStorage::F32(result), shape.into()))
+    }
+}
+
+/// The contiguous values of a map.
+fn values<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+    match (layout.contiguous_offsets(), storage) {
+        (Some((start, end)), CpuStorage::F32(values)) => Ok(&values[start..end]),
+        _ => bail!("a contiguous map of 32 bits was expected"),
+    }
+}
+
+/// Twice the size by bilinear interpolation with pixel centres at halves, plus a map of that size.
+pub(super) fn upsample_and_add(map: &Tensor, other: &Tensor) -> Result<Tensor> {
+    map.contiguous()?.apply_op2_no_bwd(&other.contiguous()?, &UpsampleAndAdd)
+}
+
+struct UpsampleAndAdd;
+
+impl CustomOp2 for UpsampleAndAdd {
+    fn name(&self) -> &'static str {
+        "upsample-and-add"
+    }
+
+    fn cpu_fwd(
+        &self,
+        storage: &CpuStorage,
+        layout: &Layout,
+        other: &CpuStorage,
+        other_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (map, (height, width, channels)) = (values(storage, layout)?, layout.shape().dims3()?);
+        let shape = (2 * height, 2 * width, channels);
+        if other_layout.shape().dims3()? != shape {
+            bail!("upsample-and-add: {:?} onto {shape:?}", other_layout.shape());
+        }
+        let mut result = values(other, other_layout)?.to_vec();
+        result.par_chunks_exact_mut(shape.1 * channels).enumerate().for_each(|(y, row)| {
+            let (rows, down) = neighbours(y, height);
+            for (x, pixel) in row.chunks_exact_mut(channels).enumerate() {
+                let (columns, across) = neighbours(x, width);
+                let at = |row: usize, column: usize| &map[(rows[row] * width + columns[column]) * channels..];
+                let corners = [at(0, 0), at(0, 1), at(1, 0), at(1, 1)];
+                for (channel, value) in pixel.iter_mut().enumerate() {
+                    let [a, b, c, d] = corners.map(|corner| corner[channel]);
+                    let (upper, lower) = (a + (b - a) * across, c + (d - c) * across);
+                    *value += upper + (lower - upper) * down;
+                }
+            }
+        });
+        Ok((CpuStorage::F32(result), shape.into()))
+    }
+}
+
+/// The two places of a side of `length` between which the `place`-th of the doubled side lies, and how far it is on its
+/// way from one to the other.
+fn neighbours(place: usize, length: usize) -> ([usize; 2], f32) {
+    let first = place.div_ceil(2);
+    let share = if place.is_multiple_of(2) { 0.75 } else { 0.25 };
+    ([first.saturating_sub(1), first.min(length - 1)], share)
+}

@@ -1,0 +1,100 @@
+//! MoveNet: the 17 joints of COCO of one person, from weights that are part of the program.
+
+mod decode;
+mod layers;
+mod network;
+
+use image::RgbImage;
+use serde::{Deserialize, Serialize};
+
+pub use decode::Detection;
+use network::Network;
+
+use super::region::Region;
+use crate::error::Result;
+use crate::pose::{COCO_POINTS, Keypoint, Person};
+
+/// The two sizes of MoveNet that were published.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum Variant {
+    /// The more exact one: 256×256 pixels, 6.2 million weights.
+    #[default]
+    Thunder,
+    /// The faster one: 192×192 pixels, 2.3 million weights.
+    Lightning,
+}
+
+/// The network that finds the joints of one person.
+#[derive(Debug)]
+pub struct MoveNet {
+    network: Network,
+    side: u32,
+}
+
+/// A person in a picture: the figure, and what the network said of each joint.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// The joints that count as seen, in pixels of the picture.
+    pub person: Person,
+    /// Mean score of the 17 joints, 0 to 1.
+    pub score: f32,
+}
+
+impl MoveNet {
+    /// The network with its published weights.
+    ///
+    /// # Errors
+    /// Failures of memory.
+    pub fn new(variant: Variant) -> Result<Self> {
+        let (weights, width, side): (&[u8], _, _) = match variant {
+            Variant::Thunder => (include_bytes!("../../../models/movenet/thunder.safetensors"), 1.75, 256),
+            Variant::Lightning => (include_bytes!("../../../models/movenet/lightning.safetensors"), 1.0, 192),
+        };
+        Ok(Self { network: Network::load(weights, width)?, side })
+    }
+
+    /// Pixels of a side of the pictures that the network sees.
+    pub fn side(&self) -> u32 {
+        self.side
+    }
+
+    /// The 17 joints of COCO of the person in a picture of [`MoveNet::side`] × [`MoveNet::side`] pixels; of several
+    /// people, of the one in the middle.
+    ///
+    /// # Errors
+    /// A picture of another size.
+    pub fn detect(&self, picture: &RgbImage) -> Result<[Detection; COCO_POINTS]> {
+        if picture.dimensions() != (self.side, self.side) {
+            let ((width, height), side) = (picture.dimensions(), self.side);
+            let problem = format!("{width}×{height} pixels; MoveNet takes {side}×{side}");
+            return Err(crate::Error::setting("picture", problem));
+        }
+        let side = self.side as usize;
+        let maps = self.network.forward(picture.as_raw(), side)?;
+        Ok(decode::decode(&maps, side / 4))
+    }
+
+    /// The person in a region of a picture.
+    ///
+    /// # Errors
+    /// Failures of memory.
+    pub fn find(&self, picture: &RgbImage, region: Region) -> Result<Found> {
+        let joints = self.detect(&region.cut(picture, self.side))?;
+        let place = |joint: Detection| {
+            let (x, y) = (region.left + joint.x * region.width, region.top + joint.y * region.height);
+            Keypoint::seen(x, y, confidence(joint.score))
+        };
+        Ok(Found {
+            person: Person::from_coco(&joints.map(place)),
+            score: joints.iter().map(|joint| joint.score).sum::<f32>() / joints.len() as f32,
+        })
+    }
+}
+
+/// The square root, which takes the scores from which MoveNet's authors draw joints (0.11) to the confidence from which
+/// ControlNet's preprocessors do (0.3).
+fn confidence(score: f32) -> f32 {
+    score.max(0.0).sqrt()
+}

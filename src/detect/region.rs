@@ -1,0 +1,139 @@
+//! Parts of pictures in which a person is looked for.
+
+use image::{Rgb, RgbImage};
+use rayon::prelude::*;
+
+use crate::pose::{Joint, Keypoint, Person};
+
+/// A rectangle, in pixels; it may hang over the picture's edges.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Region {
+    /// The left edge.
+    pub left: f32,
+    /// The upper edge.
+    pub top: f32,
+    /// From the left edge to the right one.
+    pub width: f32,
+    /// From the upper edge to the lower one.
+    pub height: f32,
+}
+
+const SHOULDERS: [Joint; 2] = [Joint::LeftShoulder, Joint::RightShoulder];
+const HIPS: [Joint; 2] = [Joint::LeftHip, Joint::RightHip];
+/// How much further than the torso's joints, and than all joints, a region reaches from the middle of the hips.
+const TORSO_MARGIN: f32 = 1.9;
+const BODY_MARGIN: f32 = 1.2;
+/// Joints below this confidence do not count: MoveNet's own 0.2, as a square root.
+const LEAST_CONFIDENCE: f32 = 0.447;
+
+impl Region {
+    /// The smallest square around the whole of a picture of `width` × `height` pixels.
+    pub fn whole(width: u32, height: u32) -> Self {
+        let side = width.max(height) as f32;
+        Self::square((width as f32 / 2.0, height as f32 / 2.0), side)
+    }
+
+    /// A square around a point.
+    pub fn square((x, y): (f32, f32), side: f32) -> Self {
+        Self { left: x - side / 2.0, top: y - side / 2.0, width: side, height: side }
+    }
+
+    /// The region with its sides multiplied, around the same middle.
+    pub fn scaled(&self, across: f32, down: f32) -> Self {
+        let (width, height) = (self.width * across, self.height * down);
+        let left = self.left + (self.width - width) / 2.0;
+        Self { left, top: self.top + (self.height - height) / 2.0, width, height }
+    }
+
+    /// Where to look for a person in the next frame, around the middle of the hips, as MoveNet's authors define it
+    /// (<https://www.tensorflow.org/hub/tutorials/movenet>); `None` where shoulders or hips are not seen.
+    pub fn around(person: &Person, width: u32, height: u32) -> Option<Self> {
+        let sure = |joint: &Joint| person.joint(*joint).filter(|point| point.confidence > LEAST_CONFIDENCE);
+        let torso: Vec<Keypoint> = SHOULDERS.iter().chain(&HIPS).filter_map(sure).collect();
+        let hips: Vec<Keypoint> = HIPS.iter().filter_map(|joint| person.joint(*joint)).collect();
+        if hips.is_empty()
+            || !SHOULDERS.iter().any(|joint| sure(joint).is_some())
+            || !HIPS.iter().any(|joint| sure(joint).is_some())
+        {
+            return None;
+        }
+        let share = 1.0 / hips.len() as f32;
+        let x = hips.iter().map(|point| point.x).sum::<f32>() * share;
+        let y = hips.iter().map(|point| point.y).sum::<f32>() * share;
+        let reach = |points: &mut dyn Iterator<Item = Keypoint>| {
+            points.map(|point| (point.x - x).abs().max((point.y - y).abs())).fold(0.0, f32::max)
+        };
+        let torso = reach(&mut torso.into_iter());
+        let body = reach(&mut Joint::ALL.iter().filter_map(sure));
+        let half = (TORSO_MARGIN * torso).max(BODY_MARGIN * body);
+        let (width, height) = (width as f32, height as f32);
+        let farthest_edge = x.max(width - x).max(y).max(height - y);
+        let half = half.min(farthest_edge).max(1.0);
+        if half > width.max(height) / 2.0 {
+            return Some(Self::whole(width as u32, height as u32));
+        }
+        Some(Self::square((x, y), 2.0 * half))
+    }
+
+    /// The region, stretched, as a picture of `side` × `side` pixels: the mean of several pixels where it shrinks, else
+    /// bilinear; black outside the picture.
+    pub fn cut(&self, picture: &RgbImage, side: u32) -> RgbImage {
+        let scale = (self.width / side as f32, self.height / side as f32);
+        let taps = (scale.0.max(scale.1).ceil() as u32).clamp(1, MOST_TAPS);
+        let mut result = RgbImage::new(side, side);
+        result.par_chunks_exact_mut(3 * side as usize).enumerate().for_each(|(y, row)| {
+            for (x, pixel) in row.chunks_exact_mut(3).enumerate() {
+                let at = |tap: u32| {
+                    let place = |cell: usize, tap: u32| cell as f32 + (tap as f32 + 0.5) / taps as f32;
+                    let across = self.left + place(x, tap % taps) * scale.0;
+                    (across, self.top + place(y, tap / taps) * scale.1)
+                };
+                pixel.copy_from_slice(&if taps == 1 {
+                    bilinear(picture, at(0))
+                } else {
+                    mean(picture, taps, at)
+                });
+            }
+        });
+        result
+    }
+}
+
+/// The mean of the pixels at `taps`² points.
+fn mean(picture: &RgbImage, taps: u32, at: impl Fn(u32) -> (f32, f32)) -> [u8; 3] {
+    let count = taps * taps;
+    let mut sum = [0; 3];
+    for tap in 0..count {
+        let (x, y) = at(tap);
+        let Rgb(pixel) = pixel_or_black(picture, x, y);
+        sum.iter_mut().zip(pixel).for_each(|(sum, byte)| *sum += u32::from(byte));
+    }
+    sum.map(|sum| ((sum + count / 2) / count) as u8)
+}
+
+/// Most samples across one pixel of a result.
+const MOST_TAPS: u32 = 8;
+
+/// The colour at a point, between the four pixels around it; black outside.
+fn bilinear(picture: &RgbImage, (x, y): (f32, f32)) -> [u8; 3] {
+    let (x, y) = (x - 0.5, y - 0.5);
+    let (left, top) = (x.floor(), y.floor());
+    let (across, down) = (x - left, y - top);
+    let mut colour = [0.0; 3];
+    for (dx, dy, weight) in [
+        (0.0, 0.0, (1.0 - across) * (1.0 - down)),
+        (1.0, 0.0, across * (1.0 - down)),
+        (0.0, 1.0, (1.0 - across) * down),
+        (1.0, 1.0, across * down),
+    ] {
+        let Rgb(pixel) = pixel_or_black(picture, left + dx, top + dy);
+        colour.iter_mut().zip(pixel).for_each(|(sum, byte)| *sum += weight * f32::from(byte));
+    }
+    colour.map(|value: f32| value.round() as u8)
+}
+
+/// The pixel in which a point lies.
+fn pixel_or_black(picture: &RgbImage, x: f32, y: f32) -> Rgb<u8> {
+    let inside = x >= 0.0 && y >= 0.0 && x < picture.width() as f32 && y < picture.height() as f32;
+    if inside { *picture.get_pixel(x as u32, y as u32) } else { Rgb([0; 3]) }
+}

@@ -1,0 +1,5 @@
+//! Finding people in pictures and videos.
+
+mod movenet;
+mod puppets;
+mod tracker;
