@@ -34,7 +34,7 @@ const MARGIN: f32 = 0.03;
 /// The dance with the proportions of `reference`, on its canvas: each bone has the reference's length, shortened as the
 /// dancer's own is where it points out of the picture, and the dancer's angle. The hips move so that a foot that stands
 /// does not slide; in the air they follow the dancer's path, scaled by the length of the legs. The clip is centred, the
-/// ground is the reference's; a clip that would leave the canvas is made smaller.
+/// ground is the reference's, higher where the dancer goes below it; a clip that would leave the canvas is made smaller.
 ///
 /// # Errors
 /// Several people in a frame; a reference or a dance in which no bone is seen.
@@ -191,7 +191,11 @@ fn placed(
     let scale = (room_across / bounds.width().max(1.0))
         .min(if anchor > bounds.top { (room_above / (anchor - bounds.top)).max(0.1) } else { 1.0 })
         .min(1.0);
-    let offset = (width / 2.0 - bounds.center().0 * scale, target - anchor * scale);
+    let mut offset = (width / 2.0 - bounds.center().0 * scale, target - anchor * scale);
+    // Who goes down below the ground is lifted, as far as the top leaves room.
+    let below = bounds.bottom * scale + offset.1 - height * (1.0 - MARGIN / 2.0);
+    let room_left = bounds.top * scale + offset.1 - height * MARGIN;
+    offset.1 -= below.min(room_left).max(0.0);
     let poses = people
         .into_iter()
         .map(|person| {
