@@ -12,7 +12,7 @@ use crate::frame::Frame;
 use crate::picture::{Fit, fit_image};
 use crate::pose::{
     ControlKind, DrawSettings, PersonChoice, Pose, PoseSequence, ReadSettings, Retarget, classify, draw_pose,
-    fill_gaps, read_poses, rescale, retarget, swap_red_blue,
+    fill_gaps, read_poses, swap_red_blue,
 };
 use crate::render::interrupt::Interrupt;
 use crate::video::{DecodeSettings, FrameReader, open_frames, rational_rate};
@@ -286,9 +286,8 @@ fn completed(
         ));
     }
     match (settings.retarget, around.reference) {
-        (Retarget::Body, Some(reference)) => retarget(&sequence, reference),
-        (Retarget::Scale, Some(reference)) => rescale(&sequence, reference),
-        (Retarget::None, _) => Ok(sequence),
+        (retarget, Some(reference)) => retarget.apply(sequence, reference),
+        (Retarget::None, None) => Ok(sequence),
         (_, None) => {
             notes.push("the reference's pose is not known: the dance keeps the dancer's body".into());
             Ok(sequence)

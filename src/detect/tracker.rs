@@ -122,6 +122,9 @@ impl<'a> Tracker<'a> {
         for second in 1..seen.len() {
             for first in 0..second {
                 let (Some(a), Some(b)) = (&seen[first], &seen[second]) else { continue };
+                if a.person.distance(&b.person) >= NEIGHBOURHOOD {
+                    continue;
+                }
                 let colours = |track: usize, found: &Found| {
                     let known = self.tracks[track].colours.as_ref()?;
                     Some(known.distance(&Colours::worn_by(&found.person, picture)?))
@@ -129,7 +132,7 @@ impl<'a> Tracker<'a> {
                 let kept = colours(first, a).zip(colours(second, b)).map(|(a, b)| a + b);
                 let crossed = colours(first, b).zip(colours(second, a)).map(|(a, b)| a + b);
                 let mistaken = kept.zip(crossed).is_some_and(|(kept, crossed)| crossed + CERTAINTY < kept);
-                if mistaken && a.person.distance(&b.person) < NEIGHBOURHOOD {
+                if mistaken {
                     seen.swap(first, second);
                 }
             }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::info::summary;
+use super::info::{largest, summary};
 use super::sequence::PoseSequence;
 use super::skeleton::{Joint, Keypoint};
 use crate::error::{Error, Result};
@@ -78,6 +78,5 @@ fn distance(before: &PoseSequence, after: &PoseSequence, tenths: i32) -> Option<
 }
 
 fn point(sequence: &PoseSequence, frame: usize, joint: Joint) -> Option<Keypoint> {
-    let people = &sequence.poses.get(frame)?.people;
-    people.iter().max_by(|a, b| a.area().total_cmp(&b.area()))?.joint(joint)
+    largest(sequence.poses.get(frame)?)?.joint(joint)
 }

@@ -62,7 +62,7 @@ fn mean_and_max(values: &[f64]) -> (f64, f64) {
     (sum / values.len().max(1) as f64, values.iter().copied().fold(0.0, f64::max))
 }
 
-fn largest(pose: &Pose) -> Option<&Person> {
+pub(super) fn largest(pose: &Pose) -> Option<&Person> {
     pose.people.iter().max_by(|a, b| a.area().total_cmp(&b.area()))
 }
 

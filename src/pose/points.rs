@@ -43,13 +43,19 @@ fn group<const N: usize>(points: &[Option<Keypoint>]) -> Option<[Option<Keypoint
 /// # Errors
 /// A frame that holds several people.
 pub(super) fn one_person(sequence: &PoseSequence) -> Result<Vec<Points>> {
+    refuse_crowds(sequence)?;
+    let row = |person: Option<&Person>| person.map_or([None; POINTS], to_points);
+    Ok(sequence.poses.iter().map(|pose| row(pose.people.first())).collect())
+}
+
+/// An error for a frame that holds several people.
+pub(super) fn refuse_crowds(sequence: &PoseSequence) -> Result<()> {
     let crowd = sequence.poses.iter().enumerate().find(|(_, pose)| pose.people.len() > 1);
     if let Some((frame, pose)) = crowd {
         let problem = format!("frame {frame} holds {} people; choose one first", pose.people.len());
         return Err(Error::setting("person", problem));
     }
-    let row = |person: Option<&Person>| person.map_or([None; POINTS], to_points);
-    Ok(sequence.poses.iter().map(|pose| row(pose.people.first())).collect())
+    Ok(())
 }
 
 /// Puts the points back; a frame without any holds nobody.

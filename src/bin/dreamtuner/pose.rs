@@ -12,8 +12,7 @@ use dreamtuner::frame::Frame;
 use dreamtuner::picture::Fit;
 use dreamtuner::pose::{
     DrawSettings, GapReport, PersonChoice, PoseSequence, ReadSettings, Retarget, StickWidth, change,
-    draw_pose, fill_gaps, read_poses, rescale, retarget, summary, write_openpose_folder,
-    write_pose_keypoints,
+    draw_pose, fill_gaps, read_poses, summary, write_openpose_folder, write_pose_keypoints,
 };
 use dreamtuner::video::{EncodeSettings, VideoWriter, rational_rate};
 use dreamtuner::{Error, Result};
@@ -59,6 +58,37 @@ impl Source {
     }
 }
 
+/// Where poses are written.
+#[derive(Debug, Args)]
+struct Target {
+    /// A .json file (ComfyUI POSE_KEYPOINT), or a folder ending in / (OpenPose, one file a frame)
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// Replace an output that is there already
+    #[arg(long)]
+    overwrite: bool,
+}
+
+impl Target {
+    /// Refuses an output that is there already, and one that is no place for poses.
+    fn check(&self) -> Result<()> {
+        refuse_existing(&self.output, self.overwrite)?;
+        if !is_json(&self.output) && self.output.extension().is_some() {
+            let problem = "poses are written to a .json file, or a folder ending in /";
+            return Err(Error::output(&self.output, problem));
+        }
+        Ok(())
+    }
+
+    fn write(&self, sequence: &PoseSequence) -> Result<()> {
+        if is_json(&self.output) {
+            write_pose_keypoints(sequence, &self.output)
+        } else {
+            write_openpose_folder(sequence, &self.output)
+        }
+    }
+}
+
 /// Options of `dreamtuner pose draw`.
 #[derive(Debug, Args)]
 pub struct DrawArgs {
@@ -95,12 +125,8 @@ pub struct DrawArgs {
 pub struct ConvertArgs {
     #[command(flatten)]
     source: Source,
-    /// A .json file (ComfyUI POSE_KEYPOINT), or a folder ending in / (OpenPose, one file a frame)
-    #[arg(short, long, value_name = "FILE")]
-    output: PathBuf,
-    /// Replace an output that is there already
-    #[arg(long)]
-    overwrite: bool,
+    #[command(flatten)]
+    target: Target,
     /// Keep one person: largest, left, right, or a number from 0; everyone where absent
     #[arg(long, value_name = "WHO")]
     person: Option<PersonChoice>,
@@ -114,12 +140,8 @@ pub struct ConvertArgs {
 pub struct SmoothArgs {
     #[command(flatten)]
     source: Source,
-    /// A .json file (ComfyUI POSE_KEYPOINT), or a folder ending in / (OpenPose, one file a frame)
-    #[arg(short, long, value_name = "FILE")]
-    output: PathBuf,
-    /// Replace an output that is there already
-    #[arg(long)]
-    overwrite: bool,
+    #[command(flatten)]
+    target: Target,
     /// Keep one person: largest, left, right, or a number from 0
     #[arg(long, value_name = "WHO", default_value_t)]
     person: PersonChoice,
@@ -139,12 +161,8 @@ pub struct RetargetArgs {
     /// Bones of the reference with the dancer's angles, or the dancer's body in the reference's size
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
     retarget: Retarget,
-    /// A .json file (ComfyUI POSE_KEYPOINT), or a folder ending in / (OpenPose, one file a frame)
-    #[arg(short, long, value_name = "FILE")]
-    output: PathBuf,
-    /// Replace an output that is there already
-    #[arg(long)]
-    overwrite: bool,
+    #[command(flatten)]
+    target: Target,
     /// Who dances: largest, left, right, or a number from 0
     #[arg(long, value_name = "WHO", default_value_t)]
     person: PersonChoice,
@@ -209,7 +227,7 @@ fn draw(arguments: &DrawArgs) -> Result<()> {
 }
 
 fn convert(arguments: &ConvertArgs) -> Result<()> {
-    check_output(&arguments.output, arguments.overwrite)?;
+    arguments.target.check()?;
     let mut sequence = arguments.source.read()?;
     if let Some(person) = arguments.person {
         sequence.choose_person(person)?;
@@ -219,47 +237,25 @@ fn convert(arguments: &ConvertArgs) -> Result<()> {
         let GapReport { frames, filled_frames, filled_joints, .. } = report;
         say(format_args!("filled {filled_frames} of {frames} frames and {filled_joints} joints"));
     }
-    write(&sequence, &arguments.output)
-}
-
-/// Refuses an output that is there already, and one that is no place for poses.
-fn check_output(output: &Path, overwrite: bool) -> Result<()> {
-    refuse_existing(output, overwrite)?;
-    if !is_json(output) && output.extension().is_some() {
-        return Err(Error::output(output, "poses are written to a .json file, or a folder ending in /"));
-    }
-    Ok(())
-}
-
-fn write(sequence: &PoseSequence, output: &Path) -> Result<()> {
-    if is_json(output) {
-        write_pose_keypoints(sequence, output)
-    } else {
-        write_openpose_folder(sequence, output)
-    }
+    arguments.target.write(&sequence)
 }
 
 fn retarget_to(arguments: &RetargetArgs) -> Result<()> {
-    check_output(&arguments.output, arguments.overwrite)?;
+    arguments.target.check()?;
     let reference = ReferenceFiles::body(&arguments.to, Variant::default())?;
     let mut sequence = arguments.source.read()?;
     sequence.choose_person(arguments.person)?;
     fill_gaps(&mut sequence)?;
-    let result = match arguments.retarget {
-        Retarget::Body => retarget(&sequence, &reference)?,
-        Retarget::Scale => rescale(&sequence, &reference)?,
-        Retarget::None => sequence,
-    };
-    write(&result, &arguments.output)
+    arguments.target.write(&arguments.retarget.apply(sequence, &reference)?)
 }
 
 fn smooth(arguments: &SmoothArgs) -> Result<()> {
-    check_output(&arguments.output, arguments.overwrite)?;
+    arguments.target.check()?;
     let mut sequence = arguments.source.read()?;
     sequence.choose_person(arguments.person)?;
     let mended = mend(&mut sequence, &arguments.cut)?;
     say(format_args!("{mended}"));
-    write(&sequence, &arguments.output)
+    arguments.target.write(&sequence)
 }
 
 fn is_json(path: &Path) -> bool {

@@ -1,6 +1,7 @@
 //! From MoveNet's maps to the joints of one person.
 
-use super::network::{JOINTS, Maps};
+use super::network::Maps;
+use crate::pose::COCO_POINTS;
 
 /// Added to distances, so that they divide gently.
 const SOFTENING: f32 = 1.8;
@@ -17,7 +18,7 @@ pub struct Detection {
 }
 
 /// The joints of the person nearest to the middle of the picture, in COCO's order.
-pub(super) fn decode(maps: &Maps, side: usize) -> [Detection; JOINTS] {
+pub(super) fn decode(maps: &Maps, side: usize) -> [Detection; COCO_POINTS] {
     // 1. The person: the likeliest centre, one in the middle of the picture more than one at its edge.
     let middle = side as f32 / 2.0;
     let from_middle = |cell: usize| distance(cell, side, (middle, middle));
@@ -27,7 +28,7 @@ pub(super) fn decode(maps: &Maps, side: usize) -> [Detection; JOINTS] {
     std::array::from_fn(|joint| {
         let pointed = pair(&maps.regress, center, joint);
         let expected = (center_cell.0 + pointed.0, center_cell.1 + pointed.1);
-        let score = |cell: usize| sigmoid(maps.heatmap[cell * JOINTS + joint]);
+        let score = |cell: usize| sigmoid(maps.heatmap[cell * COCO_POINTS + joint]);
         let cell = likeliest(side * side, |cell| score(cell) / (distance(cell, side, expected) + SOFTENING));
         let offset = pair(&maps.offset, cell, joint);
         Detection {
@@ -40,7 +41,7 @@ pub(super) fn decode(maps: &Maps, side: usize) -> [Detection; JOINTS] {
 
 /// y and x of a joint at a cell.
 fn pair(map: &[f32], cell: usize, joint: usize) -> (f32, f32) {
-    let start = (cell * JOINTS + joint) * 2;
+    let start = (cell * COCO_POINTS + joint) * 2;
     (map[start], map[start + 1])
 }
 

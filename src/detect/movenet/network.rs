@@ -6,6 +6,7 @@ use candle_nn::VarBuilder;
 use rayon::prelude::*;
 
 use super::layers::{Activation, Depthwise, Pointwise, source, upsample_and_add};
+use crate::pose::COCO_POINTS;
 
 /// MobileNetV2's blocks after the first: outputs at width 1, and stride.
 const BLOCKS: [(usize, usize); 16] = [
@@ -36,8 +37,6 @@ const FINAL_CHANNELS: usize = 1280;
 const PYRAMID: [usize; 4] = [64, 64, 32, 24];
 /// Channels inside a head.
 const HEAD_CHANNELS: usize = 96;
-/// Joints of COCO.
-pub(super) const JOINTS: usize = 17;
 /// 2 / 255, as the published graph has it.
 const PIXEL_SCALE: f32 = 0.007_843_018;
 
@@ -108,9 +107,9 @@ impl Network {
                 merge(4, PYRAMID[3], PYRAMID[3])?,
             ],
             center: head("center", 1)?,
-            heatmap: head("heatmap", JOINTS)?,
-            regress: head("regress", 2 * JOINTS)?,
-            offset: head("offset", 2 * JOINTS)?,
+            heatmap: head("heatmap", COCO_POINTS)?,
+            regress: head("regress", 2 * COCO_POINTS)?,
+            offset: head("offset", 2 * COCO_POINTS)?,
         })
     }
 

@@ -6,10 +6,11 @@ mod skeleton;
 
 use serde::{Deserialize, Serialize};
 
+use super::points::refuse_crowds;
 use super::{Hand, Joint, Keypoint, Person, Pose, PoseSequence};
 use crate::error::{Error, Result};
 use ground::{FEET, Moment, hips, standing};
-use lengths::{of_dancer, of_reference};
+use lengths::{Lengths, of_dancer, of_reference};
 use skeleton::{BONES, Vector, bones, place, root};
 
 /// How a dance is brought to the reference's body.
@@ -26,6 +27,20 @@ pub enum Retarget {
     None,
 }
 
+impl Retarget {
+    /// The dance as it is to be drawn for a reference in this pose.
+    ///
+    /// # Errors
+    /// As [`retarget`].
+    pub fn apply(self, sequence: PoseSequence, reference: &Pose) -> Result<PoseSequence> {
+        match self {
+            Self::Body => retarget(&sequence, reference),
+            Self::Scale => rescale(&sequence, reference),
+            Self::None => Ok(sequence),
+        }
+    }
+}
+
 /// Frames a second where a sequence says nothing.
 const DEFAULT_RATE: f64 = 24.0;
 /// Share of the canvas that stays free at its edges.
@@ -39,18 +54,7 @@ const MARGIN: f32 = 0.03;
 /// # Errors
 /// Several people in a frame; a reference or a dance in which no bone is seen.
 pub fn retarget(sequence: &PoseSequence, reference: &Pose) -> Result<PoseSequence> {
-    if let Some(frame) = sequence.poses.iter().position(|pose| pose.people.len() > 1) {
-        let count = sequence.poses[frame].people.len();
-        return Err(Error::setting(
-            "person",
-            format!("frame {frame} holds {count} people; choose one first"),
-        ));
-    }
-    let nothing = |what: &str| Error::setting("retarget", format!("no bone is seen in {what}"));
-    let model = reference.people.first().ok_or_else(|| nothing("the reference's pose"))?;
-    let dancer = of_dancer(sequence);
-    let wanted =
-        of_reference(model, &dancer).ok_or_else(|| nothing("both the reference's pose and the dance"))?;
+    let (model, dancer, wanted) = bodies(sequence, reference)?;
     let scales: [f32; Joint::COUNT] =
         std::array::from_fn(|bone| dancer[bone].map_or(1.0, |own| wanted[bone] / own));
     let legs = leg_scale(&dancer, &wanted);
@@ -92,11 +96,7 @@ pub fn retarget(sequence: &PoseSequence, reference: &Pose) -> Result<PoseSequenc
 /// # Errors
 /// As [`retarget`].
 pub fn rescale(sequence: &PoseSequence, reference: &Pose) -> Result<PoseSequence> {
-    let nothing = |what: &str| Error::setting("retarget", format!("no bone is seen in {what}"));
-    let model = reference.people.first().ok_or_else(|| nothing("the reference's pose"))?;
-    let dancer = of_dancer(sequence);
-    let wanted =
-        of_reference(model, &dancer).ok_or_else(|| nothing("both the reference's pose and the dance"))?;
+    let (model, dancer, wanted) = bodies(sequence, reference)?;
     let all: f32 = wanted.iter().sum();
     let own: f32 = dancer.iter().flatten().sum();
     let scale = all / own.max(f32::MIN_POSITIVE);
@@ -107,8 +107,22 @@ pub fn rescale(sequence: &PoseSequence, reference: &Pose) -> Result<PoseSequence
     Ok(placed(sequence, moved.collect(), reference, model))
 }
 
+/// The reference's figure, and the lengths of the dancer's bones and of the reference's.
+fn bodies<'a>(
+    sequence: &PoseSequence,
+    reference: &'a Pose,
+) -> Result<(&'a Person, [Option<f32>; Joint::COUNT], Lengths)> {
+    refuse_crowds(sequence)?;
+    let nothing = |what: &str| Error::setting("retarget", format!("no bone is seen in {what}"));
+    let model = reference.people.first().ok_or_else(|| nothing("the reference's pose"))?;
+    let dancer = of_dancer(sequence);
+    let wanted =
+        of_reference(model, &dancer).ok_or_else(|| nothing("both the reference's pose and the dance"))?;
+    Ok((model, dancer, wanted))
+}
+
 /// By how much the legs are longer than the dancer's; the torso where legs are not seen.
-fn leg_scale(dancer: &[Option<f32>; Joint::COUNT], wanted: &lengths::Lengths) -> f32 {
+fn leg_scale(dancer: &[Option<f32>; Joint::COUNT], wanted: &Lengths) -> f32 {
     let sum = |bones: &[usize]| {
         let pairs = bones.iter().filter_map(|&bone| Some((dancer[bone]?, wanted[bone])));
         pairs.fold((0.0, 0.0), |(own, new), (a, b)| (own + a, new + b))

@@ -1,8 +1,6 @@
 //! `dreamtuner pose extract`.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::Args;
 use dreamtuner::Result;
@@ -13,9 +11,9 @@ use dreamtuner::pose::{DrawSettings, PersonChoice, Pose, draw_pose};
 use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::video::{AudioSource, DecodeSettings, EncodeSettings, VideoWriter, open_frames};
 use image::RgbImage;
-use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{check_output, refuse_existing, write};
+use super::{Target, refuse_existing};
+use crate::progress::Display;
 use crate::say::say;
 use crate::signal::stop_on_signal;
 
@@ -24,15 +22,11 @@ use crate::signal::stop_on_signal;
 pub struct ExtractArgs {
     /// The video, or a folder of pictures
     input: PathBuf,
-    /// A .json file (ComfyUI POSE_KEYPOINT), or a folder ending in / (OpenPose, one file a frame)
-    #[arg(short, long, value_name = "FILE")]
-    output: PathBuf,
+    #[command(flatten)]
+    target: Target,
     /// Also write the video with the poses drawn over it
     #[arg(long, value_name = "FILE")]
     overlay: Option<PathBuf>,
-    /// Replace outputs that are there already
-    #[arg(long)]
-    overwrite: bool,
     /// The network that finds the joints
     #[arg(long, value_name = "NAME", value_enum, default_value_t)]
     pose_model: Variant,
@@ -55,9 +49,9 @@ pub struct ExtractArgs {
 
 /// Runs the command.
 pub fn run(arguments: &ExtractArgs) -> Result<()> {
-    check_output(&arguments.output, arguments.overwrite)?;
+    arguments.target.check()?;
     if let Some(overlay) = &arguments.overlay {
-        refuse_existing(overlay, arguments.overwrite)?;
+        refuse_existing(overlay, arguments.target.overwrite)?;
     }
     let decode =
         DecodeSettings { start: arguments.start, end: arguments.end, frames_per_second: arguments.fps };
@@ -74,25 +68,19 @@ pub fn run(arguments: &ExtractArgs) -> Result<()> {
     if !found.cuts.is_empty() {
         say(format_args!("another scene begins at frame {}", list(&found.cuts)));
     }
-    write(&found.sequence, &arguments.output)?;
-    say(format_args!("wrote {}", arguments.output.display()));
+    arguments.target.write(&found.sequence)?;
+    say(format_args!("wrote {}", arguments.target.output.display()));
     match &arguments.overlay {
         Some(overlay) => draw_over(arguments, &decode, &found, overlay),
         None => Ok(()),
     }
 }
 
-/// Finds everyone, with a bar on a terminal.
+/// Finds everyone, and shows how far it is.
 fn find(input: &Path, settings: &ExtractSettings, interrupt: &Interrupt) -> Result<Extracted> {
-    let bar = if std::io::stderr().is_terminal() { ProgressBar::new(0) } else { ProgressBar::hidden() };
-    let style = ProgressStyle::with_template("{bar:30} frame {pos}/{len}  {per_sec}, {eta} left");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar.enable_steady_tick(Duration::from_millis(200));
-    let found = extract_poses(input, settings, interrupt, &mut |done, expected| {
-        bar.set_length(expected.unwrap_or(done).max(done) as u64);
-        bar.set_position(done as u64);
-    });
-    bar.finish_and_clear();
+    let mut display = Display::new(false);
+    let found = extract_poses(input, settings, interrupt, &mut |done, of| display.search(done, of));
+    display.finish();
     let found = found?;
     let people = found.sequence.poses.iter().map(|pose| pose.people.len()).max().unwrap_or(0);
     say(format_args!("{} frames, {people} people", found.times.len()));
