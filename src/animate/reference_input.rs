@@ -1,12 +1,13 @@
 //! The reference: a picture file, its mask and its pose, brought to the size of the frames.
 
+use std::cell::OnceCell;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use image::{DynamicImage, GrayImage, ImageDecoder, ImageReader, Luma, Rgb, RgbImage};
 
 use super::pose_source::holds_json;
-use crate::detect::{MoveNet, Variant, find_person};
+use crate::detect::{MoveNet, Variant, find_foreground, find_person};
 use crate::error::{Error, Result};
 use crate::frame::MAX_SIDE;
 use crate::picture::{Fit, fit_image};
@@ -20,7 +21,7 @@ use crate::render::reference::Mask;
 /// Where the mask of the reference comes from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum MaskChoice {
-    /// The picture's transparency, if it has any; else the whole picture.
+    /// The picture's transparency, if it has any; else its foreground, or the whole picture where nothing stands out.
     #[default]
     Auto,
     /// The whole picture.
@@ -91,26 +92,33 @@ impl ReferenceFiles {
     pub fn read(&self) -> Result<ReferenceInput> {
         let (picture, alpha) = read_with_alpha(&self.picture)?;
         let size = picture.dimensions();
+        let found = OnceCell::new();
+        let person = || -> Result<Option<Person>> {
+            if let Some(person) = found.get() {
+                return Ok(Option::clone(person));
+            }
+            let person = find_person(&MoveNet::new(self.variant)?, &picture)?.map(|found| found.person);
+            Ok(found.get_or_init(|| person).clone())
+        };
+        let control = |choice: &ControlChoice| match choice {
+            ControlChoice::None => Ok(None),
+            ControlChoice::Auto => Ok(person()?.map(|person| ReferenceControl::Poses(alone(person, size)))),
+            ControlChoice::File(path) => read_control(path, size).map(Some),
+        };
+        let controls: Vec<_> = self.controls.iter().map(control).collect::<Result<_>>()?;
+        let given = || match pose_of(&controls).and_then(|pose| pose.people.first()) {
+            Some(given) => Ok(Some(given.clone())),
+            None => person(),
+        };
         let (mask, mask_path) = match &self.mask {
-            MaskChoice::Auto => (alpha, &self.picture),
+            MaskChoice::Auto if alpha.is_some() => (alpha, &self.picture),
+            MaskChoice::Auto => (find_foreground(&picture, given)?, &self.picture),
             MaskChoice::None => (None, &self.picture),
             MaskChoice::File(path) => (Some(read_mask(path, size)?), path),
         };
         if mask.as_ref().is_some_and(is_black) {
             return Err(Error::input(mask_path, BLACK_MASK));
         }
-        let estimated = match self.controls.contains(&ControlChoice::Auto) {
-            true => {
-                find_person(&MoveNet::new(self.variant)?, &picture)?.map(|found| alone(found.person, size))
-            }
-            false => None,
-        };
-        let control = |choice: &ControlChoice| match choice {
-            ControlChoice::None => Ok(None),
-            ControlChoice::Auto => Ok(estimated.clone().map(ReferenceControl::Poses)),
-            ControlChoice::File(path) => read_control(path, size).map(Some),
-        };
-        let controls = self.controls.iter().map(control).collect::<Result<_>>()?;
         Ok(ReferenceInput { picture, mask, mask_path: mask_path.clone(), controls })
     }
 }
@@ -119,6 +127,14 @@ impl ReferenceFiles {
 fn alone(person: Person, (width, height): (u32, u32)) -> PoseSequence {
     let pose = Pose { width, height, people: vec![person] };
     PoseSequence { width, height, poses: vec![pose], ..PoseSequence::default() }
+}
+
+/// The first pose among control images.
+fn pose_of(controls: &[Option<ReferenceControl>]) -> Option<&Pose> {
+    controls.iter().flatten().find_map(|control| match control {
+        ReferenceControl::Poses(poses) => poses.poses.iter().find(|pose| !pose.people.is_empty()),
+        ReferenceControl::Picture(_) => None,
+    })
 }
 
 /// A reference that has been read, at its own size.
@@ -139,10 +155,7 @@ enum ReferenceControl {
 impl ReferenceInput {
     /// The reference's pose, on a canvas of its picture's size, where it was given as JSON or found.
     pub fn pose(&self) -> Option<&Pose> {
-        self.controls.iter().flatten().find_map(|control| match control {
-            ReferenceControl::Poses(poses) => poses.poses.iter().find(|pose| !pose.people.is_empty()),
-            ReferenceControl::Picture(_) => None,
-        })
+        pose_of(&self.controls)
     }
 
     /// Lays everything into frames of `width` × `height` pixels, whole, on white.

@@ -1,5 +1,6 @@
 //! Finding people in pictures and videos.
 
+mod foreground;
 mod movenet;
 mod puppets;
 mod tracker;

@@ -8,13 +8,14 @@ import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers import ControlNetModel, DDIMScheduler, UNet2DConditionModel
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import CLIPModel, CLIPTokenizer
 
-from . import adopt, batches, checkpoint, run, samples, subject_attention, tokenizer, workers
+from . import adopt, batches, checkpoint, drawn, run, samples, subject_attention, tokenizer, workers
 from .data import Puppets, control_images
 from .latents import Latents
 from .muon import Muon
@@ -92,19 +93,18 @@ def loss_of(networks: Networks, latents: Latents, data: Puppets, batch: batches.
     where, scheduler = networks.where, networks.scheduler
     clean, times = latents[batch.rows], torch.from_numpy(batch.times).to(where)
     noise = torch.randn(clean.shape, device=where)
+    context, control = networks.context(batch.captions), control_images(data, batch.rows, where)
+    learnt = torch.ones(len(clean), device=where)
+    if np.random.rand() < settings["drawn"]["share"]:
+        clean, noise = drawn.replace(networks, data, batch, (clean, noise, context, control), settings["drawn"])
+        learnt[batch.groups[-1].sources[1].rows] = 0
     noisy = scheduler.add_noise(clean, noise, times).contiguous(memory_format=torch.channels_last)
-    predicted = networks.predict(
-        noisy,
-        times,
-        networks.context(batch.captions),
-        control_images(data, batch.rows, where),
-        torch.from_numpy(batch.controlled).to(where),
-        batch.groups,
-    )
+    controlled = torch.from_numpy(batch.controlled).to(where)
+    predicted = networks.predict(noisy, times, context, control, controlled, batch.groups)
     wanted = scheduler.get_velocity(clean, noise, times)
     figure = figure_weights(data, batch.rows, clean.shape[-1], settings["figure_weight"], where)
     errors = ((predicted - wanted).square() * figure).mean((1, 2, 3)) / figure.mean((1, 2, 3))
-    weighted = errors * time_weights(scheduler, times, settings["gamma"])
+    weighted = errors * time_weights(scheduler, times, settings["gamma"]) * learnt
     first, referred = batch.references, batch.groups[0].first
     return {"loss": weighted.mean(), "alone": errors[first:referred].mean(), "reference": errors[referred:].mean()}
 

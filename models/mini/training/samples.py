@@ -46,33 +46,38 @@ def reference_group(data: Puppets, references: np.ndarray, weight: float, where:
 
 @torch.no_grad()
 def draw(networks, latents, data: Puppets, rows, references, captions: list[str], settings: dict) -> np.ndarray:
-    """DDIM samples for the poses of `rows`, (n, height, width, 3) bytes, guided away from the same without `references`,
+    """Samples for the poses of `rows`, (n, height, width, 3) bytes, guided away from the same without `references`,
     or without a caption where there are none."""
-    scheduler, where, count = networks.scheduler, networks.where, len(rows)
-    scheduler.set_timesteps(settings["steps"])
+    where, count = networks.where, len(rows)
     x = torch.randn((count, *latents.values.shape[1:]), generator=torch.Generator().manual_seed(5)).to(where)
     if references is None:
+        known, noise = None, None
         shown, texts, groups = np.concatenate([rows, rows]), [""] * count + captions, []
     else:
+        known = latents[references]
+        noise = torch.randn(known.shape, generator=torch.Generator().manual_seed(6)).to(where)
         shown = np.concatenate([references, rows, rows])
         texts = [data.rows[row]["scene_caption"] for row in references] + captions + captions
         groups = [reference_group(data, references, settings["weight"], where)]
-        known = latents[references]
     context, control = networks.context(texts), control_images(data, shown, where)
+    return sheet.to_bytes(latents.decode(sample(networks, x, known, noise, context, control, groups, settings)))
+
+
+@torch.no_grad()
+def sample(networks, x, known, noise, context, control, groups: list[Group], settings: dict) -> torch.Tensor:
+    """DDIM from the pure noise `x` to latents. A batch has the references `known`, if any, with `noise` on them, then
+    the pictures to be guided away from, then those to be guided toward; `context` and `control` have as many rows."""
+    scheduler, where = networks.scheduler, networks.where
+    scheduler.set_timesteps(settings["steps"])
     for time in scheduler.timesteps.tolist():
-        noisy, times = [x, x], [time] * (2 * count)
-        if references is not None:
+        noisy, times = [x, x], [time] * (2 * len(x))
+        if known is not None:
             earlier = max(0, time - settings["earlier"])
-            noisy = [scheduler.add_noise(known, noise_like(known), torch.tensor([earlier])), *noisy]
-            times = [earlier] * count + times
+            noisy = [scheduler.add_noise(known, noise, torch.tensor([earlier])), *noisy]
+            times = [earlier] * len(known) + times
         everywhere = torch.ones(len(times), device=where)
         times = torch.tensor(times, device=where)
         v = networks.predict(torch.cat(noisy), times, context, control, everywhere, groups)
-        away, toward = v[-2 * count :].chunk(2)
+        away, toward = v[-2 * len(x) :].chunk(2)
         x = scheduler.step(away + settings["guidance"] * (toward - away), time, x, eta=0.0).prev_sample
-    return sheet.to_bytes(latents.decode(x))
-
-
-def noise_like(values: torch.Tensor) -> torch.Tensor:
-    """The noise of the references, the same at every time step."""
-    return torch.randn(values.shape, generator=torch.Generator().manual_seed(6)).to(values.device)
+    return x

@@ -1,0 +1,182 @@
+//! What a picture is of: its foreground as a mask.
+//!
+//! 1. [`plain`] — on a plain background, everything else is foreground.
+//! 2. [`u2net`] — else a network says how likely each pixel is foreground,
+//! 3. [`reach`] — the pose how far the figure can reach,
+//! 4. [`colours`] and [`graph_cut`] — and the colours of both and the outlines where exactly it ends, as GrabCut does
+//!    (Rother, Kolmogorov & Blake, 2004).
+
+mod colours;
+mod graph_cut;
+mod plain;
+mod reach;
+mod u2net;
+
+use std::collections::{HashMap, HashSet};
+
+use image::imageops::{self, FilterType};
+use image::{GrayImage, Luma, RgbImage};
+use imageproc::region_labelling::{Connectivity, connected_components};
+
+use colours::Colours;
+use graph_cut::{GraphCut, NEIGHBOURS};
+use reach::{Closeness, Reach};
+use u2net::U2Net;
+
+use crate::error::Result;
+use crate::pose::Person;
+
+/// Longest side of what is looked at, in pixels; larger pictures are made smaller.
+const LONGEST_SIDE: u32 = 512;
+/// Likelihood of what the network takes for another thing than the figure.
+const ANOTHER_THING: f32 = 0.3;
+/// How much the network's likelihood, and how much neighbours of the same colour, count beside the colours.
+const PRIOR: f32 = 0.2;
+const SMOOTHNESS: f32 = 50.0;
+/// How often the colours are counted.
+const ROUNDS: usize = 3;
+/// Costs are whole numbers: this many to one.
+const SCALE: f32 = 1000.0;
+/// More than any other cost of a pixel.
+const CERTAIN: f32 = 10_000.0;
+/// Less than this share of the picture is not worth calling a foreground.
+const LEAST_SHARE: f64 = 0.002;
+
+/// The foreground of a picture: 255 inside, 0 outside, of the picture's size. On a plain background that is everything
+/// else; where there is a `person`, who is asked for only if needed, that person's figure; else what stands out most.
+/// `None` where nothing does.
+///
+/// # Errors
+/// Failures of memory, those of `person`.
+pub fn find_foreground(
+    picture: &RgbImage,
+    person: impl FnOnce() -> Result<Option<Person>>,
+) -> Result<Option<GrayImage>> {
+    let (width, height) = picture.dimensions();
+    let scale = (LONGEST_SIDE as f32 / width.max(height) as f32).min(1.0);
+    let side = |side: u32| ((side as f32 * scale).round() as u32).max(1);
+    let small = match scale < 1.0 {
+        true => &imageops::resize(picture, side(width), side(height), FilterType::Triangle),
+        false => picture,
+    };
+    let mask = match plain::in_front_of_plain(small) {
+        Some(mask) => mask,
+        None => {
+            let scales = (small.width() as f32 / width as f32, small.height() as f32 / height as f32);
+            let person = person()?.map(|person| person.transformed(scales, (0.0, 0.0)));
+            cut_out(small, person.as_ref().and_then(Reach::new).as_ref())?
+        }
+    };
+    let inside = mask.as_raw().iter().filter(|&&value| value > 0).count();
+    if (inside as f64) < LEAST_SHARE * mask.as_raw().len() as f64 || inside == mask.as_raw().len() {
+        return Ok(None);
+    }
+    Ok(Some(match scale < 1.0 {
+        true => imageops::resize(&mask, width, height, FilterType::Triangle),
+        false => mask,
+    }))
+}
+
+/// By network, pose and colours.
+fn cut_out(picture: &RgbImage, reach: Option<&Reach>) -> Result<GrayImage> {
+    let (width, height) = picture.dimensions();
+    let seen = U2Net::new()?.look(picture)?;
+    let closeness: Vec<Closeness> = seen.enumerate_pixels().map(|(x, y, _)| closeness(reach, x, y)).collect();
+    let mut likelihood: Vec<f32> = seen
+        .pixels()
+        .zip(&closeness)
+        .map(|(seen, closeness)| match closeness {
+            Closeness::Bone => 1.0,
+            Closeness::Near(near) => seen[0] * near,
+            Closeness::Far => 0.0,
+        })
+        .collect();
+    let standing_out = binary(width, height, |pixel| likelihood[pixel] > 0.5);
+    let figure = whole_figure(&standing_out, reach);
+    for (likelihood, inside) in likelihood.iter_mut().zip(figure.as_raw()) {
+        if *likelihood > 0.5 && *inside == 0 {
+            *likelihood = ANOTHER_THING;
+        }
+    }
+    Ok(whole_figure(&refine(picture, &likelihood, &closeness), reach))
+}
+
+fn closeness(reach: Option<&Reach>, x: u32, y: u32) -> Closeness {
+    reach.map_or(Closeness::Near(1.0), |reach| reach.at(x as f32 + 0.5, y as f32 + 0.5))
+}
+
+/// Cuts where colours say, and where they change.
+fn refine(picture: &RgbImage, likelihood: &[f32], closeness: &[Closeness]) -> GrayImage {
+    let (width, height) = picture.dimensions();
+    let size = (width as usize, height as usize);
+    let pixels: Vec<[i32; 3]> = picture.pixels().map(|pixel| pixel.0.map(i32::from)).collect();
+    let difference = |a: usize, b: usize| -> f32 {
+        pixels[a].iter().zip(pixels[b]).map(|(a, b)| ((a - b) * (a - b)) as f32).sum()
+    };
+    let usual = usual_difference(size, difference);
+    let between = |a: usize, b: usize| {
+        let length = if a % size.0 == b % size.0 || a / size.0 == b / size.0 { 1.0 } else { f32::sqrt(2.0) };
+        (SCALE * SMOOTHNESS * (-difference(a, b) / (2.0 * usual)).exp() / length) as i32
+    };
+    let mut current = likelihood.to_vec();
+    for _ in 0..ROUNDS {
+        let colours = Colours::count(picture, &current);
+        let preference =
+            picture.pixels().zip(likelihood).zip(closeness).map(|((pixel, likelihood), close)| {
+                let likelihood = likelihood.clamp(0.02, 0.98);
+                let cost = match close {
+                    Closeness::Bone => CERTAIN,
+                    Closeness::Near(_) => {
+                        colours.ratio(pixel) + PRIOR * (likelihood / (1.0 - likelihood)).ln()
+                    }
+                    Closeness::Far => -CERTAIN,
+                };
+                (SCALE * cost) as i32
+            });
+        let mut cut = GraphCut::new(size, preference.collect(), between);
+        cut.solve();
+        for (pixel, value) in current.iter_mut().enumerate() {
+            *value = if cut.is_source(pixel) { 1.0 } else { 0.0 };
+        }
+    }
+    binary(width, height, |pixel| current[pixel] > 0.5)
+}
+
+/// The mean difference of neighbours.
+fn usual_difference((width, height): (usize, usize), difference: impl Fn(usize, usize) -> f32) -> f32 {
+    let (mut sum, mut count) = (0.0_f64, 0_usize);
+    for pixel in 0..width * height {
+        for (dx, dy) in &NEIGHBOURS[..4] {
+            let x = (pixel % width).checked_add_signed(*dx).filter(|&x| x < width);
+            let y = (pixel / width).checked_add_signed(*dy).filter(|&y| y < height);
+            if let (Some(x), Some(y)) = (x, y) {
+                sum += f64::from(difference(pixel, y * width + x));
+                count += 1;
+            }
+        }
+    }
+    (sum / count.max(1) as f64).max(1.0) as f32
+}
+
+/// The connected parts that a bone runs through; without bones, the largest one.
+fn whole_figure(mask: &GrayImage, reach: Option<&Reach>) -> GrayImage {
+    let (width, height) = mask.dimensions();
+    let parts = connected_components(mask, Connectivity::Four, Luma([0]));
+    let on_bone = |x: u32, y: u32| closeness(reach, x, y) == Closeness::Bone;
+    let mut kept: HashSet<u32> =
+        parts.enumerate_pixels().filter(|&(x, y, _)| on_bone(x, y)).map(|(.., label)| label[0]).collect();
+    kept.remove(&0);
+    if kept.is_empty() {
+        let mut sizes: HashMap<u32, usize> = HashMap::new();
+        for label in parts.pixels().map(|label| label[0]).filter(|&label| label != 0) {
+            *sizes.entry(label).or_default() += 1;
+        }
+        kept.extend(sizes.into_iter().max_by_key(|&(label, size)| (size, label)).map(|(label, _)| label));
+    }
+    let parts = parts.into_raw();
+    binary(width, height, |pixel| kept.contains(&parts[pixel]))
+}
+
+fn binary(width: u32, height: u32, inside: impl Fn(usize) -> bool) -> GrayImage {
+    GrayImage::from_fn(width, height, |x, y| Luma([if inside((y * width + x) as usize) { 255 } else { 0 }]))
+}

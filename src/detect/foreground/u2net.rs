@@ -1,0 +1,73 @@
+//! U²-Net-p (Qin et al., "U²-Net: Going Deeper with Nested U-Structure for Salient Object Detection", 2020), whose
+//! published weights are inside the program: how likely it is that a pixel belongs to what a picture is of.
+
+use std::io::Cursor;
+use std::path::Path;
+
+use image::imageops::FilterType;
+use image::{ImageBuffer, Luma, Rgb, RgbImage, imageops};
+
+use crate::detect::onnx::Onnx;
+use crate::error::Result;
+
+const WEIGHTS: &[u8] = include_bytes!("../../../models/u2netp/u2netp.onnx");
+/// Pixels of a side of what the network sees.
+const SIDE: u32 = 320;
+/// Mean and standard deviation of each channel of the pictures that it was trained on (ImageNet).
+const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
+const DEVIATION: [f32; 3] = [0.229, 0.224, 0.225];
+
+/// A picture of probabilities.
+pub type Probabilities = ImageBuffer<Luma<f32>, Vec<f32>>;
+
+/// The network.
+pub struct U2Net(Onnx);
+
+impl U2Net {
+    /// The network with its published weights.
+    ///
+    /// # Errors
+    /// Failures of memory.
+    pub fn new() -> Result<Self> {
+        let shape = [1, 3, SIDE as usize, SIDE as usize];
+        Onnx::read(Path::new("u2netp.onnx"), &mut Cursor::new(WEIGHTS), &shape, Some(1)).map(Self)
+    }
+
+    /// 0 to 1 for each pixel: the mean of what is seen in the picture and in its mirror image.
+    ///
+    /// # Errors
+    /// Failures of memory.
+    pub fn look(&self, picture: &RgbImage) -> Result<Probabilities> {
+        let small = imageops::resize(picture, SIDE, SIDE, FilterType::Lanczos3);
+        let mirrored = imageops::flip_horizontal(&small);
+        let (seen, other) = rayon::join(|| self.view(&small), || self.view(&mirrored));
+        let (mut mean, other) = (seen?, imageops::flip_horizontal(&other?));
+        for (mean, other) in mean.pixels_mut().zip(other.pixels()) {
+            mean[0] = (mean[0] + other[0]) / 2.0;
+        }
+        Ok(imageops::resize(&mean, picture.width(), picture.height(), FilterType::Triangle))
+    }
+
+    /// What the network sees in a picture of its own size.
+    fn view(&self, picture: &RgbImage) -> Result<Probabilities> {
+        let outputs = self.0.run(&input(picture))?;
+        Ok(spread(outputs.first().map_or(&[], |(_, values)| values)))
+    }
+}
+
+/// Channels first, as shares of the brightest value, normalised.
+fn input(picture: &RgbImage) -> Vec<f32> {
+    let brightest = f32::from(picture.as_raw().iter().copied().max().unwrap_or(0).max(1));
+    let value = |Rgb(channels): &Rgb<u8>, channel: usize| {
+        (f32::from(channels[channel]) / brightest - MEAN[channel]) / DEVIATION[channel]
+    };
+    (0..3).flat_map(|channel| picture.pixels().map(move |pixel| value(pixel, channel))).collect()
+}
+
+/// The map with its least value at 0 and its largest at 1, as its authors use it.
+fn spread(values: &[f32]) -> Probabilities {
+    let least = values.iter().copied().fold(f32::INFINITY, f32::min);
+    let most = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let range = (most - least).max(f32::MIN_POSITIVE);
+    Probabilities::from_fn(SIDE, SIDE, |x, y| Luma([(values[(y * SIDE + x) as usize] - least) / range]))
+}

@@ -1,0 +1,49 @@
+//! Figures cut out of pictures.
+
+use dreamtuner::detect::find_foreground;
+use dreamtuner::puppet::Scene;
+use image::{GrayImage, ImageBuffer, Luma, Rgb, RgbImage};
+
+use crate::puppets::dancing;
+
+/// Pixels in both, as a share of those in either.
+fn intersection_over_union(a: &GrayImage, b: &GrayImage) -> f64 {
+    let pairs = || a.pixels().zip(b.pixels()).map(|(a, b)| (a[0] > 127, b[0] > 127));
+    let both = pairs().filter(|&(a, b)| a && b).count();
+    both as f64 / pairs().filter(|&(a, b)| a || b).count() as f64
+}
+
+#[test]
+fn puppets_are_cut_out_of_every_scene() {
+    let likeness = |seed: u64, scene: Scene| {
+        let puppet = dancing(seed, seed, scene);
+        let person = || Ok(Some(puppet.pose.people[0].clone()));
+        let mask = find_foreground(&puppet.image, person).unwrap().unwrap();
+        intersection_over_union(&mask, &puppet.mask)
+    };
+    let all: Vec<f64> = (0..2)
+        .flat_map(|round| {
+            Scene::ALL.iter().enumerate().map(move |(index, &scene)| (2 * index + round, scene))
+        })
+        .map(|(seed, scene)| likeness(seed as u64, scene))
+        .collect();
+    let mean = all.iter().sum::<f64>() / all.len() as f64;
+    assert!(mean >= 0.95, "mean {mean:.3} of {all:.3?}");
+}
+
+#[test]
+fn on_a_plain_background_nobody_is_needed() {
+    let mut picture = RgbImage::from_pixel(90, 60, Rgb([240, 250, 255]));
+    for (x, y) in (20..40).flat_map(|x| (10..60).map(move |y| (x, y))) {
+        picture.put_pixel(x, y, Rgb([200, 30, 40]));
+    }
+    let mask = find_foreground(&picture, || panic!("nobody is needed")).unwrap().unwrap();
+    let wanted: GrayImage =
+        ImageBuffer::from_fn(90, 60, |x, y| Luma([if (20..40).contains(&x) && y >= 10 { 255 } else { 0 }]));
+    assert_eq!(mask, wanted);
+}
+
+#[test]
+fn an_empty_picture_has_no_foreground() {
+    assert!(find_foreground(&RgbImage::new(64, 64), || Ok(None)).unwrap().is_none());
+}
