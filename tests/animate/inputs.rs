@@ -224,8 +224,9 @@ fn masks() {
         stage.animate(&format!("--keep-frames -o {output} {arguments}")).succeeded();
         stage.kept(output)
     };
-    let whole = kept("", "whole.mkv");
-    assert_eq!(kept("--mask none", "none.mkv"), whole);
+    let whole = kept("--mask none", "none.mkv");
+    assert_ne!(kept("", "foreground.mkv"), whole);
+    assert_eq!(kept("--mask auto", "auto.mkv"), kept("", "default.mkv"));
     assert_ne!(kept("--mask half.png", "half.mkv"), whole);
     let by_transparency = kept("--reference cut.png", "cut.mkv");
     assert_eq!(kept("--reference cut.png --mask half.png", "both.mkv"), by_transparency);
