@@ -1,6 +1,5 @@
 //! The reference: a picture file, its mask and its pose, brought to the size of the frames.
 
-use std::cell::OnceCell;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
@@ -80,8 +79,8 @@ impl ReferenceFiles {
             return Ok(poses.poses.into_iter().find(|pose| !pose.people.is_empty()).unwrap_or_default());
         }
         let (picture, _) = read_with_alpha(path)?;
-        let found = find_person(&MoveNet::new(variant)?, &picture)?;
-        let person = found.ok_or_else(|| Error::input(path, "nobody is found in it"))?.person;
+        let found = person_in(&picture, variant)?;
+        let person = found.ok_or_else(|| Error::input(path, "nobody is found in it"))?;
         Ok(Pose { width: picture.width(), height: picture.height(), people: vec![person] })
     }
 
@@ -92,20 +91,19 @@ impl ReferenceFiles {
     pub fn read(&self) -> Result<ReferenceInput> {
         let (picture, alpha) = read_with_alpha(&self.picture)?;
         let size = picture.dimensions();
-        let found = OnceCell::new();
-        let person = || -> Result<Option<Person>> {
-            if let Some(person) = found.get() {
-                return Ok(Option::clone(person));
+        let mut found = None;
+        let mut person = || -> Result<Option<Person>> {
+            match &found {
+                Some(known) => Ok(Option::clone(known)),
+                None => Ok(found.insert(person_in(&picture, self.variant)?).clone()),
             }
-            let person = find_person(&MoveNet::new(self.variant)?, &picture)?.map(|found| found.person);
-            Ok(found.get_or_init(|| person).clone())
         };
-        let control = |choice: &ControlChoice| match choice {
+        let mut control = |choice: &ControlChoice| match choice {
             ControlChoice::None => Ok(None),
             ControlChoice::Auto => Ok(person()?.map(|person| ReferenceControl::Poses(alone(person, size)))),
             ControlChoice::File(path) => read_control(path, size).map(Some),
         };
-        let controls: Vec<_> = self.controls.iter().map(control).collect::<Result<_>>()?;
+        let controls: Vec<_> = self.controls.iter().map(&mut control).collect::<Result<_>>()?;
         let given = || match pose_of(&controls).and_then(|pose| pose.people.first()) {
             Some(given) => Ok(Some(given.clone())),
             None => person(),
@@ -121,6 +119,11 @@ impl ReferenceFiles {
         }
         Ok(ReferenceInput { picture, mask, mask_path: mask_path.clone(), controls })
     }
+}
+
+/// The person whom a picture shows.
+fn person_in(picture: &RgbImage, variant: Variant) -> Result<Option<Person>> {
+    Ok(find_person(&MoveNet::new(variant)?, picture)?.map(|found| found.person))
 }
 
 /// One person on a canvas of `size`.

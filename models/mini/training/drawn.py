@@ -10,7 +10,6 @@ import torch
 
 from . import batches, samples
 from .data import Puppets
-from .subject_attention import Group, Source
 
 
 def replace(networks, data: Puppets, batch: batches.Batch, parts: tuple, settings: dict) -> tuple:
@@ -24,10 +23,7 @@ def replace(networks, data: Puppets, batch: batches.Batch, parts: tuple, setting
     each = len(pictures) // len(seconds)
     references = shared.rows[::each]
     rows = torch.cat([references, seconds, seconds])
-    count = len(seconds)
-    places = torch.arange(count, device=clean.device)
-    weights = torch.full((count,), float(settings["weight"]), device=clean.device)
-    groups = [Group(2 * count, 3 * count, [Source(places, weights, shared.masks[::each])])]
+    groups = [samples.reference_group(shared.masks[::each], settings["weight"])]
     start = torch.randn_like(noise[seconds])
     known = (clean[references], noise[references], context[rows], control[rows])
     result = samples.sample(networks, start, *known, groups, settings)

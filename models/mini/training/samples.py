@@ -36,10 +36,10 @@ def figure_error(data: Puppets, rows: np.ndarray, shown: np.ndarray) -> float:
     return float((np.abs(shown.astype(float) - data.images[rows]) * mask).sum() / (3 * mask.sum()))
 
 
-def reference_group(data: Puppets, references: np.ndarray, weight: float, where: torch.device) -> Group:
-    """The group of pictures that see their own reference, in a batch of references, pictures alone, pictures with them."""
-    count = len(references)
-    masks = torch.from_numpy(data.masks[references]).to(where)[:, None].float() / 255
+def reference_group(masks: torch.Tensor, weight: float) -> Group:
+    """The group of pictures that see their own reference, whose figure is `masks` (n, 1, height, width), in a batch of
+    references, pictures alone, pictures with them."""
+    count, where = len(masks), masks.device
     weights = torch.full((count,), float(weight), device=where)
     return Group(2 * count, 3 * count, [Source(torch.arange(count, device=where), weights, masks)])
 
@@ -58,7 +58,8 @@ def draw(networks, latents, data: Puppets, rows, references, captions: list[str]
         noise = torch.randn(known.shape, generator=torch.Generator().manual_seed(6)).to(where)
         shown = np.concatenate([references, rows, rows])
         texts = [data.rows[row]["scene_caption"] for row in references] + captions + captions
-        groups = [reference_group(data, references, settings["weight"], where)]
+        masks = torch.from_numpy(data.masks[references]).to(where)[:, None].float() / 255
+        groups = [reference_group(masks, settings["weight"])]
     context, control = networks.context(texts), control_images(data, shown, where)
     return sheet.to_bytes(latents.decode(sample(networks, x, known, noise, context, control, groups, settings)))
 

@@ -57,7 +57,8 @@ pub struct AnimateArgs {
     /// The reference's own pose: pose JSON, a skeleton picture, `auto` (found in the picture) or `none`
     #[arg(long, default_value = "auto", value_name = "FILE|auto|none", help_heading = "Input")]
     reference_pose: String,
-    /// Where the character is in the reference: a grey picture, `auto` (transparency) or `none`
+    /// Where the character is in the reference: a grey picture, `auto` (its transparency, else what stands in front of the
+    /// background) or `none`
     #[arg(long, default_value = "auto", value_name = "FILE|auto|none", help_heading = "Input")]
     mask: String,
     /// Who dances, where several are seen: largest, left, right, or a number from 0

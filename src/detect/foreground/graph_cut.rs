@@ -5,8 +5,27 @@
 use std::collections::VecDeque;
 
 /// Steps (x, y) to the eight neighbours; those of opposite directions are four apart.
-pub const NEIGHBOURS: [(isize, isize); 8] =
+const NEIGHBOURS: [(isize, isize); 8] =
     [(1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1)];
+
+/// The places of the pixels, which are numbered row by row.
+#[derive(Debug, Clone, Copy)]
+pub struct Grid {
+    /// Pixels in a row.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+}
+
+impl Grid {
+    /// The neighbour in one of the directions 0 to 7; odd ones are diagonal, those from 4 on lead back.
+    pub fn neighbour(self, pixel: usize, direction: usize) -> Option<usize> {
+        let (dx, dy) = NEIGHBOURS[direction];
+        let x = (pixel % self.width).checked_add_signed(dx).filter(|&x| x < self.width)?;
+        let y = (pixel / self.width).checked_add_signed(dy).filter(|&y| y < self.height)?;
+        Some(y * self.width + x)
+    }
+}
 
 /// The direction back.
 const fn opposite(direction: usize) -> usize {
@@ -31,8 +50,7 @@ enum Parent {
 
 /// A grid of pixels with capacities; [`GraphCut::is_source`] tells the parts after [`GraphCut::solve`].
 pub struct GraphCut {
-    width: usize,
-    height: usize,
+    grid: Grid,
     /// What may still flow from each pixel to its neighbour in each direction.
     residual: [Vec<i32>; 8],
     /// What may still flow from the source (above zero) or to the sink (below).
@@ -48,18 +66,13 @@ pub struct GraphCut {
 }
 
 impl GraphCut {
-    /// `preference`: what it costs to give a pixel to the other part, above zero for the source and below for the sink,
-    /// row by row. `between(pixel, neighbour)`: what it costs to part two neighbours, not below zero.
-    pub fn new(
-        (width, height): (usize, usize),
-        preference: Vec<i32>,
-        between: impl Fn(usize, usize) -> i32,
-    ) -> Self {
-        let count = width * height;
+    /// `preference`: what it costs to give a pixel to the other part, above zero for the source and below for the sink.
+    /// `between(pixel, neighbour)`: what it costs to part two neighbours, not below zero.
+    pub fn new(grid: Grid, preference: Vec<i32>, between: impl Fn(usize, usize) -> i32) -> Self {
+        let count = grid.width * grid.height;
         debug_assert_eq!(preference.len(), count);
         let mut cut = Self {
-            width,
-            height,
+            grid,
             residual: std::array::from_fn(|_| vec![0; count]),
             terminal: preference,
             tree: vec![Tree::Free; count],
@@ -72,7 +85,7 @@ impl GraphCut {
         };
         for pixel in 0..count {
             for direction in 0..8 {
-                if let Some(neighbour) = cut.neighbour(pixel, direction) {
+                if let Some(neighbour) = grid.neighbour(pixel, direction) {
                     cut.residual[direction][pixel] = between(pixel, neighbour);
                 }
             }
@@ -111,13 +124,6 @@ impl GraphCut {
         self.tree[pixel] == Tree::Source
     }
 
-    fn neighbour(&self, pixel: usize, direction: usize) -> Option<usize> {
-        let (dx, dy) = NEIGHBOURS[direction];
-        let x = (pixel % self.width).checked_add_signed(dx).filter(|&x| x < self.width)?;
-        let y = (pixel / self.width).checked_add_signed(dy).filter(|&y| y < self.height)?;
-        Some(y * self.width + x)
-    }
-
     fn activate(&mut self, pixel: usize) {
         if !std::mem::replace(&mut self.is_active[pixel], true) {
             self.active.push_back(pixel);
@@ -140,7 +146,7 @@ impl GraphCut {
             return None;
         }
         for direction in 0..8 {
-            let Some(neighbour) = self.neighbour(pixel, direction) else { continue };
+            let Some(neighbour) = self.grid.neighbour(pixel, direction) else { continue };
             if self.capacity(tree, pixel, direction, neighbour) == 0 {
                 continue;
             }
@@ -160,7 +166,7 @@ impl GraphCut {
 
     /// Sends what fits along the way from source to sink over a pair of neighbours; pixels cut off become orphans.
     fn augment(&mut self, from: usize, direction: usize) {
-        let Some(to) = self.neighbour(from, direction) else { return };
+        let Some(to) = self.grid.neighbour(from, direction) else { return };
         let flow = self.residual[direction][from].min(self.narrowest(from)).min(self.narrowest(to));
         self.residual[direction][from] -= flow;
         self.residual[opposite(direction)][to] += flow;
@@ -171,7 +177,7 @@ impl GraphCut {
     /// The next pixel on the way to the terminal, the direction to it, and what may flow in between.
     fn step(&self, pixel: usize) -> Option<(usize, usize, i32)> {
         let Parent::Neighbour(direction) = self.parent[pixel] else { return None };
-        let parent = self.neighbour(pixel, direction)?;
+        let parent = self.grid.neighbour(pixel, direction)?;
         Some((parent, direction, self.capacity(self.tree[pixel], parent, opposite(direction), pixel)))
     }
 
@@ -218,7 +224,7 @@ impl GraphCut {
             let tree = self.tree[orphan];
             let mut best: Option<(u32, usize)> = None;
             for direction in 0..8 {
-                let Some(neighbour) = self.neighbour(orphan, direction) else { continue };
+                let Some(neighbour) = self.grid.neighbour(orphan, direction) else { continue };
                 if self.tree[neighbour] != tree
                     || self.capacity(tree, neighbour, opposite(direction), orphan) == 0
                 {
@@ -269,7 +275,7 @@ impl GraphCut {
 
     fn set_free(&mut self, orphan: usize, tree: Tree) {
         for direction in 0..8 {
-            let Some(neighbour) = self.neighbour(orphan, direction) else { continue };
+            let Some(neighbour) = self.grid.neighbour(orphan, direction) else { continue };
             if self.tree[neighbour] != tree {
                 continue;
             }

@@ -19,7 +19,7 @@ use image::{GrayImage, Luma, RgbImage};
 use imageproc::region_labelling::{Connectivity, connected_components};
 
 use colours::Colours;
-use graph_cut::{GraphCut, NEIGHBOURS};
+use graph_cut::{GraphCut, Grid};
 use reach::{Closeness, Reach};
 use u2net::U2Net;
 
@@ -81,7 +81,9 @@ pub fn find_foreground(
 fn cut_out(picture: &RgbImage, reach: Option<&Reach>) -> Result<GrayImage> {
     let (width, height) = picture.dimensions();
     let seen = U2Net::new()?.look(picture)?;
-    let closeness: Vec<Closeness> = seen.enumerate_pixels().map(|(x, y, _)| closeness(reach, x, y)).collect();
+    let at =
+        |x: u32, y: u32| reach.map_or(Closeness::Near(1.0), |reach| reach.at(x as f32 + 0.5, y as f32 + 0.5));
+    let closeness: Vec<Closeness> = seen.enumerate_pixels().map(|(x, y, _)| at(x, y)).collect();
     let mut likelihood: Vec<f32> = seen
         .pixels()
         .zip(&closeness)
@@ -92,30 +94,27 @@ fn cut_out(picture: &RgbImage, reach: Option<&Reach>) -> Result<GrayImage> {
         })
         .collect();
     let standing_out = binary(width, height, |pixel| likelihood[pixel] > 0.5);
-    let figure = whole_figure(&standing_out, reach);
+    let figure = whole_figure(&standing_out, &closeness);
     for (likelihood, inside) in likelihood.iter_mut().zip(figure.as_raw()) {
         if *likelihood > 0.5 && *inside == 0 {
             *likelihood = ANOTHER_THING;
         }
     }
-    Ok(whole_figure(&refine(picture, &likelihood, &closeness), reach))
-}
-
-fn closeness(reach: Option<&Reach>, x: u32, y: u32) -> Closeness {
-    reach.map_or(Closeness::Near(1.0), |reach| reach.at(x as f32 + 0.5, y as f32 + 0.5))
+    Ok(whole_figure(&refine(picture, &likelihood, &closeness), &closeness))
 }
 
 /// Cuts where colours say, and where they change.
 fn refine(picture: &RgbImage, likelihood: &[f32], closeness: &[Closeness]) -> GrayImage {
     let (width, height) = picture.dimensions();
-    let size = (width as usize, height as usize);
+    let grid = Grid { width: width as usize, height: height as usize };
     let pixels: Vec<[i32; 3]> = picture.pixels().map(|pixel| pixel.0.map(i32::from)).collect();
     let difference = |a: usize, b: usize| -> f32 {
         pixels[a].iter().zip(pixels[b]).map(|(a, b)| ((a - b) * (a - b)) as f32).sum()
     };
-    let usual = usual_difference(size, difference);
+    let usual = usual_difference(grid, difference);
     let between = |a: usize, b: usize| {
-        let length = if a % size.0 == b % size.0 || a / size.0 == b / size.0 { 1.0 } else { f32::sqrt(2.0) };
+        let straight = a % grid.width == b % grid.width || a / grid.width == b / grid.width;
+        let length = if straight { 1.0 } else { f32::sqrt(2.0) };
         (SCALE * SMOOTHNESS * (-difference(a, b) / (2.0 * usual)).exp() / length) as i32
     };
     let mut current = likelihood.to_vec();
@@ -133,7 +132,7 @@ fn refine(picture: &RgbImage, likelihood: &[f32], closeness: &[Closeness]) -> Gr
                 };
                 (SCALE * cost) as i32
             });
-        let mut cut = GraphCut::new(size, preference.collect(), between);
+        let mut cut = GraphCut::new(grid, preference.collect(), between);
         cut.solve();
         for (pixel, value) in current.iter_mut().enumerate() {
             *value = if cut.is_source(pixel) { 1.0 } else { 0.0 };
@@ -143,38 +142,32 @@ fn refine(picture: &RgbImage, likelihood: &[f32], closeness: &[Closeness]) -> Gr
 }
 
 /// The mean difference of neighbours.
-fn usual_difference((width, height): (usize, usize), difference: impl Fn(usize, usize) -> f32) -> f32 {
+fn usual_difference(grid: Grid, difference: impl Fn(usize, usize) -> f32) -> f32 {
     let (mut sum, mut count) = (0.0_f64, 0_usize);
-    for pixel in 0..width * height {
-        for (dx, dy) in &NEIGHBOURS[..4] {
-            let x = (pixel % width).checked_add_signed(*dx).filter(|&x| x < width);
-            let y = (pixel / width).checked_add_signed(*dy).filter(|&y| y < height);
-            if let (Some(x), Some(y)) = (x, y) {
-                sum += f64::from(difference(pixel, y * width + x));
-                count += 1;
-            }
+    for pixel in 0..grid.width * grid.height {
+        for neighbour in (0..4).filter_map(|direction| grid.neighbour(pixel, direction)) {
+            sum += f64::from(difference(pixel, neighbour));
+            count += 1;
         }
     }
     (sum / count.max(1) as f64).max(1.0) as f32
 }
 
 /// The connected parts that a bone runs through; without bones, the largest one.
-fn whole_figure(mask: &GrayImage, reach: Option<&Reach>) -> GrayImage {
-    let (width, height) = mask.dimensions();
-    let parts = connected_components(mask, Connectivity::Four, Luma([0]));
-    let on_bone = |x: u32, y: u32| closeness(reach, x, y) == Closeness::Bone;
-    let mut kept: HashSet<u32> =
-        parts.enumerate_pixels().filter(|&(x, y, _)| on_bone(x, y)).map(|(.., label)| label[0]).collect();
-    kept.remove(&0);
-    if kept.is_empty() {
-        let mut sizes: HashMap<u32, usize> = HashMap::new();
-        for label in parts.pixels().map(|label| label[0]).filter(|&label| label != 0) {
-            *sizes.entry(label).or_default() += 1;
+fn whole_figure(mask: &GrayImage, closeness: &[Closeness]) -> GrayImage {
+    let parts = connected_components(mask, Connectivity::Four, Luma([0])).into_raw();
+    let mut sizes: HashMap<u32, usize> = HashMap::new();
+    let mut kept: HashSet<u32> = HashSet::new();
+    for (&label, closeness) in parts.iter().zip(closeness).filter(|&(&label, _)| label != 0) {
+        *sizes.entry(label).or_default() += 1;
+        if *closeness == Closeness::Bone {
+            kept.insert(label);
         }
+    }
+    if kept.is_empty() {
         kept.extend(sizes.into_iter().max_by_key(|&(label, size)| (size, label)).map(|(label, _)| label));
     }
-    let parts = parts.into_raw();
-    binary(width, height, |pixel| kept.contains(&parts[pixel]))
+    binary(mask.width(), mask.height(), |pixel| kept.contains(&parts[pixel]))
 }
 
 fn binary(width: u32, height: u32, inside: impl Fn(usize) -> bool) -> GrayImage {
