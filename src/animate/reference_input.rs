@@ -104,8 +104,8 @@ impl ReferenceFiles {
             ControlChoice::File(path) => read_control(path, size).map(Some),
         };
         let controls: Vec<_> = self.controls.iter().map(&mut control).collect::<Result<_>>()?;
-        let given = || match pose_of(&controls).and_then(|pose| pose.people.first()) {
-            Some(given) => Ok(Some(given.clone())),
+        let given = || match pose_of(&controls) {
+            Some(pose) => Ok(pose.fit(size.0, size.1, Fit::Contain).people.first().cloned()),
             None => person(),
         };
         let (mask, mask_path) = match &self.mask {

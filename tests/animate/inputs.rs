@@ -2,6 +2,10 @@
 
 use candle_core::{DType, Device};
 use dreamtuner::diffusion::{NoiseSource, Purpose};
+use dreamtuner::picture::Fit;
+use dreamtuner::puppet::{
+    Expression, HELD_OUT_SEED, Identity, Motion, Scene, Shot, View, reference_pose, render,
+};
 use image::{Rgb, RgbImage, imageops};
 use serde_json::json;
 
@@ -235,6 +239,27 @@ fn masks() {
     stage.refuses("--mask small.png -o x.mkv", 3, &["small.png", "32×64", "64×64"]);
     image::GrayImage::new(64, 64).save(stage.path("black.png")).unwrap();
     stage.refuses("--mask black.png -o x.mkv", 3, &["black.png", "black all over"]);
+}
+
+#[test]
+fn the_canvas_of_the_references_pose_does_not_matter_for_the_mask() {
+    let stage = Stage::new(1);
+    let identity = Identity::from_seed(HELD_OUT_SEED);
+    let (pose, view, expression) = (reference_pose(), View::Front, Expression::Smile);
+    let shot = Shot { pose, view, expression, scene: Scene::Meadow, motion: Motion::default() };
+    let puppet = render(&identity, &shot, 128);
+    puppet.image.save(stage.path("puppet.png")).unwrap();
+    let kept = |canvas: u32, output: &str| {
+        let pose = puppet.pose.fit(canvas, canvas, Fit::Contain);
+        let points = pose.people[0].body.iter().flatten().flat_map(|point| [point.x, point.y, 1.0]);
+        let person = json!({"pose_keypoints_2d": points.collect::<Vec<f32>>()});
+        let frame = json!({"canvas_width": canvas, "canvas_height": canvas, "people": [person]});
+        stage.write("puppet.json", json!([frame]).to_string());
+        let arguments = "--reference puppet.png --reference-pose puppet.json --retarget none";
+        stage.animate(&format!("--keep-frames -o {output} {arguments}")).succeeded();
+        stage.kept(output)
+    };
+    assert_eq!(kept(128, "same.mkv"), kept(512, "larger.mkv"));
 }
 
 #[test]
