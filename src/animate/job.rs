@@ -149,10 +149,10 @@ fn render(job: &Job, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event)) -> 
     // 3. The size of the frames, and with it everything else.
     let settings = sized(job, &model, &pose, on_event)?;
     let (width, height) = (settings.width as u32, settings.height as u32);
-    let reference = reference.fit(width, height)?;
     let plan = plan(job, &settings, fingerprints, pose.frames)?;
     // The journal comes first: its lock keeps a second render away from the outputs.
     let mut journal = Journal::open(&Journal::folder_for(&job.outputs.clip), &plan)?;
+    let reference = reference.fit(width, height)?;
     let mut animator =
         Animator::new(&model, &controls, &reference, settings, noise, job.cache, interrupt.clone())?;
     let encode = EncodeSettings { metadata: vec![("comment".into(), plan.to_string())], ..encode };

@@ -91,33 +91,28 @@ impl ReferenceFiles {
     pub fn read(&self) -> Result<ReferenceInput> {
         let (picture, alpha) = read_with_alpha(&self.picture)?;
         let size = picture.dimensions();
-        let mut found = None;
-        let mut person = || -> Result<Option<Person>> {
-            match &found {
-                Some(known) => Ok(Option::clone(known)),
-                None => Ok(found.insert(person_in(&picture, self.variant)?).clone()),
-            }
-        };
-        let mut control = |choice: &ControlChoice| match choice {
-            ControlChoice::None => Ok(None),
-            ControlChoice::Auto => Ok(person()?.map(|person| ReferenceControl::Poses(alone(person, size)))),
-            ControlChoice::File(path) => read_control(path, size).map(Some),
-        };
-        let controls: Vec<_> = self.controls.iter().map(&mut control).collect::<Result<_>>()?;
-        let given = || match pose_of(&controls) {
-            Some(pose) => Ok(pose.fit(size.0, size.1, Fit::Contain).people.first().cloned()),
-            None => person(),
-        };
         let (mask, mask_path) = match &self.mask {
-            MaskChoice::Auto if alpha.is_some() => (alpha, &self.picture),
-            MaskChoice::Auto => (find_foreground(&picture, given)?, &self.picture),
-            MaskChoice::None => (None, &self.picture),
-            MaskChoice::File(path) => (Some(read_mask(path, size)?), path),
+            MaskChoice::Auto => {
+                (alpha.map_or(ReferenceMask::Foreground, ReferenceMask::Picture), &self.picture)
+            }
+            MaskChoice::None => (ReferenceMask::Whole, &self.picture),
+            MaskChoice::File(path) => (ReferenceMask::Picture(read_mask(path, size)?), path),
         };
-        if mask.as_ref().is_some_and(is_black) {
+        if matches!(&mask, ReferenceMask::Picture(mask) if is_black(mask)) {
             return Err(Error::input(mask_path, BLACK_MASK));
         }
-        Ok(ReferenceInput { picture, mask, mask_path: mask_path.clone(), controls })
+        let searched = self.controls.contains(&ControlChoice::Auto);
+        let estimated = if searched { person_in(&picture, self.variant)? } else { None };
+        let control = |choice: &ControlChoice| match choice {
+            ControlChoice::None => Ok(None),
+            ControlChoice::Auto => {
+                Ok(estimated.clone().map(|person| ReferenceControl::Poses(alone(person, size))))
+            }
+            ControlChoice::File(path) => read_control(path, size).map(Some),
+        };
+        let controls = self.controls.iter().map(control).collect::<Result<_>>()?;
+        let unsearched = (!searched).then_some(self.variant);
+        Ok(ReferenceInput { picture, mask, mask_path: mask_path.clone(), controls, unsearched })
     }
 }
 
@@ -132,21 +127,23 @@ fn alone(person: Person, (width, height): (u32, u32)) -> PoseSequence {
     PoseSequence { width, height, poses: vec![pose], ..PoseSequence::default() }
 }
 
-/// The first pose among control images.
-fn pose_of(controls: &[Option<ReferenceControl>]) -> Option<&Pose> {
-    controls.iter().flatten().find_map(|control| match control {
-        ReferenceControl::Poses(poses) => poses.poses.iter().find(|pose| !pose.people.is_empty()),
-        ReferenceControl::Picture(_) => None,
-    })
-}
-
 /// A reference that has been read, at its own size.
 #[derive(Debug)]
 pub struct ReferenceInput {
     picture: RgbImage,
-    mask: Option<GrayImage>,
+    mask: ReferenceMask,
     mask_path: PathBuf,
     controls: Vec<Option<ReferenceControl>>,
+    /// The network that may still find somebody in the picture, if none has looked.
+    unsearched: Option<Variant>,
+}
+
+#[derive(Debug)]
+enum ReferenceMask {
+    Whole,
+    Picture(GrayImage),
+    /// To be found when it is needed, as that takes long.
+    Foreground,
 }
 
 #[derive(Debug)]
@@ -158,15 +155,38 @@ enum ReferenceControl {
 impl ReferenceInput {
     /// The reference's pose, on a canvas of its picture's size, where it was given as JSON or found.
     pub fn pose(&self) -> Option<&Pose> {
-        pose_of(&self.controls)
+        self.controls.iter().flatten().find_map(|control| match control {
+            ReferenceControl::Poses(poses) => poses.poses.iter().find(|pose| !pose.people.is_empty()),
+            ReferenceControl::Picture(_) => None,
+        })
     }
 
-    /// Lays everything into frames of `width` × `height` pixels, whole, on white.
+    /// The person whose foreground is looked for, in pixels of the picture.
+    fn person(&self) -> Result<Option<Person>> {
+        let (width, height) = self.picture.dimensions();
+        match (self.pose(), self.unsearched) {
+            (Some(pose), _) => Ok(pose.fit(width, height, Fit::Contain).people.into_iter().next()),
+            (None, Some(variant)) => person_in(&self.picture, variant),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// Lays everything into frames of `width` × `height` pixels, whole, on white; finds the foreground where no mask was
+    /// given.
     ///
     /// # Errors
     /// A mask of which nothing is left at this size.
     pub fn fit(&self, width: u32, height: u32) -> Result<ReferencePicture> {
-        let mask = fit_mask(self.mask.as_ref(), self.picture.dimensions(), width, height);
+        let found;
+        let mask = match &self.mask {
+            ReferenceMask::Whole => None,
+            ReferenceMask::Picture(mask) => Some(mask),
+            ReferenceMask::Foreground => {
+                found = find_foreground(&self.picture, || self.person())?;
+                found.as_ref()
+            }
+        };
+        let mask = fit_mask(mask, self.picture.dimensions(), width, height);
         if mask.as_ref().is_some_and(is_black) {
             return Err(Error::input(&self.mask_path, BLACK_MASK));
         }
