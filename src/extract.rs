@@ -6,19 +6,19 @@
 
 use std::path::Path;
 
-use crate::detect::{CutDetector, MoveNet, Tracker, Variant};
+use crate::detect::{CutDetector, PoseModel, Tracker};
 use crate::error::{Error, Result};
 use crate::pose::{Pose, PoseSequence, reject_outliers, repair_swaps, smooth_poses};
 use crate::render::interrupt::Interrupt;
 use crate::video::{DecodeSettings, open_frames};
 
 /// How poses are taken from a video.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default)]
 pub struct ExtractSettings {
     /// Trimming and frame rate.
     pub decode: DecodeSettings,
     /// The network that finds the joints.
-    pub variant: Variant,
+    pub model: PoseModel,
 }
 
 /// What was found in a video.
@@ -40,15 +40,14 @@ pub struct Extracted {
 /// about, where the file says so.
 ///
 /// # Errors
-/// What keeps the file from being read, a file without frames, [`Error::Interrupted`].
+/// What keeps the file or the network from being read, a file without frames, [`Error::Interrupted`].
 pub fn extract_poses(
     path: &Path,
     settings: &ExtractSettings,
     interrupt: &Interrupt,
     on_frame: &mut dyn FnMut(usize, Option<usize>),
 ) -> Result<Extracted> {
-    let movenet = MoveNet::new(settings.variant)?;
-    let (mut tracker, mut cuts) = (Tracker::new(&movenet), CutDetector::default());
+    let (mut tracker, mut cuts) = (Tracker::new(settings.model.estimator()?), CutDetector::default());
     let reader = open_frames(path, &settings.decode)?;
     let (frame_rate, has_audio) = (reader.frame_rate(), reader.has_audio());
     let rate = f64::from(frame_rate.0) / f64::from(frame_rate.1);

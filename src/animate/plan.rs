@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::job::Job;
 use super::pose_source::holds_json;
 use super::reference_input::{ControlChoice, MaskChoice};
+use crate::detect::{PoseModel, PoseModelChoice};
 use crate::error::{Error, Result};
 use crate::render::settings::RenderSettings;
 use crate::video::ImageReader;
@@ -41,7 +42,7 @@ pub fn plan(job: &Job, settings: &RenderSettings, weights: Value, frames: usize)
         "pose": {
             "file": hash(&job.pose)?,
             "kind": job.pose_settings.kind,
-            "model": job.pose_settings.variant,
+            "model": pose_model(&job.pose_settings.model)?,
             "retarget": job.pose_settings.retarget,
             "person": job.pose_settings.person.to_string(),
             "start": decode.start,
@@ -56,6 +57,17 @@ pub fn plan(job: &Job, settings: &RenderSettings, weights: Value, frames: usize)
         "dtype": job.dtype.as_str(),
         "features": features(),
     }))
+}
+
+/// The name of a network inside the program, or the hashes of the user's.
+fn pose_model(model: &PoseModel) -> Result<String> {
+    match model.choice() {
+        PoseModelChoice::MoveNet(_) => Ok(model.to_string()),
+        PoseModelChoice::File(_) => {
+            let hashes = model.files()?.iter().map(|file| content_hash(file)).collect::<Result<Vec<_>>>()?;
+            Ok(hashes.join(" "))
+        }
+    }
 }
 
 /// The features of this build that choose how numbers are computed.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use image::{Rgb, RgbImage};
 use serde::{Deserialize, Serialize};
 
-use crate::detect::Variant;
+use crate::detect::PoseModel;
 use crate::error::{Error, Result};
 use crate::extract::{ExtractSettings, Mended, extract_poses, mend};
 use crate::frame::Frame;
@@ -34,7 +34,7 @@ pub enum PoseKind {
 }
 
 /// How a pose file is read.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default)]
 pub struct PoseSettings {
     /// What the file is taken for.
     pub kind: PoseKind,
@@ -43,7 +43,7 @@ pub struct PoseSettings {
     /// Which of several people dances.
     pub person: PersonChoice,
     /// The network that finds the joints of people in a video.
-    pub variant: Variant,
+    pub model: PoseModel,
     /// How the dance is brought to the reference's body.
     pub retarget: Retarget,
 }
@@ -159,7 +159,7 @@ impl PoseSource {
 
     /// Finds the poses of the people in a video.
     fn estimate(path: &Path, settings: &PoseSettings, around: &mut Surroundings) -> Result<Self> {
-        let extract = ExtractSettings { decode: settings.decode, variant: settings.variant };
+        let extract = ExtractSettings { decode: settings.decode, model: settings.model.clone() };
         let mut found = extract_poses(path, &extract, around.interrupt, around.on_frame)?;
         if found.sequence.poses.iter().all(|pose| pose.people.is_empty()) {
             let problem = format!(

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use image::{DynamicImage, GrayImage, ImageDecoder, ImageReader, Luma, Rgb, RgbImage};
 
 use super::pose_source::holds_json;
-use crate::detect::{MoveNet, Variant, find_foreground, find_person};
+use crate::detect::{PoseModel, find_foreground};
 use crate::error::{Error, Result};
 use crate::frame::MAX_SIDE;
 use crate::picture::{Fit, fit_image};
@@ -51,7 +51,7 @@ pub struct ReferenceFiles {
     /// Its control image for each ControlNet.
     pub controls: Vec<ControlChoice>,
     /// The network that finds its pose.
-    pub variant: Variant,
+    pub model: PoseModel,
 }
 
 impl ReferenceFiles {
@@ -72,14 +72,14 @@ impl ReferenceFiles {
     ///
     /// # Errors
     /// A file that cannot be read, a picture in which nobody is found.
-    pub fn body(path: &Path, variant: Variant) -> Result<Pose> {
+    pub fn body(path: &Path, model: &PoseModel) -> Result<Pose> {
         if holds_json(path) {
             let mut poses = read_poses(path, &ReadSettings::default())?;
             poses.choose_person(PersonChoice::Largest)?;
             return Ok(poses.poses.into_iter().find(|pose| !pose.people.is_empty()).unwrap_or_default());
         }
         let (picture, _) = read_with_alpha(path)?;
-        let found = person_in(&picture, variant)?;
+        let found = person_in(&picture, model)?;
         let person = found.ok_or_else(|| Error::input(path, "nobody is found in it"))?;
         Ok(Pose { width: picture.width(), height: picture.height(), people: vec![person] })
     }
@@ -102,7 +102,7 @@ impl ReferenceFiles {
             return Err(Error::input(mask_path, BLACK_MASK));
         }
         let searched = self.controls.contains(&ControlChoice::Auto);
-        let estimated = if searched { person_in(&picture, self.variant)? } else { None };
+        let estimated = if searched { person_in(&picture, &self.model)? } else { None };
         let control = |choice: &ControlChoice| match choice {
             ControlChoice::None => Ok(None),
             ControlChoice::Auto => {
@@ -111,14 +111,14 @@ impl ReferenceFiles {
             ControlChoice::File(path) => read_control(path, size).map(Some),
         };
         let controls = self.controls.iter().map(control).collect::<Result<_>>()?;
-        let unsearched = (!searched).then_some(self.variant);
+        let unsearched = (!searched).then(|| self.model.clone());
         Ok(ReferenceInput { picture, mask, mask_path: mask_path.clone(), controls, unsearched })
     }
 }
 
 /// The person whom a picture shows.
-fn person_in(picture: &RgbImage, variant: Variant) -> Result<Option<Person>> {
-    Ok(find_person(&MoveNet::new(variant)?, picture)?.map(|found| found.person))
+fn person_in(picture: &RgbImage, model: &PoseModel) -> Result<Option<Person>> {
+    Ok(model.estimator()?.find_person(picture)?.map(|found| found.person))
 }
 
 /// One person on a canvas of `size`.
@@ -135,7 +135,7 @@ pub struct ReferenceInput {
     mask_path: PathBuf,
     controls: Vec<Option<ReferenceControl>>,
     /// The network that may still find somebody in the picture, if none has looked.
-    unsearched: Option<Variant>,
+    unsearched: Option<PoseModel>,
 }
 
 #[derive(Debug)]
@@ -164,9 +164,9 @@ impl ReferenceInput {
     /// The person whose foreground is looked for, in pixels of the picture.
     fn person(&self) -> Result<Option<Person>> {
         let (width, height) = self.picture.dimensions();
-        match (self.pose(), self.unsearched) {
+        match (self.pose(), &self.unsearched) {
             (Some(pose), _) => Ok(pose.fit(width, height, Fit::Contain).people.into_iter().next()),
-            (None, Some(variant)) => person_in(&self.picture, variant),
+            (None, Some(model)) => person_in(&self.picture, model),
             (None, None) => Ok(None),
         }
     }

@@ -27,7 +27,7 @@ pub struct CutDetector {
 impl CutDetector {
     /// Whether the next frame begins something else than the frame before it showed. The first frame does not.
     pub fn observe(&mut self, picture: &RgbImage) -> bool {
-        let small = Region::whole(picture.width(), picture.height()).cut(picture, SIDE);
+        let small = Region::whole(picture.width(), picture.height()).cut(picture, SIDE, SIDE);
         let Some(last) = self.last.replace(small.clone()) else { return false };
         let change = mean_change(&last, &small);
         let colours = Colours::of(last.pixels()).zip(Colours::of(small.pixels()));

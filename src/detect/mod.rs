@@ -1,22 +1,26 @@
 //! Finds people, their poses and foregrounds in pictures.
 //!
-//! 1. [`MoveNet`] finds the joints of one person in a [`Region`] of a picture.
-//! 2. [`find_person`] looks for the one person in a still, drawn or photographed.
+//! 1. [`MoveNet`] finds the joints of one person in a [`Region`] of a picture; [`WholeBody`] also hands and face, by
+//!    networks from files. A [`PoseModel`] is the choice of one.
+//! 2. As [`Estimator`]s both find everyone in a frame, and the one person in a still, drawn or photographed.
 //! 3. [`find_foreground`] cuts a figure out of its background.
 //! 4. [`Tracker`] follows everyone through a video; [`CutDetector`] tells it where another scene begins.
 
 mod colours;
 mod cuts;
+mod estimator;
 mod foreground;
 mod movenet;
 mod onnx;
 mod region;
 mod search;
 mod tracker;
+mod whole_body;
 
 pub use cuts::CutDetector;
+pub use estimator::{Estimator, Found, PoseModel, PoseModelChoice};
 pub use foreground::find_foreground;
-pub use movenet::{Detection, Found, MoveNet, Variant};
+pub use movenet::{Detection, MoveNet, Variant};
 pub use region::Region;
-pub use search::find_person;
 pub use tracker::Tracker;
+pub use whole_body::WholeBody;

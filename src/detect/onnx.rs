@@ -1,52 +1,104 @@
 //! Networks in ONNX files, run by tract.
 
-use std::io::Read;
+use std::fs::File;
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tract_onnx::prelude::{
-    DatumExt, Framework, InferenceModelExt, IntoRunnable, Tensor, TractResult, TypedModel,
+    DatumExt, Framework, InferenceModel, InferenceModelExt, IntoRunnable, Tensor, TractResult, TypedModel,
     TypedRunnableModel, tvec,
 };
+use tract_onnx::tract_hir::infer::Factoid;
+use tract_onnx::tract_hir::internal::DimLike;
 
 use crate::error::{Error, Result};
 
-/// A network with one input of a fixed shape, of which the first output is wanted.
+/// A network with one input.
 pub struct Onnx {
     plan: Arc<TypedRunnableModel>,
-    shape: Vec<usize>,
+    input: Vec<usize>,
+    outputs: Vec<Vec<usize>>,
     path: PathBuf,
 }
 
 impl Onnx {
-    /// Reads a network for inputs of `shape`. `path` is what errors name.
+    /// Reads a network from a file.
     ///
     /// # Errors
-    /// A file that is no ONNX network, or one that does not take such an input.
-    pub fn read(path: &Path, from: &mut dyn Read, shape: &[usize]) -> Result<Self> {
-        let plan = plan(from, shape).map_err(|error| {
-            Error::weights(path, format!("is no network for inputs {shape:?}: {error:#}"))
-        })?;
-        Ok(Self { plan, shape: shape.to_vec(), path: path.to_path_buf() })
+    /// As [`Onnx::read`]; a file that is missing.
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(|error| Error::io(path, error))?;
+        Self::read(path, &mut BufReader::new(file), usize::MAX)
     }
 
-    /// The output for an input, both in row-major order.
+    /// Reads a network, and of its outputs up to `outputs`. `path` is what errors name.
+    ///
+    /// # Errors
+    /// What is no ONNX network; one whose input or outputs have no fixed size. The number of pictures may be open.
+    pub fn read(path: &Path, from: &mut dyn Read, outputs: usize) -> Result<Self> {
+        let fail = |error| Error::weights(path, format!("is no ONNX network that can be run: {error:#}"));
+        let open = |what: &str| Error::weights(path, format!("{what} has no fixed size"));
+        let model = tract_onnx::onnx().model_for_read(from).map_err(fail)?;
+        let input = input_shape(&model).map_err(fail)?.ok_or_else(|| open("its input"))?;
+        let model = optimized(model, &input, outputs).map_err(fail)?;
+        let outputs = output_shapes(&model).map_err(fail)?.ok_or_else(|| open("an output"))?;
+        let plan = model.into_runnable().map_err(fail)?;
+        Ok(Self { plan, input, outputs, path: path.to_path_buf() })
+    }
+
+    /// The input's shape.
+    pub fn input(&self) -> &[usize] {
+        &self.input
+    }
+
+    /// The outputs' shapes.
+    pub fn outputs(&self) -> &[Vec<usize>] {
+        &self.outputs
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The outputs for an input, all in row-major order.
     ///
     /// # Errors
     /// A network that fails on this input.
-    pub fn run(&self, input: &[f32]) -> Result<Vec<f32>> {
-        let run = || -> TractResult<Vec<f32>> {
-            let outputs = self.plan.run(tvec!(Tensor::from_shape(&self.shape, input)?.into()))?;
-            Ok(outputs[0].to_plain_array_view::<f32>()?.iter().copied().collect())
+    pub fn run(&self, input: &[f32]) -> Result<Vec<Vec<f32>>> {
+        let run = || -> TractResult<Vec<Vec<f32>>> {
+            let outputs = self.plan.run(tvec!(Tensor::from_shape(&self.input, input)?.into()))?;
+            let values = |output: &Tensor| -> TractResult<Vec<f32>> {
+                let output = output.cast_to::<f32>()?;
+                Ok(output.to_plain_array_view::<f32>()?.iter().copied().collect())
+            };
+            outputs.iter().map(|output| values(output)).collect()
         };
         run().map_err(|error| Error::weights(&self.path, format!("fails: {error:#}")))
     }
 }
 
-fn plan(from: &mut dyn Read, shape: &[usize]) -> TractResult<Arc<TypedRunnableModel>> {
-    let mut model = tract_onnx::onnx().model_for_read(from)?.with_input_fact(0, f32::fact(shape).into())?;
-    let first = model.output_outlets()?[0];
-    model.select_output_outlets(&[first])?;
-    let model: TypedModel = model.into_optimized()?;
-    model.into_runnable()
+/// The shape of the first input, of one picture where their number is open.
+fn input_shape(model: &InferenceModel) -> TractResult<Option<Vec<usize>>> {
+    let dims = model.input_fact(0)?.shape.dims().enumerate();
+    let known = dims.map(|(index, dim)| {
+        let size = dim.concretize().and_then(|size| size.to_usize().ok());
+        size.or((index == 0).then_some(1)).filter(|&size| size > 0)
+    });
+    Ok(known.collect())
+}
+
+/// The network for inputs of a shape, with its first `outputs` outputs.
+fn optimized(model: InferenceModel, input: &[usize], outputs: usize) -> TractResult<TypedModel> {
+    let mut model = model.with_input_fact(0, f32::fact(input).into())?;
+    let kept: Vec<_> = model.output_outlets()?.iter().copied().take(outputs).collect();
+    model.select_output_outlets(&kept)?;
+    model.into_optimized()
+}
+
+fn output_shapes(model: &TypedModel) -> TractResult<Option<Vec<Vec<usize>>>> {
+    let outlets = model.output_outlets()?.iter();
+    let facts = outlets.map(|&outlet| model.outlet_fact(outlet)).collect::<TractResult<Vec<_>>>()?;
+    Ok(facts.iter().map(|fact| fact.shape.as_concrete().map(<[usize]>::to_vec)).collect())
 }

@@ -45,6 +45,28 @@ impl Region {
         Self { left, top: self.top + (self.height - height) / 2.0, width, height }
     }
 
+    /// The smallest region around all points of a person, at least a pixel wide and high; `None` for an empty person.
+    pub fn of(person: &Person) -> Option<Self> {
+        let bounds = person.bounding_box()?;
+        let (width, height) = (bounds.width().max(1.0), bounds.height().max(1.0));
+        Some(Self { left: bounds.left, top: bounds.top, width, height })
+    }
+
+    /// The smallest region around this one, with the same middle, that is `shape` times as wide as high.
+    pub fn shaped(&self, shape: f32) -> Self {
+        let width = self.width.max(self.height * shape);
+        self.scaled(width / self.width, width / shape / self.height)
+    }
+
+    /// The area that both have as a share of the area that either has.
+    pub fn overlap(&self, other: &Self) -> f32 {
+        let shared =
+            |a: f32, a_size: f32, b: f32, b_size: f32| ((a + a_size).min(b + b_size) - a.max(b)).max(0.0);
+        let both = shared(self.left, self.width, other.left, other.width)
+            * shared(self.top, self.height, other.top, other.height);
+        both / (self.width * self.height + other.width * other.height - both).max(f32::MIN_POSITIVE)
+    }
+
     /// Where to look for a person in the next frame, around the middle of the hips, as MoveNet's authors define it
     /// (<https://www.tensorflow.org/hub/tutorials/movenet>); `None` where shoulders or hips are not seen.
     pub fn around(person: &Person, width: u32, height: u32) -> Option<Self> {
@@ -75,13 +97,13 @@ impl Region {
         Some(Self::square((x, y), 2.0 * half))
     }
 
-    /// The region, stretched, as a picture of `side` × `side` pixels: the mean of several pixels where it shrinks, else
+    /// The region, stretched, as a picture of `width` × `height` pixels: the mean of several pixels where it shrinks, else
     /// bilinear; black outside the picture.
-    pub fn cut(&self, picture: &RgbImage, side: u32) -> RgbImage {
-        let scale = (self.width / side as f32, self.height / side as f32);
+    pub fn cut(&self, picture: &RgbImage, width: u32, height: u32) -> RgbImage {
+        let scale = (self.width / width as f32, self.height / height as f32);
         let taps = (scale.0.max(scale.1).ceil() as u32).clamp(1, MOST_TAPS);
-        let mut result = RgbImage::new(side, side);
-        result.par_chunks_exact_mut(3 * side as usize).enumerate().for_each(|(y, row)| {
+        let mut result = RgbImage::new(width, height);
+        result.par_chunks_exact_mut(3 * width as usize).enumerate().for_each(|(y, row)| {
             for (x, pixel) in row.chunks_exact_mut(3).enumerate() {
                 let at = |tap: u32| {
                     let place = |cell: usize, tap: u32| cell as f32 + (tap as f32 + 0.5) / taps as f32;

@@ -1,10 +1,12 @@
-//! Where in a picture people are: MoveNet is shown many parts of it.
+//! Where in a picture people are, by MoveNet: it is shown many parts of it.
 
 use image::RgbImage;
 
-use super::movenet::{Found, MoveNet};
+use super::estimator::{Estimator, Found};
+use super::movenet::MoveNet;
 use super::region::Region;
 use crate::error::Result;
+use crate::pose::Person;
 
 /// People are believed from this mean score of their joints on.
 pub(super) const LEAST_SCORE: f32 = 0.25;
@@ -40,41 +42,49 @@ const CLOSER_VIEWS: [(f32, f32); 9] = [
 /// Joint-wise distance in body sizes up to which two findings are the same person.
 pub(super) const SAME_PERSON: f32 = 0.15;
 
-/// The one person in a picture, drawn or photographed, looked for thoroughly (about 30 passes); `None` where there is
-/// nobody.
-///
-/// # Errors
-/// Failures of memory.
-pub fn find_person(movenet: &MoveNet, picture: &RgbImage) -> Result<Option<Found>> {
-    let whole = Region::whole(picture.width(), picture.height());
-    let Some(mut best) = best_of(movenet, picture, whole, &VIEWS)? else { return Ok(None) };
-    for _ in 0..2 {
-        let Some(region) = closer(&best) else { break };
-        match best_of(movenet, picture, region, &CLOSER_VIEWS)? {
-            Some(found) if found.score > best.score => best = found,
-            _ => break,
-        }
+impl Estimator for MoveNet {
+    fn find(&self, picture: &RgbImage, region: Region) -> Result<Found> {
+        self.find(picture, region)
     }
-    Ok((best.score >= LEAST_SCORE).then_some(best))
+
+    fn find_people(&self, picture: &RgbImage) -> Result<Vec<Found>> {
+        let (width, height) = picture.dimensions();
+        let mut people: Vec<Found> = Vec::new();
+        for window in windows(width, height) {
+            let first = self.find(picture, window)?;
+            let Some(region) = Region::around(&first.person, width, height) else { continue };
+            add(&mut people, self.find(picture, region)?);
+        }
+        Ok(people)
+    }
+
+    /// About 30 passes.
+    fn find_person(&self, picture: &RgbImage) -> Result<Option<Found>> {
+        let whole = Region::whole(picture.width(), picture.height());
+        let Some(mut best) = best_of(self, picture, whole, &VIEWS)? else { return Ok(None) };
+        for _ in 0..2 {
+            let Some(region) = closer(&best) else { break };
+            match best_of(self, picture, region, &CLOSER_VIEWS)? {
+                Some(found) if found.score > best.score => best = found,
+                _ => break,
+            }
+        }
+        Ok((best.score >= LEAST_SCORE).then_some(best))
+    }
+
+    fn region_for(&self, person: &Person, width: u32, height: u32) -> Option<Region> {
+        Region::around(person, width, height)
+    }
 }
 
-/// Everyone in a frame of a video, at most one finding for each.
-pub(super) fn find_people(movenet: &MoveNet, picture: &RgbImage) -> Result<Vec<Found>> {
-    let (width, height) = picture.dimensions();
-    let mut people: Vec<Found> = Vec::new();
-    for window in windows(width, height) {
-        let first = movenet.find(picture, window)?;
-        let Some(region) = Region::around(&first.person, width, height) else { continue };
-        let found = movenet.find(picture, region)?;
-        let same = |other: &Found| other.person.distance(&found.person) < SAME_PERSON;
-        match people.iter_mut().find(|other| same(other)) {
-            Some(other) if other.score < found.score => *other = found,
-            Some(_) => {}
-            None if found.score >= LEAST_SCORE => people.push(found),
-            None => {}
-        }
+/// Adds a finding to those of the same picture if it is believed, and keeps the better one of two of the same person.
+pub(super) fn add(people: &mut Vec<Found>, found: Found) {
+    match people.iter_mut().find(|other| other.person.distance(&found.person) < SAME_PERSON) {
+        Some(other) if other.score < found.score => *other = found,
+        Some(_) => {}
+        None if found.score >= LEAST_SCORE => people.push(found),
+        None => {}
     }
-    Ok(people)
 }
 
 /// The whole picture, and squares of its shorter side, half a side apart along the longer one.
@@ -109,6 +119,5 @@ fn best_of(
 
 /// The square around all joints.
 fn closer(found: &Found) -> Option<Region> {
-    let bounds = found.person.bounding_box()?;
-    Some(Region::square(bounds.center(), bounds.width().max(bounds.height()).max(1.0)))
+    Region::of(&found.person).map(|bounds| bounds.shaped(1.0))
 }

@@ -3,9 +3,8 @@
 use image::RgbImage;
 
 use super::colours::Colours;
-use super::movenet::{Found, MoveNet};
-use super::region::Region;
-use super::search::{LEAST_SCORE, SAME_PERSON, find_people};
+use super::estimator::{Estimator, Found};
+use super::search::{LEAST_SCORE, SAME_PERSON};
 use crate::error::Result;
 use crate::pose::{Person, Pose};
 
@@ -30,9 +29,8 @@ const NEIGHBOURHOOD: f32 = 1.5;
 const CERTAINTY: f32 = 0.3;
 
 /// Follows people through a video. Frames are shown one after another; the n-th person keeps their place.
-#[derive(Debug)]
 pub struct Tracker<'a> {
-    movenet: &'a MoveNet,
+    estimator: &'a dyn Estimator,
     tracks: Vec<Track>,
     frame: usize,
     next_search: usize,
@@ -50,8 +48,8 @@ struct Track {
 
 impl<'a> Tracker<'a> {
     /// A tracker that has seen nothing yet.
-    pub fn new(movenet: &'a MoveNet) -> Self {
-        Self { movenet, tracks: Vec::new(), frame: 0, next_search: 0 }
+    pub fn new(estimator: &'a dyn Estimator) -> Self {
+        Self { estimator, tracks: Vec::new(), frame: 0, next_search: 0 }
     }
 
     /// Forgets where everyone is, as at a cut; people are known again by their colours.
@@ -71,13 +69,13 @@ impl<'a> Tracker<'a> {
         // 1. Everyone who was seen a moment ago, where they are expected.
         let mut seen: Vec<Option<Found>> = Vec::with_capacity(self.tracks.len());
         for track in &self.tracks {
-            seen.push(track.follow(self.movenet, picture, self.frame)?);
+            seen.push(track.follow(self.estimator, picture, self.frame)?);
         }
         self.separate(&mut seen, picture);
         self.exchange(&mut seen, picture);
         // 2. Newcomers, and people who come back.
         if self.frame >= self.next_search || seen.iter().all(Option::is_none) && self.is_lonely_turn() {
-            for found in find_people(self.movenet, picture)? {
+            for found in self.estimator.find_people(picture)? {
                 self.welcome(found, &mut seen, picture);
             }
             self.next_search = self.frame + SEARCH_INTERVAL;
@@ -174,15 +172,15 @@ impl Track {
         self.last.transformed((1.0, 1.0), (self.velocity.0 * frames, self.velocity.1 * frames))
     }
 
-    fn follow(&self, movenet: &MoveNet, picture: &RgbImage, frame: usize) -> Result<Option<Found>> {
+    fn follow(&self, estimator: &dyn Estimator, picture: &RgbImage, frame: usize) -> Result<Option<Found>> {
         if self.absence(frame) > PATIENCE {
             return Ok(None);
         }
         let expected = self.expected(frame);
-        let Some(region) = Region::around(&expected, picture.width(), picture.height()) else {
+        let Some(region) = estimator.region_for(&expected, picture.width(), picture.height()) else {
             return Ok(None);
         };
-        let found = movenet.find(picture, region)?;
+        let found = estimator.find(picture, region)?;
         let reach = LONGEST_STEP * self.absence(frame) as f32;
         let believed = found.score >= KEPT_SCORE * LEAST_SCORE && found.person.distance(&expected) <= reach;
         Ok(believed.then_some(found))

@@ -4,3 +4,4 @@ mod foreground;
 mod movenet;
 mod puppets;
 mod tracker;
+mod whole_body;

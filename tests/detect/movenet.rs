@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use dreamtuner::detect::{MoveNet, Variant, find_person};
+use dreamtuner::detect::{Estimator, MoveNet, Variant};
 use dreamtuner::puppet::{Picture, Scene};
 use image::RgbImage;
 use image::imageops::crop_imm;
@@ -56,8 +56,7 @@ fn share_found(pictures: impl Iterator<Item = Picture>) -> f64 {
     let movenet = MoveNet::new(Variant::Thunder).unwrap();
     let (mut near, mut all) = (0, 0);
     for drawn in pictures {
-        let found =
-            find_person(&movenet, &drawn.image).unwrap().map(|found| found.person).unwrap_or_default();
+        let found = movenet.find_person(&drawn.image).unwrap().map(|found| found.person).unwrap_or_default();
         let (right, seen) = joints_found(&found, &drawn.pose.people[0]);
         (near, all) = (near + right, all + seen);
     }
@@ -79,6 +78,6 @@ fn finds_nobody_where_nobody_is() {
     let stripes =
         RgbImage::from_fn(200, 160, |x, y| image::Rgb([(x * 5) as u8, (y * 3) as u8, (x ^ y) as u8]));
     for picture in [RgbImage::new(64, 200), RgbImage::new(1, 1), stripes] {
-        assert_eq!(find_person(&movenet, &picture).unwrap(), None);
+        assert_eq!(movenet.find_person(&picture).unwrap(), None);
     }
 }

@@ -8,7 +8,7 @@ use dreamtuner::animate::job::{Event, Job};
 use dreamtuner::animate::outputs::OutputFiles;
 use dreamtuner::animate::pose_source::{PoseKind, PoseSettings};
 use dreamtuner::animate::reference_input::{ControlChoice, MaskChoice, ReferenceFiles};
-use dreamtuner::detect::Variant;
+use dreamtuner::detect::PoseModel;
 use dreamtuner::picture::Fit;
 use dreamtuner::pose::{PersonChoice, Retarget};
 use dreamtuner::render::clip::Outcome;
@@ -48,9 +48,11 @@ pub struct AnimateArgs {
     /// What the dance file is taken for
     #[arg(long, value_enum, default_value_t, value_name = "KIND", help_heading = "Input")]
     pose_kind: PoseKind,
-    /// The network that finds people's joints
-    #[arg(long, value_enum, default_value_t, value_name = "NAME", help_heading = "Input")]
-    pose_model: Variant,
+    /// The network that finds people's joints: `thunder` or `lightning` (faster), both of MoveNet, or an ONNX file of
+    /// RTMPose or DWPose, or a folder with such a file and one of YOLOX, which find hands and face too
+    #[arg(long, default_value_t, value_name = "NAME|PATH", help_heading = "Input")]
+    #[serde(serialize_with = "as_text")]
+    pose_model: PoseModel,
     /// How the dance is brought to the reference's body: its bones with the dancer's angles, its size only, or not at all
     #[arg(long, value_enum, default_value_t, value_name = "HOW", help_heading = "Input")]
     retarget: Retarget,
@@ -153,14 +155,14 @@ impl AnimateArgs {
                     .iter()
                     .map(|option| self.reference_control(option))
                     .collect(),
-                variant: self.pose_model,
+                model: self.pose_model.clone(),
             },
             pose: self.pose.clone(),
             pose_settings: PoseSettings {
                 kind: self.pose_kind,
                 decode: DecodeSettings { start: self.start, end: self.end, frames_per_second: self.fps },
                 person: self.person,
-                variant: self.pose_model,
+                model: self.pose_model.clone(),
                 retarget: self.retarget,
             },
             control_videos: self.render.controlnet.iter().map(|option| option.video.clone()).collect(),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use dreamtuner::animate::reference_input::ReferenceFiles;
-use dreamtuner::detect::Variant;
+use dreamtuner::detect::PoseModel;
 use dreamtuner::extract::mend;
 use dreamtuner::frame::Frame;
 use dreamtuner::picture::Fit;
@@ -242,7 +242,7 @@ fn convert(arguments: &ConvertArgs) -> Result<()> {
 
 fn retarget_to(arguments: &RetargetArgs) -> Result<()> {
     arguments.target.check()?;
-    let reference = ReferenceFiles::body(&arguments.to, Variant::default())?;
+    let reference = ReferenceFiles::body(&arguments.to, &PoseModel::default())?;
     let mut sequence = arguments.source.read()?;
     sequence.choose_person(arguments.person)?;
     fill_gaps(&mut sequence)?;

@@ -29,8 +29,7 @@ impl U2Net {
     /// # Errors
     /// Failures of memory.
     pub fn new() -> Result<Self> {
-        let shape = [1, 3, SIDE as usize, SIDE as usize];
-        Onnx::read(Path::new("u2netp.onnx"), &mut Cursor::new(WEIGHTS), &shape).map(Self)
+        Onnx::read(Path::new("u2netp.onnx"), &mut Cursor::new(WEIGHTS), 1).map(Self)
     }
 
     /// 0 to 1 for each pixel: the mean of what is seen in the picture and in its mirror image.
@@ -50,7 +49,7 @@ impl U2Net {
 
     /// What the network sees in a picture of its own size.
     fn view(&self, picture: &RgbImage) -> Result<Probabilities> {
-        Ok(spread(&self.0.run(&input(picture))?))
+        Ok(spread(&self.0.run(&input(picture))?[0]))
     }
 }
 

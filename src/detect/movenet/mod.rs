@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 pub use decode::Detection;
 use network::Network;
 
+use super::estimator::Found;
 use super::region::Region;
 use crate::error::Result;
 use crate::pose::{COCO_POINTS, Keypoint, Person};
@@ -31,15 +32,6 @@ pub enum Variant {
 pub struct MoveNet {
     network: Network,
     side: u32,
-}
-
-/// A person in a picture: the figure, and what the network said of each joint.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Found {
-    /// The joints that count as seen, in pixels of the picture.
-    pub person: Person,
-    /// Mean score of the 17 joints, 0 to 1.
-    pub score: f32,
 }
 
 impl MoveNet {
@@ -81,7 +73,7 @@ impl MoveNet {
     /// # Errors
     /// Failures of memory.
     pub fn find(&self, picture: &RgbImage, region: Region) -> Result<Found> {
-        let joints = self.detect(&region.cut(picture, self.side))?;
+        let joints = self.detect(&region.cut(picture, self.side, self.side))?;
         let place = |joint: Detection| {
             let (x, y) = (region.left + joint.x * region.width, region.top + joint.y * region.height);
             Keypoint::seen(x, y, confidence(joint.score))

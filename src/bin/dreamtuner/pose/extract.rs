@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use dreamtuner::Result;
-use dreamtuner::detect::Variant;
+use dreamtuner::detect::PoseModel;
 use dreamtuner::extract::{ExtractSettings, Extracted, extract_poses, mend};
 use dreamtuner::frame::Frame;
 use dreamtuner::pose::{DrawSettings, PersonChoice, Pose, draw_pose};
@@ -27,9 +27,10 @@ pub struct ExtractArgs {
     /// Also write the video with the poses drawn over it
     #[arg(long, value_name = "FILE")]
     overlay: Option<PathBuf>,
-    /// The network that finds the joints
-    #[arg(long, value_name = "NAME", value_enum, default_value_t)]
-    pose_model: Variant,
+    /// The network that finds the joints: `thunder` or `lightning` (faster), both of MoveNet, or an ONNX file of RTMPose or
+    /// DWPose, or a folder with such a file and one of YOLOX, which find hands and face too
+    #[arg(long, value_name = "NAME|PATH", default_value_t)]
+    pose_model: PoseModel,
     /// Keep one person: largest, left, right, or a number from 0; everyone where absent
     #[arg(long, value_name = "WHO")]
     person: Option<PersonChoice>,
@@ -55,7 +56,7 @@ pub fn run(arguments: &ExtractArgs) -> Result<()> {
     }
     let decode =
         DecodeSettings { start: arguments.start, end: arguments.end, frames_per_second: arguments.fps };
-    let settings = ExtractSettings { decode, variant: arguments.pose_model };
+    let settings = ExtractSettings { decode, model: arguments.pose_model.clone() };
     let interrupt = Interrupt::default();
     stop_on_signal(interrupt.clone())?;
     let mut found = find(&arguments.input, &settings, &interrupt)?;
