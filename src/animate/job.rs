@@ -5,13 +5,16 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Device};
 use image::RgbImage;
 
+use super::kept_poses;
 use super::outputs::{OutputFiles, Outputs};
 use super::plan::plan;
 use super::pose_source::{PoseKind, PoseSettings, PoseSource, Surroundings};
 use super::reference_input::ReferenceFiles;
 use super::weights::WeightFiles;
+use crate::detect::PoseModelChoice;
 use crate::diffusion::NoiseSource;
 use crate::error::{Error, Result};
+use crate::extract::Extracted;
 use crate::model::StableDiffusion;
 use crate::picture::Fit;
 use crate::pose::Pose;
@@ -104,6 +107,9 @@ impl Job {
     /// The files and folders that are read.
     pub fn inputs(&self) -> Vec<&Path> {
         let mut inputs = vec![self.pose.as_path()];
+        if let PoseModelChoice::File(path) = self.pose_settings.model.choice() {
+            inputs.push(path);
+        }
         inputs.extend(self.reference.files());
         inputs.extend(self.weights.files());
         inputs.extend(self.control_videos.iter().flatten().chain(&self.noise).map(PathBuf::as_path));
@@ -137,7 +143,11 @@ fn render(job: &Job, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event)) -> 
         None => NoiseSource::new(job.settings.seed),
     };
     let reference = job.reference.read()?;
-    let (pose, videos) = open_poses(job, reference.pose(), interrupt, on_event)?;
+    let journal_folder = Journal::folder_for(&job.outputs.clip);
+    let search_key = super::plan::search(job)?.to_string();
+    let known =
+        Journal::kept_poses(&journal_folder).and_then(|bytes| kept_poses::from_bytes(&bytes, &search_key));
+    let (pose, videos) = open_poses(job, reference.pose(), known, interrupt, on_event)?;
     let encode = encode_settings(job, &pose)?;
     interrupt.check()?;
     // 2. Weights.
@@ -151,7 +161,10 @@ fn render(job: &Job, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event)) -> 
     let (width, height) = (settings.width as u32, settings.height as u32);
     let plan = plan(job, &settings, fingerprints, pose.frames)?;
     // The journal comes first: its lock keeps a second render away from the outputs.
-    let mut journal = Journal::open(&Journal::folder_for(&job.outputs.clip), &plan)?;
+    let mut journal = Journal::open(&journal_folder, &plan)?;
+    if let Some(found) = &pose.found {
+        journal.keep_poses(&kept_poses::to_bytes(found, &search_key)?)?;
+    }
     let reference = reference.fit(width, height)?;
     let mut animator =
         Animator::new(&model, &controls, &reference, settings, noise, job.cache, interrupt.clone())?;
@@ -165,7 +178,6 @@ fn render(job: &Job, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event)) -> 
         height: height as usize,
     });
     let frames = control_frames(&pose, &videos, width, height, job.fit)?;
-    let journal_folder = journal.folder().to_path_buf();
     let names = job.outputs.all().map(super::checks::full_name).collect::<Result<Vec<_>>>()?;
     let write = |frame: FinishedFrame| {
         // The pictures of a folder appear one by one: a render that is killed has to know them for its own.
@@ -230,11 +242,12 @@ fn close(
 fn open_poses(
     job: &Job,
     reference: Option<&Pose>,
+    known: Option<Extracted>,
     interrupt: &Interrupt,
     on_event: &mut dyn FnMut(Event),
 ) -> Result<(PoseSource, Vec<Option<PoseSource>>)> {
     let mut on_frame = |done, of| on_event(Event::Searched { done, of });
-    let mut around = Surroundings { reference, interrupt, on_frame: &mut on_frame };
+    let mut around = Surroundings { reference, known, interrupt, on_frame: &mut on_frame };
     let pose = PoseSource::open(&job.pose, &job.pose_settings, &mut around)?;
     let videos = open_control_videos(job, &pose, &mut around)?;
     for source in videos.iter().flatten().chain([&pose]) {

@@ -1,6 +1,7 @@
 //! The whole way from files to files: reference picture and pose file in, clip out, with the journal between.
 //!
-//! 1. [`pose_source`] counts the frames of the pose file and gives their control images.
+//! 1. [`pose_source`] counts the frames of the pose file and gives their control images; `kept_poses` are those that were
+//!    found in a video, for when the render goes on.
 //! 2. [`reference_input`] reads the reference picture with its mask and pose, at the size of the frames.
 //! 3. [`weights`] loads the model, its ControlNets, LoRAs and textual inversions.
 //! 4. [`job`] puts them together: checks, plan, journal, rendering.
@@ -8,6 +9,7 @@
 
 mod checks;
 pub mod job;
+mod kept_poses;
 pub mod outputs;
 mod plan;
 pub mod pose_source;

@@ -29,7 +29,11 @@ pub fn plan(job: &Job, settings: &RenderSettings, weights: Value, frames: usize)
         ControlChoice::Auto => Ok("auto".into()),
         ControlChoice::None => Ok("none".into()),
     };
-    let decode = &job.pose_settings.decode;
+    let mut pose = search(job)?;
+    pose["kind"] = json!(job.pose_settings.kind);
+    pose["retarget"] = json!(job.pose_settings.retarget);
+    pose["person"] = job.pose_settings.person.to_string().into();
+    pose["fit"] = json!(job.fit);
     Ok(json!({
         "dreamtuner": env!("CARGO_PKG_VERSION"),
         "frames": frames,
@@ -39,23 +43,28 @@ pub fn plan(job: &Job, settings: &RenderSettings, weights: Value, frames: usize)
             "mask": mask,
             "controls": job.reference.controls.iter().map(control).collect::<Result<Vec<_>>>()?,
         },
-        "pose": {
-            "file": hash(&job.pose)?,
-            "kind": job.pose_settings.kind,
-            "model": pose_model(&job.pose_settings.model)?,
-            "retarget": job.pose_settings.retarget,
-            "person": job.pose_settings.person.to_string(),
-            "start": decode.start,
-            "end": decode.end,
-            "fps": decode.frames_per_second,
-            "fit": job.fit,
-        },
+        "pose": pose,
         "control_videos": job.control_videos.iter().map(maybe).collect::<Result<Vec<_>>>()?,
         "noise": maybe(&job.noise)?,
         "weights": weights,
         "device": format!("{:?}", job.device.location()),
         "dtype": job.dtype.as_str(),
         "features": features(),
+    }))
+}
+
+/// All that decides which poses are found in the dance.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn search(job: &Job) -> Result<Value> {
+    let decode = &job.pose_settings.decode;
+    Ok(json!({
+        "file": content_hash(&job.pose)?,
+        "model": pose_model(&job.pose_settings.model)?,
+        "start": decode.start,
+        "end": decode.end,
+        "fps": decode.frames_per_second,
     }))
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::detect::PoseModel;
 use crate::error::{Error, Result};
-use crate::extract::{ExtractSettings, Mended, extract_poses, mend};
+use crate::extract::{ExtractSettings, Extracted, Mended, extract_poses, mend};
 use crate::frame::Frame;
 use crate::picture::{Fit, fit_image};
 use crate::pose::{
@@ -64,6 +64,8 @@ const LONG_GAP: f64 = 1.0;
 pub struct Surroundings<'a> {
     /// The reference's pose, where it is known.
     pub reference: Option<&'a Pose>,
+    /// The poses in the video, where they were found before.
+    pub known: Option<Extracted>,
     /// Stops the search for poses.
     pub interrupt: &'a Interrupt,
     /// Told how many frames were searched, and how many there are about.
@@ -89,6 +91,8 @@ pub struct PoseSource {
     pub cuts: Vec<usize>,
     /// Repairs and other things that the user should know.
     pub notes: Vec<String>,
+    /// What was found in a video of people, before it was mended.
+    pub found: Option<Extracted>,
 }
 
 #[derive(Debug)]
@@ -154,13 +158,18 @@ impl PoseSource {
             cuts: Vec::new(),
             notes,
             content: Content::Poses(poses.collect()),
+            found: None,
         })
     }
 
     /// Finds the poses of the people in a video.
     fn estimate(path: &Path, settings: &PoseSettings, around: &mut Surroundings) -> Result<Self> {
         let extract = ExtractSettings { decode: settings.decode, model: settings.model.clone() };
-        let mut found = extract_poses(path, &extract, around.interrupt, around.on_frame)?;
+        let unmended = match around.known.take() {
+            Some(known) => known,
+            None => extract_poses(path, &extract, around.interrupt, around.on_frame)?,
+        };
+        let mut found = unmended.clone();
         if found.sequence.poses.iter().all(|pose| pose.people.is_empty()) {
             let problem = format!(
                 "nobody is seen in any of its {} frames; --pose-kind control uses the pictures as they are",
@@ -191,6 +200,7 @@ impl PoseSource {
             cuts: found.cuts,
             notes,
             content: Content::Poses(sequence.poses.into_iter().zip(found.times).collect()),
+            found: Some(unmended),
         })
     }
 
@@ -215,8 +225,8 @@ impl PoseSource {
             notes.push("red and blue were swapped in the skeletons; they were put right".into());
         }
         let content = Content::Pictures { decode: settings.decode, swapped };
-        let (path, cuts) = (path.to_path_buf(), Vec::new());
-        let source = Self { path, content, frames, width, height, frame_rate, has_audio, cuts, notes };
+        let (path, cuts, found) = (path.to_path_buf(), Vec::new(), None);
+        let source = Self { path, content, frames, width, height, frame_rate, has_audio, cuts, notes, found };
         Ok(Looked::Pictures(source))
     }
 

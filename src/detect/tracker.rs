@@ -40,7 +40,8 @@ pub struct Tracker<'a> {
 #[derive(Debug)]
 struct Track {
     last: Person,
-    last_frame: usize,
+    /// Frames since this person was seen.
+    absence: usize,
     /// Pixels a frame.
     velocity: (f32, f32),
     colours: Option<Colours>,
@@ -57,7 +58,7 @@ impl<'a> Tracker<'a> {
         self.next_search = self.frame;
         for track in &mut self.tracks {
             track.velocity = (0.0, 0.0);
-            track.last_frame = track.last_frame.min(self.frame.saturating_sub(PATIENCE + 1));
+            track.absence = track.absence.max(PATIENCE);
         }
     }
 
@@ -68,8 +69,9 @@ impl<'a> Tracker<'a> {
     pub fn observe(&mut self, picture: &RgbImage) -> Result<Pose> {
         // 1. Everyone who was seen a moment ago, where they are expected.
         let mut seen: Vec<Option<Found>> = Vec::with_capacity(self.tracks.len());
-        for track in &self.tracks {
-            seen.push(track.follow(self.estimator, picture, self.frame)?);
+        for track in &mut self.tracks {
+            track.absence += 1;
+            seen.push(track.follow(self.estimator, picture)?);
         }
         self.separate(&mut seen, picture);
         self.exchange(&mut seen, picture);
@@ -87,7 +89,7 @@ impl<'a> Tracker<'a> {
             let near = |(other, them): (usize, &Person)| other != index && them.distance(person) < NEAR;
             if !person.is_empty() {
                 let alone = !people.iter().enumerate().any(near);
-                track.take(person, self.frame, alone.then_some(picture));
+                track.take(person, alone.then_some(picture));
             }
         }
         self.frame += 1;
@@ -106,8 +108,7 @@ impl<'a> Tracker<'a> {
                 if a.person.distance(&b.person) >= SAME_PERSON {
                     continue;
                 }
-                let misfit =
-                    |track: usize, found: &Found| self.tracks[track].misfit(found, self.frame, picture);
+                let misfit = |track: usize, found: &Found| self.tracks[track].misfit(found, picture);
                 let loser = if misfit(first, a) <= misfit(second, b) { second } else { first };
                 seen[loser] = None;
             }
@@ -143,12 +144,12 @@ impl<'a> Tracker<'a> {
             return;
         }
         let lost = (0..self.tracks.len()).filter(|&track| seen[track].is_none());
-        let misfits = lost.map(|track| (track, self.tracks[track].misfit(&found, self.frame, picture)));
+        let misfits = lost.map(|track| (track, self.tracks[track].misfit(&found, picture)));
         let nearest = misfits.min_by(|a, b| a.1.total_cmp(&b.1));
         match nearest.filter(|(_, misfit)| *misfit < RETURNING) {
             Some((track, _)) => seen[track] = Some(found),
             None => {
-                self.tracks.push(Track::new(&found.person, self.frame, picture));
+                self.tracks.push(Track::new(&found.person, picture));
                 seen.push(Some(found));
             }
         }
@@ -156,40 +157,35 @@ impl<'a> Tracker<'a> {
 }
 
 impl Track {
-    fn new(person: &Person, frame: usize, picture: &RgbImage) -> Self {
+    fn new(person: &Person, picture: &RgbImage) -> Self {
         let colours = Colours::worn_by(person, picture);
-        Self { last: person.clone(), last_frame: frame, velocity: (0.0, 0.0), colours }
-    }
-
-    /// Frames since this person was seen.
-    fn absence(&self, frame: usize) -> usize {
-        frame - self.last_frame
+        Self { last: person.clone(), absence: 0, velocity: (0.0, 0.0), colours }
     }
 
     /// The person moved on as they moved last.
-    fn expected(&self, frame: usize) -> Person {
-        let frames = self.absence(frame).min(PATIENCE) as f32;
+    fn expected(&self) -> Person {
+        let frames = self.absence.min(PATIENCE) as f32;
         self.last.transformed((1.0, 1.0), (self.velocity.0 * frames, self.velocity.1 * frames))
     }
 
-    fn follow(&self, estimator: &dyn Estimator, picture: &RgbImage, frame: usize) -> Result<Option<Found>> {
-        if self.absence(frame) > PATIENCE {
+    fn follow(&self, estimator: &dyn Estimator, picture: &RgbImage) -> Result<Option<Found>> {
+        if self.absence > PATIENCE {
             return Ok(None);
         }
-        let expected = self.expected(frame);
+        let expected = self.expected();
         let Some(region) = estimator.region_for(&expected, picture.width(), picture.height()) else {
             return Ok(None);
         };
         let found = estimator.find(picture, region)?;
-        let reach = LONGEST_STEP * self.absence(frame) as f32;
+        let reach = LONGEST_STEP * self.absence as f32;
         let believed = found.score >= KEPT_SCORE * LEAST_SCORE && found.person.distance(&expected) <= reach;
         Ok(believed.then_some(found))
     }
 
     /// How badly a finding fits: body sizes from where the person is expected, and difference of the colours. The longer
     /// ago a person was seen, the less the place says.
-    fn misfit(&self, found: &Found, frame: usize, picture: &RgbImage) -> f32 {
-        let place = found.person.distance(&self.expected(frame)) / self.absence(frame).max(1) as f32;
+    fn misfit(&self, found: &Found, picture: &RgbImage) -> f32 {
+        let place = found.person.distance(&self.expected()) / self.absence.max(1) as f32;
         let colours = match (&self.colours, Colours::worn_by(&found.person, picture)) {
             (Some(known), Some(seen)) => known.distance(&seen),
             _ => 0.5,
@@ -198,8 +194,8 @@ impl Track {
     }
 
     /// Takes in where the person is now, and what they look like where a picture is given.
-    fn take(&mut self, person: &Person, frame: usize, picture: Option<&RgbImage>) {
-        let frames = self.absence(frame).max(1) as f32;
+    fn take(&mut self, person: &Person, picture: Option<&RgbImage>) {
+        let frames = self.absence.max(1) as f32;
         if let (Some(old), Some(new)) = (self.last.bounding_box(), person.bounding_box()) {
             let (from, to) = (old.center(), new.center());
             self.velocity = ((to.0 - from.0) / frames, (to.1 - from.1) / frames);
@@ -210,6 +206,6 @@ impl Track {
             (unknown, seen) => *unknown = seen.or(unknown.take()),
         }
         self.last = person.clone();
-        self.last_frame = frame;
+        self.absence = 0;
     }
 }

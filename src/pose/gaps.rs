@@ -1,8 +1,8 @@
 //! Interpolates what the detector missed.
 
-use super::points::{POINTS, Points, from_points, one_person};
+use super::points::{POINTS, Points, one_person};
 use super::sequence::PoseSequence;
-use super::skeleton::Joint;
+use super::skeleton::{Joint, Person};
 use crate::error::{Error, Result};
 
 /// Nose, eyes, ears, hands and face points come back only after so few frames: longer ones mean that the dancer
@@ -47,7 +47,7 @@ pub fn fill_gaps(sequence: &mut PoseSequence) -> Result<GapReport> {
     report.longest = empty.split(|&is_empty| !is_empty).map(<[bool]>::len).max().unwrap_or(0);
     report.filled_frames = empty.iter().filter(|&&is_empty| is_empty).count();
     for (pose, points) in sequence.poses.iter_mut().zip(&frames) {
-        pose.people = vec![from_points(points)];
+        pose.people = vec![Person::from_points(points)];
     }
     Ok(report)
 }

@@ -35,6 +35,7 @@ pub use gaps::{GapReport, fill_gaps};
 pub use info::{MissingJoint, Summary, summary};
 pub use json::{COORDINATE_LIMIT, ReadSettings, read_poses, write_openpose_folder, write_pose_keypoints};
 pub use outliers::reject_outliers;
+pub use points::{POINTS, Points};
 pub use retarget::{Retarget, rescale, retarget};
 pub use sequence::{MAX_CANVAS, PoseSequence};
 pub use skeleton::{

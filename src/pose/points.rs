@@ -6,32 +6,34 @@ use crate::error::{Error, Result};
 
 const HANDS: usize = Joint::COUNT;
 const FACE: usize = HANDS + 2 * HAND_POINTS;
-/// Points of a person.
-pub(super) const POINTS: usize = FACE + FACE_POINTS;
+/// Points of a person: body, left hand, right hand, face.
+pub const POINTS: usize = FACE + FACE_POINTS;
 
-/// Body, left hand, right hand, face.
-pub(super) type Points = [Option<Keypoint>; POINTS];
+/// All points of a person in one row.
+pub type Points = [Option<Keypoint>; POINTS];
 
-/// The points of a person.
-pub(super) fn to_points(person: &Person) -> Points {
-    let mut points = [None; POINTS];
-    points[..HANDS].copy_from_slice(&person.body);
-    let hands = [&person.left_hand, &person.right_hand];
-    for (row, hand) in points[HANDS..FACE].chunks_exact_mut(HAND_POINTS).zip(hands) {
-        row.copy_from_slice(&hand.unwrap_or([None; HAND_POINTS]));
+impl Person {
+    /// All points.
+    pub fn points(&self) -> Points {
+        let mut points = [None; POINTS];
+        points[..HANDS].copy_from_slice(&self.body);
+        let hands = [&self.left_hand, &self.right_hand];
+        for (row, hand) in points[HANDS..FACE].chunks_exact_mut(HAND_POINTS).zip(hands) {
+            row.copy_from_slice(&hand.unwrap_or([None; HAND_POINTS]));
+        }
+        points[FACE..].copy_from_slice(&self.face.unwrap_or([None; FACE_POINTS]));
+        points
     }
-    points[FACE..].copy_from_slice(&person.face.unwrap_or([None; FACE_POINTS]));
-    points
-}
 
-/// The person that has these points.
-pub(super) fn from_points(points: &Points) -> Person {
-    let mut person = Person::default();
-    person.body.copy_from_slice(&points[..HANDS]);
-    person.left_hand = group(&points[HANDS..HANDS + HAND_POINTS]);
-    person.right_hand = group(&points[HANDS + HAND_POINTS..FACE]);
-    person.face = group(&points[FACE..]);
-    person
+    /// The person that has these points.
+    pub fn from_points(points: &Points) -> Self {
+        let mut person = Self::default();
+        person.body.copy_from_slice(&points[..HANDS]);
+        person.left_hand = group(&points[HANDS..HANDS + HAND_POINTS]);
+        person.right_hand = group(&points[HANDS + HAND_POINTS..FACE]);
+        person.face = group(&points[FACE..]);
+        person
+    }
 }
 
 fn group<const N: usize>(points: &[Option<Keypoint>]) -> Option<[Option<Keypoint>; N]> {
@@ -44,7 +46,7 @@ fn group<const N: usize>(points: &[Option<Keypoint>]) -> Option<[Option<Keypoint
 /// A frame that holds several people.
 pub(super) fn one_person(sequence: &PoseSequence) -> Result<Vec<Points>> {
     refuse_crowds(sequence)?;
-    let row = |person: Option<&Person>| person.map_or([None; POINTS], to_points);
+    let row = |person: Option<&Person>| person.map_or([None; POINTS], Person::points);
     Ok(sequence.poses.iter().map(|pose| row(pose.people.first())).collect())
 }
 
@@ -62,6 +64,6 @@ pub(super) fn refuse_crowds(sequence: &PoseSequence) -> Result<()> {
 pub(super) fn put_back(sequence: &mut PoseSequence, frames: &[Points]) {
     for (pose, points) in sequence.poses.iter_mut().zip(frames) {
         let seen = points.iter().any(Option::is_some);
-        pose.people = seen.then(|| from_points(points)).into_iter().collect();
+        pose.people = seen.then(|| Person::from_points(points)).into_iter().collect();
     }
 }

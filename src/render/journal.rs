@@ -115,6 +115,16 @@ impl Journal {
         Ok(())
     }
 
+    /// Keeps the poses that were found in a video, for when the render goes on.
+    pub fn keep_poses(&self, bytes: &[u8]) -> Result<()> {
+        write_atomically(&self.folder.join(POSES), bytes)
+    }
+
+    /// The poses that the journal in `folder` keeps.
+    pub fn kept_poses(folder: &Path) -> Option<Vec<u8>> {
+        fs::read(folder.join(POSES)).ok()
+    }
+
     /// The picture of a finished frame.
     pub fn picture(&self, frame: usize) -> Result<RgbImage> {
         let path = self.picture_path(frame);
@@ -182,6 +192,7 @@ impl Drop for Journal {
 const PLAN: &str = "plan.json";
 const LOCK: &str = "lock";
 const PUBLISHED: &str = "published.json";
+const POSES: &str = "poses.safetensors";
 
 /// What a file in the folder is to the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -199,7 +210,7 @@ fn own_file(name: &OsStr) -> Option<OwnFile> {
     match (name, name.rsplit_once('.')) {
         (PLAN, _) => Some(OwnFile::Plan),
         (LOCK, _) => Some(OwnFile::Lock),
-        (PUBLISHED, _) => Some(OwnFile::Other),
+        (PUBLISHED | POSES, _) => Some(OwnFile::Other),
         (_, Some((stem, "png"))) if is_numbered(stem) => Some(OwnFile::Picture),
         (_, Some((stem, "latent"))) if is_numbered(stem) => Some(OwnFile::Other),
         _ => name.starts_with(TEMPORARY_PREFIX).then_some(OwnFile::Other),

@@ -57,3 +57,18 @@ fn cuts_are_seen_and_motion_is_not() {
     assert_eq!(cuts.iter().position(|&cut| cut), Some(6));
     assert_eq!(cuts.iter().filter(|&&cut| cut).count(), 1);
 }
+
+/// Also a cut in the first frames: the place says nothing after it, the colours do.
+#[test]
+fn nobody_is_followed_across_a_cut() {
+    let movenet = MoveNet::new(Variant::Thunder).unwrap();
+    let mut tracker = Tracker::new(&movenet);
+    let (dancer, other) = (standing(0), standing(11));
+    for _ in 0..4 {
+        tracker.observe(&group(640, &[(&dancer, 0)])).unwrap();
+    }
+    tracker.cut();
+    let pose = tracker.observe(&group(640, &[(&other, 0), (&dancer, 384)])).unwrap();
+    let places: Vec<bool> = pose.people.iter().map(|person| center(person).unwrap() > 320.0).collect();
+    assert_eq!(places, [true, false]);
+}
