@@ -9,6 +9,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde_json::{Value, json};
 
+use super::plain_video;
 use super::support::{Run, Stage, hero, model, names, run, text};
 
 const FRAMES: usize = 24;
@@ -385,4 +386,20 @@ fn a_second_ctrl_c_ends_at_once() {
     let run = stage.animate("--json").succeeded();
     assert!(run.events()[0]["finished"].as_u64() >= Some(1));
     assert_eq!(stage.frames("out.mkv").len(), 3);
+}
+
+/// Poses that were found in a video before the render was killed.
+#[test]
+fn nobody_is_looked_for_twice() {
+    let stage = plain_video::stage(8);
+    stage.animate(&format!("{} --keep-frames -o straight.mkv", plain_video::VIDEO)).succeeded();
+    let command = || stage.animate_command(&format!("{} --keep-frames", plain_video::VIDEO));
+    let mut running = Running::start(command());
+    running.wait_for("frame", 2);
+    running.signal("KILL");
+    assert!(running.end().code.is_none());
+    let mut again = command();
+    let done = run(again.arg("--json")).succeeded();
+    assert!(done.events().iter().all(|event| event["event"] != "search"));
+    assert_eq!(stage.kept("out.mkv"), stage.kept("straight.mkv"));
 }

@@ -165,11 +165,11 @@ pub fn names(folder: &Path) -> BTreeSet<String> {
     entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
-/// A picture of 64 × 64 pixels: an orange figure on green.
+/// A picture of 64 × 64 pixels: an orange figure, brighter below, on green.
 pub fn hero() -> RgbImage {
     RgbImage::from_fn(64, 64, |x, y| match (x, y) {
-        (24..40, 8..60) => Rgb([250, 140, 30]),
-        _ => Rgb([30, (y * 3) as u8, 60]),
+        (24..40, 8..60) => Rgb([250, 140, (y * 3) as u8]),
+        _ => Rgb([30, 120, 60]),
     })
 }
 
