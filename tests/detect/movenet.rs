@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use dreamtuner::detect::{Estimator, MoveNet, Variant};
+use dreamtuner::pose::Joint;
 use dreamtuner::puppet::{Picture, Scene};
 use image::RgbImage;
 use image::imageops::crop_imm;
@@ -70,6 +71,23 @@ fn finds_the_joints_of_puppets() {
     assert!(standing >= 0.9, "standing: {standing}");
     let dancing = share_found((0..16).map(|seed| puppets::dancing(seed, seed, Scene::White)));
     assert!(dancing >= 0.9, "dancing: {dancing}");
+}
+
+/// Legs are not invented where the picture ends at the hips.
+#[test]
+fn half_a_puppet_has_no_legs() {
+    let movenet = MoveNet::new(Variant::Thunder).unwrap();
+    for seed in [16, 1, 4, 9] {
+        let drawn = puppets::standing(seed);
+        let hips = drawn.pose.people[0].joint(Joint::LeftHip).unwrap().y as u32;
+        let half = crop_imm(&drawn.image, 0, 0, 256, hips + 8).to_image();
+        let Some(found) = movenet.find_person(&half).unwrap() else { panic!("{seed}: nobody") };
+        let shown = found.person;
+        let legs = [Joint::LeftKnee, Joint::RightKnee, Joint::LeftAnkle, Joint::RightAnkle];
+        assert!(legs.iter().all(|&joint| shown.joint(joint).is_none()), "{seed}: {shown:?}");
+        let arms = [Joint::LeftShoulder, Joint::RightShoulder, Joint::LeftElbow, Joint::RightElbow];
+        assert!(arms.iter().all(|&joint| shown.joint(joint).is_some()), "{seed}: {shown:?}");
+    }
 }
 
 #[test]

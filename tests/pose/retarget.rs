@@ -132,6 +132,24 @@ fn half_a_reference_is_enough() {
     assert!(people(&result).all(inside));
 }
 
+/// The clip is framed as the reference is: what the picture does not show stays outside.
+#[test]
+fn a_clip_of_half_a_body_stays_close() {
+    let dance = dance("wave");
+    let mut half = reference(HELD_OUT_SEED);
+    for joint in [Joint::LeftKnee, Joint::RightKnee, Joint::LeftAnkle, Joint::RightAnkle] {
+        half.people[0].body[joint as usize] = None;
+    }
+    half.height = half.people[0].joint(Joint::LeftHip).unwrap().y as u32 + 8;
+    let neck = half.people[0].joint(Joint::Neck).unwrap().y;
+    let result = retarget(&dance, &half).unwrap();
+    for person in people(&result) {
+        let away = (person.joint(Joint::Neck).unwrap().y - neck).abs();
+        assert!(away < 0.15 * half.height as f32, "the neck is {away} away");
+        assert!(person.joint(Joint::LeftAnkle).unwrap().y > half.height as f32);
+    }
+}
+
 #[test]
 fn rescaling_keeps_proportions() {
     let dance = dance("kick");

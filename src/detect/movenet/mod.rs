@@ -13,7 +13,7 @@ use network::Network;
 use super::estimator::Found;
 use super::region::Region;
 use crate::error::Result;
-use crate::pose::{COCO_POINTS, Keypoint, Person};
+use crate::pose::{COCO_POINTS, Joint, Keypoint, Person};
 
 /// The two sizes of MoveNet that were published.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,9 @@ pub enum Variant {
     /// The faster one: 192×192 pixels, 2.3 million weights.
     Lightning,
 }
+
+/// Where less of a picture, in torso lengths, is left below the hips, it does not show the legs.
+const LEAST_LEG: f32 = 0.25;
 
 /// The network that finds the joints of one person.
 #[derive(Debug)]
@@ -78,10 +81,9 @@ impl MoveNet {
             let (x, y) = (region.left + joint.x * region.width, region.top + joint.y * region.height);
             Keypoint::seen(x, y, confidence(joint.score))
         };
-        Ok(Found {
-            person: Person::from_coco(&joints.map(place)),
-            score: joints.iter().map(|joint| joint.score).sum::<f32>() / joints.len() as f32,
-        })
+        let mut person = Person::from_coco(&joints.map(place));
+        drop_legs_below(&mut person, picture.height() as f32);
+        Ok(Found { person, score: joints.iter().map(|joint| joint.score).sum::<f32>() / joints.len() as f32 })
     }
 }
 
@@ -89,4 +91,16 @@ impl MoveNet {
 /// ControlNet's preprocessors do (0.3).
 fn confidence(score: f32) -> f32 {
     score.max(0.0).sqrt()
+}
+
+/// MoveNet also finds legs where the picture ends at the hips: somewhere in what it is shown.
+fn drop_legs_below(person: &mut Person, bottom: f32) {
+    let below = |joint: Joint| person.joint(joint).map(|point| point.y);
+    let hips = [Joint::LeftHip, Joint::RightHip].into_iter().filter_map(below).reduce(f32::max);
+    let (Some(neck), Some(hips)) = (below(Joint::Neck), hips) else { return };
+    if bottom - hips < LEAST_LEG * (hips - neck) {
+        for joint in [Joint::LeftKnee, Joint::RightKnee, Joint::LeftAnkle, Joint::RightAnkle] {
+            person.body[joint as usize] = None;
+        }
+    }
 }

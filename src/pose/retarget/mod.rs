@@ -49,7 +49,8 @@ const MARGIN: f32 = 0.03;
 /// The dance with the proportions of `reference`, on its canvas: each bone has the reference's length, shortened as the
 /// dancer's own is where it points out of the picture, and the dancer's angle. The hips move so that a foot that stands
 /// does not slide; in the air they follow the dancer's path, scaled by the length of the legs. The clip is centred, the
-/// ground is the reference's, higher where the dancer goes below it; a clip that would leave the canvas is made smaller.
+/// ground is the reference's, higher where the dancer goes below it, or the necks are where the reference's is, if that
+/// shows no feet; a clip that would leave the canvas is made smaller.
 ///
 /// # Errors
 /// Several people in a frame; a reference or a dance in which no bone is seen.
@@ -174,8 +175,8 @@ fn carry(point: Keypoint, from: Vector, to: Vector, scale: f32) -> Keypoint {
     Keypoint { x, y, ..point }
 }
 
-/// Puts the clip on the reference's canvas: centred across, its ground at the reference's feet, made smaller where it
-/// would leave the canvas.
+/// Puts the clip on the reference's canvas, centred across and made smaller where it would leave the canvas: its ground
+/// at the reference's feet, or, where the reference shows none, its necks around the reference's.
 fn placed(
     sequence: &PoseSequence,
     people: Vec<Option<Person>>,
@@ -188,28 +189,22 @@ fn placed(
         let poses = vec![Pose { people: Vec::new(), ..*reference }; people.len()];
         return PoseSequence { width: reference.width, height: reference.height, poses, ..*sequence };
     };
-    let lowest = |person: &Person| {
-        FEET.iter().filter_map(|&foot| person.joint(foot)).map(|foot| foot.y).reduce(f32::max)
+    let (top, across) = (height * MARGIN, width * (1.0 - 2.0 * MARGIN) / bounds.width().max(1.0));
+    let usual = |place: fn(&Person) -> Option<f32>| median(people.iter().flatten().filter_map(place));
+    let (scale, down) = if let (Some(ground), Some(feet)) = (usual(lowest_foot), lowest_foot(model)) {
+        let above = if ground > bounds.top { ((feet - top) / (ground - bounds.top)).max(0.1) } else { 1.0 };
+        let scale = across.min(above).min(1.0);
+        let down = feet - ground * scale;
+        // Who goes down below the ground is lifted, as far as the top leaves room.
+        let below = bounds.bottom * scale + down - height * (1.0 - MARGIN / 2.0);
+        (scale, down - below.min(bounds.top * scale + down - top).max(0.0))
+    } else {
+        let scale = across.min(1.0);
+        let necks = usual(neck).zip(neck(model));
+        let down = necks.map_or(f32::NEG_INFINITY, |(own, wanted)| wanted - own * scale);
+        (scale, down.max(top - bounds.top * scale))
     };
-    let mut soles: Vec<f32> = people.iter().flatten().filter_map(lowest).collect();
-    soles.sort_by(f32::total_cmp);
-    let ground = soles.get(soles.len() / 2).copied();
-    // Where the dance's ground, or the top of a dancer without feet, comes to lie.
-    let (anchor, target) = match (ground, lowest(model), model.bounding_box()) {
-        (Some(ground), Some(feet), _) => (ground, feet),
-        (_, _, Some(own)) => (bounds.top, own.top),
-        _ => (bounds.top, height * MARGIN),
-    };
-    let room_across = width * (1.0 - 2.0 * MARGIN);
-    let room_above = target - height * MARGIN;
-    let scale = (room_across / bounds.width().max(1.0))
-        .min(if anchor > bounds.top { (room_above / (anchor - bounds.top)).max(0.1) } else { 1.0 })
-        .min(1.0);
-    let mut offset = (width / 2.0 - bounds.center().0 * scale, target - anchor * scale);
-    // Who goes down below the ground is lifted, as far as the top leaves room.
-    let below = bounds.bottom * scale + offset.1 - height * (1.0 - MARGIN / 2.0);
-    let room_left = bounds.top * scale + offset.1 - height * MARGIN;
-    offset.1 -= below.min(room_left).max(0.0);
+    let offset = (width / 2.0 - bounds.center().0 * scale, down);
     let poses = people
         .into_iter()
         .map(|person| {
@@ -219,4 +214,18 @@ fn placed(
         })
         .collect();
     PoseSequence { width: reference.width, height: reference.height, tracked: false, poses, ..*sequence }
+}
+
+fn lowest_foot(person: &Person) -> Option<f32> {
+    FEET.iter().filter_map(|&foot| person.joint(foot)).map(|foot| foot.y).reduce(f32::max)
+}
+
+fn neck(person: &Person) -> Option<f32> {
+    person.joint(Joint::Neck).map(|neck| neck.y)
+}
+
+fn median(values: impl Iterator<Item = f32>) -> Option<f32> {
+    let mut values: Vec<f32> = values.collect();
+    values.sort_by(f32::total_cmp);
+    values.get(values.len() / 2).copied()
 }
