@@ -5,12 +5,17 @@
 //! 3. [`mend`] repairs what the detector got wrong.
 
 use std::path::Path;
+use std::sync::mpsc::sync_channel;
+use std::thread;
 
 use crate::detect::{CutDetector, PoseModel, Tracker};
 use crate::error::{Error, Result};
 use crate::pose::{Pose, PoseSequence, reject_outliers, repair_swaps, smooth_poses};
 use crate::render::interrupt::Interrupt;
 use crate::video::{DecodeSettings, open_frames};
+
+/// Frames that are decoded ahead of the search.
+const QUEUE: usize = 4;
 
 /// How poses are taken from a video.
 #[derive(Debug, Clone, Default)]
@@ -56,18 +61,24 @@ pub fn extract_poses(
     let sequence =
         PoseSequence { width, height, frames_per_second: Some(rate), tracked: true, poses: Vec::new() };
     let mut found = Extracted { sequence, frame_rate, has_audio, ..Extracted::default() };
-    for (index, frame) in reader.enumerate() {
-        interrupt.check()?;
-        let frame = frame?;
-        if cuts.observe(&frame.image) {
-            tracker.cut();
-            found.cuts.push(index);
+    thread::scope(|scope| {
+        let (sender, frames) = sync_channel(QUEUE);
+        // Where the search has ended early, nobody receives.
+        scope.spawn(move || reader.into_iter().try_for_each(|frame| sender.send(frame)));
+        for (index, frame) in frames.iter().enumerate() {
+            interrupt.check()?;
+            let frame = frame?;
+            if cuts.observe(&frame.image) {
+                tracker.cut();
+                found.cuts.push(index);
+            }
+            let pose = tracker.observe(&frame.image).map_err(|error| error.at_frame(index))?;
+            found.sequence.poses.push(pose);
+            found.times.push(frame.time);
+            on_frame(index + 1, expected);
         }
-        let pose = tracker.observe(&frame.image).map_err(|error| error.at_frame(index))?;
-        found.sequence.poses.push(pose);
-        found.times.push(frame.time);
-        on_frame(index + 1, expected);
-    }
+        Ok::<(), Error>(())
+    })?;
     if found.times.is_empty() {
         return Err(Error::input(path, "holds no frame in the chosen range"));
     }

@@ -121,7 +121,7 @@ impl PoseSource {
             return Self::estimate(path, settings, around);
         }
         match Self::open_pictures(path, settings)? {
-            Looked::Pictures(source) => Ok(source),
+            Looked::Pictures(source) => Ok(*source),
             Looked::People { why } => {
                 let mut source = Self::estimate(path, settings, around)?;
                 source.notes.insert(0, format!("poses are estimated, as this is no skeleton video ({why})"));
@@ -227,7 +227,7 @@ impl PoseSource {
         let content = Content::Pictures { decode: settings.decode, swapped };
         let (path, cuts, found) = (path.to_path_buf(), Vec::new(), None);
         let source = Self { path, content, frames, width, height, frame_rate, has_audio, cuts, notes, found };
-        Ok(Looked::Pictures(source))
+        Ok(Looked::Pictures(Box::new(source)))
     }
 
     /// The file.
@@ -269,7 +269,7 @@ impl PoseSource {
 /// What looking through pictures has found out.
 enum Looked {
     /// Pictures to be used as they are.
-    Pictures(PoseSource),
+    Pictures(Box<PoseSource>),
     /// People.
     People {
         /// Why they are no skeletons.
