@@ -3,7 +3,7 @@ to singular values near one. Convolutions count as matrices of (outputs, inputs 
 
 import torch
 
-from . import workers
+from . import run, workers
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
@@ -12,7 +12,7 @@ def orthogonal(matrix: torch.Tensor, iterations: int = 5) -> torch.Tensor:
     """The nearest semi-orthogonal matrix, about, by Newton-Schulz iterations of degree five."""
     a, b, c = COEFFICIENTS
     tall = matrix.shape[0] > matrix.shape[1]
-    x = matrix.bfloat16()
+    x = matrix.bfloat16() if run.has_bfloat16(matrix.device) else matrix
     x = x.T if tall else x
     x = x / (x.norm() + 1e-7)
     for _ in range(iterations):

@@ -179,9 +179,14 @@ def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def has_bfloat16(where: torch.device) -> bool:
+    """Whether products in bfloat16 are fast: not on processors that have no instructions for them."""
+    return where.type != "cpu" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
 def half(where: torch.device):
-    """Mixed precision in bfloat16."""
-    return torch.autocast(where.type, torch.bfloat16)
+    """Mixed precision in bfloat16, where that is fast."""
+    return torch.autocast(where.type, torch.bfloat16, enabled=has_bfloat16(where))
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
