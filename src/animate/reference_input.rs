@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use image::{DynamicImage, GrayImage, ImageDecoder, ImageReader, Luma, Rgb, RgbImage};
 
 use super::pose_source::holds_json;
-use crate::detect::{PoseModel, find_foreground};
+use crate::detect::{Figure, PoseModel, find_figure, find_foreground};
 use crate::error::{Error, Result};
 use crate::frame::MAX_SIDE;
 use crate::picture::{Fit, fit_image};
@@ -78,8 +78,11 @@ impl ReferenceFiles {
             poses.choose_person(PersonChoice::Largest)?;
             return Ok(poses.poses.into_iter().find(|pose| !pose.people.is_empty()).unwrap_or_default());
         }
-        let (picture, _) = read_with_alpha(path)?;
-        let found = person_in(&picture, model)?;
+        let (picture, alpha) = read_with_alpha(path)?;
+        let found = match alpha {
+            Some(_) => person_in(&picture, model)?,
+            None => find_figure(model.estimator()?, &picture)?.person.map(|found| found.person),
+        };
         let person = found.ok_or_else(|| Error::input(path, "nobody is found in it"))?;
         Ok(Pose { width: picture.width(), height: picture.height(), people: vec![person] })
     }
@@ -91,7 +94,7 @@ impl ReferenceFiles {
     pub fn read(&self) -> Result<ReferenceInput> {
         let (picture, alpha) = read_with_alpha(&self.picture)?;
         let size = picture.dimensions();
-        let (mask, mask_path) = match &self.mask {
+        let (mut mask, mask_path) = match &self.mask {
             MaskChoice::Auto => {
                 (alpha.map_or(ReferenceMask::Foreground, ReferenceMask::Picture), &self.picture)
             }
@@ -102,7 +105,15 @@ impl ReferenceFiles {
             return Err(Error::input(mask_path, BLACK_MASK));
         }
         let searched = self.controls.contains(&ControlChoice::Auto);
-        let estimated = if searched { person_in(&picture, &self.model)? } else { None };
+        let estimated = match (searched, &mask) {
+            (false, _) => None,
+            (true, ReferenceMask::Foreground) => {
+                let Figure { person, foreground } = find_figure(self.model.estimator()?, &picture)?;
+                mask = foreground.map_or(ReferenceMask::Whole, ReferenceMask::Picture);
+                person.map(|found| found.person)
+            }
+            (true, _) => person_in(&picture, &self.model)?,
+        };
         let control = |choice: &ControlChoice| match choice {
             ControlChoice::None => Ok(None),
             ControlChoice::Auto => {

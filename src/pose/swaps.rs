@@ -1,7 +1,7 @@
 //! Puts left and right back where a detector has taken one for the other.
 
 use super::sequence::PoseSequence;
-use super::skeleton::{Joint, Person};
+use super::skeleton::{Hand, Joint, Person};
 use super::smooth::body_size;
 
 /// The pairs that are exchanged together: arms, legs.
@@ -21,7 +21,7 @@ const GROUPS: [&[(Joint, Joint)]; 2] = [
 const DOUBT: f64 = 0.004;
 
 /// Exchanges left and right of arms or legs in those frames where that makes the clip's motion shortest (Viterbi's
-/// algorithm, with a small cost for each frame that is changed). Returns in how many frames.
+/// algorithm, with a small cost for each frame that is changed); hands go with their wrists. Returns in how many frames.
 pub fn repair_swaps(sequence: &mut PoseSequence, cuts: &[usize]) -> usize {
     let size = body_size(sequence);
     let mut repaired = vec![false; sequence.poses.len()];
@@ -31,11 +31,25 @@ pub fn repair_swaps(sequence: &mut PoseSequence, cuts: &[usize]) -> usize {
                 for &(left, right) in group {
                     person.body.swap(left as usize, right as usize);
                 }
+                exchange_hands(person);
                 repaired[frame] = true;
             }
         }
     }
     repaired.into_iter().filter(|&repaired| repaired).count()
+}
+
+/// Exchanges the hands where that brings them nearer to the wrists.
+fn exchange_hands(person: &mut Person) {
+    let wrists = [Joint::LeftWrist, Joint::RightWrist].map(|wrist| person.joint(wrist));
+    let away = |hands: [Option<Hand>; 2]| -> f32 {
+        let roots = hands.map(|hand| hand.and_then(|points| points[0]));
+        let pairs = wrists.iter().zip(roots).filter_map(|(wrist, root)| Some(((*wrist)?, root?)));
+        pairs.map(|(wrist, root)| (wrist.x - root.x).hypot(wrist.y - root.y)).sum()
+    };
+    if away([person.right_hand, person.left_hand]) < away([person.left_hand, person.right_hand]) {
+        std::mem::swap(&mut person.left_hand, &mut person.right_hand);
+    }
 }
 
 /// For each frame whether left and right are exchanged.

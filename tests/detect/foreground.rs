@@ -1,10 +1,10 @@
 //! Figures cut out of pictures.
 
-use dreamtuner::detect::find_foreground;
-use dreamtuner::puppet::Scene;
+use dreamtuner::detect::{Estimator, Found, MoveNet, Variant, find_figure, find_foreground};
+use dreamtuner::puppet::{HELD_OUT_SEED, Identity, Scene, reference_pose};
 use image::{GrayImage, ImageBuffer, Luma, Rgb, RgbImage};
 
-use crate::puppets::dancing;
+use crate::puppets::{dancing, draw, joints_found};
 
 /// Pixels in both, as a share of those in either.
 fn intersection_over_union(a: &GrayImage, b: &GrayImage) -> f64 {
@@ -46,4 +46,24 @@ fn on_a_plain_background_nobody_is_needed() {
 #[test]
 fn an_empty_picture_has_no_foreground() {
     assert!(find_foreground(&RgbImage::new(64, 64), || Ok(None)).unwrap().is_none());
+}
+
+/// In front of scenery a puppet's pose is found better once the scenery is gone.
+#[test]
+fn pose_and_foreground_help_each_other() {
+    let movenet = MoveNet::new(Variant::Thunder).unwrap();
+    let (mut first, mut helped) = ((0, 0), (0, 0));
+    for seed in 9..12 {
+        let identity = Identity::from_seed(HELD_OUT_SEED + 100 + seed);
+        let drawn = draw(&identity, reference_pose(), Scene::ALL[1 + seed as usize]);
+        let truth = &drawn.pose.people[0];
+        let count = |total: &mut (usize, usize), found: Option<Found>| {
+            let (near, all) = joints_found(&found.map(|found| found.person).unwrap_or_default(), truth);
+            *total = (total.0 + near, total.1 + all);
+        };
+        count(&mut first, movenet.find_person(&drawn.image).unwrap());
+        count(&mut helped, find_figure(&movenet, &drawn.image).unwrap().person);
+    }
+    let share = |(near, all): (usize, usize)| near as f64 / all as f64;
+    assert!(share(helped) >= 0.9 && helped.0 >= first.0, "{} after {}", share(helped), share(first));
 }

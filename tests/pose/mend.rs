@@ -4,8 +4,8 @@ use std::path::Path;
 
 use dreamtuner::extract::mend;
 use dreamtuner::pose::{
-    Joint, Keypoint, Person, PoseSequence, ReadSettings, read_poses, reject_outliers, repair_swaps,
-    smooth_poses,
+    HAND_POINTS, Joint, Keypoint, Person, PoseSequence, ReadSettings, read_poses, reject_outliers,
+    repair_swaps, smooth_poses,
 };
 use dreamtuner::puppet::Random;
 
@@ -152,4 +152,30 @@ fn left_and_right_are_put_back() {
         assert_eq!(swapped, truth, "{name}");
         assert_eq!(repair_swaps(&mut swapped, &[]), 0, "{name}");
     }
+}
+
+/// Hands that a network has exchanged together with the arms.
+#[test]
+fn hands_go_back_with_their_wrists() {
+    let mut truth = dance("wave");
+    for person in truth.poses.iter_mut().flat_map(|pose| &mut pose.people) {
+        person.left_hand = Some([person.joint(Joint::LeftWrist); HAND_POINTS]);
+        person.right_hand = Some([person.joint(Joint::RightWrist); HAND_POINTS]);
+    }
+    let mut swapped = truth.clone();
+    for (frame, with_hands) in [(12, true), (30, false)] {
+        let person = &mut swapped.poses[frame].people[0];
+        for (left, right) in [
+            (Joint::LeftShoulder, Joint::RightShoulder),
+            (Joint::LeftElbow, Joint::RightElbow),
+            (Joint::LeftWrist, Joint::RightWrist),
+        ] {
+            person.body.swap(left as usize, right as usize);
+        }
+        if with_hands {
+            std::mem::swap(&mut person.left_hand, &mut person.right_hand);
+        }
+    }
+    assert_eq!(repair_swaps(&mut swapped, &[]), 2);
+    assert_eq!(swapped, truth);
 }
