@@ -1,7 +1,7 @@
 //! What every pose network of this module can do, and the choice of one.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
 
@@ -116,14 +116,18 @@ impl fmt::Display for PoseModel {
 }
 
 impl FromStr for PoseModel {
-    type Err = std::convert::Infallible;
+    type Err = String;
 
-    /// `thunder`, `lightning`, or a path.
-    fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
+    /// `thunder`, `lightning`, or a path: a folder, or a file with an extension.
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let path = Path::new(text);
         Ok(Self::new(match text {
             "thunder" => PoseModelChoice::MoveNet(Variant::Thunder),
             "lightning" => PoseModelChoice::MoveNet(Variant::Lightning),
-            path => PoseModelChoice::File(path.into()),
+            _ if path.extension().is_none() && !path.exists() => {
+                return Err(format!("{text:?} is none of: thunder, lightning, or the path of ONNX files"));
+            }
+            _ => PoseModelChoice::File(path.into()),
         }))
     }
 }

@@ -162,7 +162,10 @@ fn whole_body_poses() {
     animate(&stage, &arguments).succeeded();
     assert_eq!(stage.frames("out.mkv").len(), 2);
     let problem = animate(&stage, "--pose-model nothing.onnx -o other.mkv");
-    problem.failed(3, &["nothing.onnx"]);
+    problem.failed(5, &["nothing.onnx"]);
+    let typing_error = animate(&stage, "--pose-model thundr -o other.mkv");
+    assert_eq!(typing_error.code, Some(2));
+    typing_error.says(&["thundr", "none of: thunder, lightning"]);
 }
 
 /// The frame after a cut does not look back: it is the same as where the clip begins with it.
