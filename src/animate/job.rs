@@ -7,7 +7,7 @@ use image::RgbImage;
 
 use super::kept_poses;
 use super::outputs::{OutputFiles, Outputs};
-use super::plan::plan;
+use super::plan::{plan, search};
 use super::pose_source::{PoseKind, PoseSettings, PoseSource, Surroundings};
 use super::reference_input::ReferenceFiles;
 use super::weights::WeightFiles;
@@ -144,7 +144,8 @@ fn render(job: &Job, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event)) -> 
     };
     let reference = job.reference.read()?;
     let journal_folder = Journal::folder_for(&job.outputs.clip);
-    let search_key = super::plan::search(job)?.to_string();
+    let search = search(job)?;
+    let search_key = search.to_string();
     let known =
         Journal::kept_poses(&journal_folder).and_then(|bytes| kept_poses::from_bytes(&bytes, &search_key));
     let (pose, videos) = open_poses(job, reference.pose(), known, interrupt, on_event)?;
@@ -159,7 +160,7 @@ fn render(job: &Job, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event)) -> 
     // 3. The size of the frames, and with it everything else.
     let settings = sized(job, &model, &pose, on_event)?;
     let (width, height) = (settings.width as u32, settings.height as u32);
-    let plan = plan(job, &settings, fingerprints, pose.frames)?;
+    let plan = plan(job, &settings, search, fingerprints, pose.frames)?;
     // The journal comes first: its lock keeps a second render away from the outputs.
     let mut journal = Journal::open(&journal_folder, &plan)?;
     if let Some(found) = &pose.found {

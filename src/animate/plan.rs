@@ -12,11 +12,18 @@ use crate::error::{Error, Result};
 use crate::render::settings::RenderSettings;
 use crate::video::ImageReader;
 
-/// Two renders with equal plans give equal frames. `weights` are the fingerprints of the weights.
+/// Two renders with equal plans give equal frames. `search` is what [`search`] says, `weights` are the fingerprints of the
+/// weights.
 ///
 /// # Errors
 /// A file that cannot be read.
-pub fn plan(job: &Job, settings: &RenderSettings, weights: Value, frames: usize) -> Result<Value> {
+pub fn plan(
+    job: &Job,
+    settings: &RenderSettings,
+    search: Value,
+    weights: Value,
+    frames: usize,
+) -> Result<Value> {
     let hash = |path: &PathBuf| content_hash(path);
     let maybe = |path: &Option<PathBuf>| path.as_ref().map(hash).transpose();
     let mask = match &job.reference.mask {
@@ -29,7 +36,7 @@ pub fn plan(job: &Job, settings: &RenderSettings, weights: Value, frames: usize)
         ControlChoice::Auto => Ok("auto".into()),
         ControlChoice::None => Ok("none".into()),
     };
-    let mut pose = search(job)?;
+    let mut pose = search;
     pose["kind"] = json!(job.pose_settings.kind);
     pose["retarget"] = json!(job.pose_settings.retarget);
     pose["person"] = job.pose_settings.person.to_string().into();

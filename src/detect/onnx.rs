@@ -5,6 +5,7 @@ use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use image::{Rgb, RgbImage};
 use tract_onnx::prelude::{
     DatumExt, Framework, InferenceModel, InferenceModelExt, IntoRunnable, Tensor, TractResult, TypedModel,
     TypedRunnableModel, tvec,
@@ -13,6 +14,19 @@ use tract_onnx::tract_hir::infer::Factoid;
 use tract_onnx::tract_hir::internal::DimLike;
 
 use crate::error::{Error, Result};
+
+/// Mean and standard deviation of each channel of the pictures that networks are trained on (ImageNet).
+const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
+const DEVIATION: [f32; 3] = [0.229, 0.224, 0.225];
+
+/// A picture as networks that were trained on ImageNet see it: channels first, red before green before blue, as shares of
+/// `brightest`, normalised.
+pub fn normalised(picture: &RgbImage, brightest: f32) -> Vec<f32> {
+    let value = |Rgb(channels): &Rgb<u8>, channel: usize| {
+        (f32::from(channels[channel]) / brightest - MEAN[channel]) / DEVIATION[channel]
+    };
+    (0..3).flat_map(|channel| picture.pixels().map(move |pixel| value(pixel, channel))).collect()
+}
 
 /// A network with one input.
 pub struct Onnx {
@@ -57,9 +71,10 @@ impl Onnx {
         &self.outputs
     }
 
-    /// The file.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// The error of a file whose shapes are not those of `what`; `expected` tells them.
+    pub fn is_no(&self, what: &str, expected: &str) -> Error {
+        let Self { input, outputs, path, .. } = self;
+        Error::weights(path, format!("is no {what}: it gives {outputs:?} for {input:?}; {expected}"))
     }
 
     /// The outputs for an input, all in row-major order.

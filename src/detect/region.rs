@@ -33,6 +33,11 @@ impl Region {
         Self::square((width as f32 / 2.0, height as f32 / 2.0), side)
     }
 
+    /// A picture from edge to edge.
+    pub fn all(picture: &RgbImage) -> Self {
+        Self { left: 0.0, top: 0.0, width: picture.width() as f32, height: picture.height() as f32 }
+    }
+
     /// A square around a point.
     pub fn square((x, y): (f32, f32), side: f32) -> Self {
         Self { left: x - side / 2.0, top: y - side / 2.0, width: side, height: side }

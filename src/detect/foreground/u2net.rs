@@ -5,17 +5,14 @@ use std::io::Cursor;
 use std::path::Path;
 
 use image::imageops::FilterType;
-use image::{ImageBuffer, Luma, Rgb, RgbImage, imageops};
+use image::{ImageBuffer, Luma, RgbImage, imageops};
 
-use crate::detect::onnx::Onnx;
+use crate::detect::onnx::{Onnx, normalised};
 use crate::error::Result;
 
 const WEIGHTS: &[u8] = include_bytes!("../../../models/u2netp/u2netp.onnx");
 /// Pixels of a side of what the network sees.
 const SIDE: u32 = 320;
-/// Mean and standard deviation of each channel of the pictures that it was trained on (ImageNet).
-const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
-const DEVIATION: [f32; 3] = [0.229, 0.224, 0.225];
 
 /// A picture of probabilities.
 pub type Probabilities = ImageBuffer<Luma<f32>, Vec<f32>>;
@@ -49,17 +46,9 @@ impl U2Net {
 
     /// What the network sees in a picture of its own size.
     fn view(&self, picture: &RgbImage) -> Result<Probabilities> {
-        Ok(spread(&self.0.run(&input(picture))?[0]))
+        let brightest = picture.as_raw().iter().copied().max().unwrap_or(0).max(1);
+        Ok(spread(&self.0.run(&normalised(picture, f32::from(brightest)))?[0]))
     }
-}
-
-/// Channels first, as shares of the brightest value, normalised.
-fn input(picture: &RgbImage) -> Vec<f32> {
-    let brightest = f32::from(picture.as_raw().iter().copied().max().unwrap_or(0).max(1));
-    let value = |Rgb(channels): &Rgb<u8>, channel: usize| {
-        (f32::from(channels[channel]) / brightest - MEAN[channel]) / DEVIATION[channel]
-    };
-    (0..3).flat_map(|channel| picture.pixels().map(move |pixel| value(pixel, channel))).collect()
 }
 
 /// The map with its least value at 0 and its largest at 1, as its authors use it.

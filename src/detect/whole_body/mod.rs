@@ -115,8 +115,7 @@ impl Estimator for WholeBody {
             }
         };
         // Drawn characters are not always taken for people.
-        let (width, height) = picture.dimensions();
-        boxes.push(Region { left: 0.0, top: 0.0, width: width as f32, height: height as f32 });
+        boxes.push(Region::all(picture));
         let mut best: Option<Found> = None;
         for bounds in boxes {
             let found = self.find_in(picture, bounds)?;

@@ -1,23 +1,19 @@
 //! RTMPose and DWPose: for each point a row of likelihoods over columns and one over rows of the picture ("SimCC").
 
-use image::{Rgb, RgbImage};
+use image::RgbImage;
 
 use crate::detect::estimator::Found;
-use crate::detect::onnx::Onnx;
+use crate::detect::onnx::{Onnx, normalised};
 use crate::detect::region::Region;
-use crate::error::{Error, Result};
-use crate::pose::{COCO_POINTS, FACE_POINTS, HAND_POINTS, Keypoint, Person};
+use crate::error::Result;
+use crate::pose::{COCO_POINTS, FACE_POINTS, HAND_POINTS, Joint, Keypoint, Person};
 
-/// Mean and standard deviation of each channel of the pictures that the networks were trained on (ImageNet).
-const MEAN: [f32; 3] = [123.675, 116.28, 103.53];
-const DEVIATION: [f32; 3] = [58.395, 57.12, 57.375];
 /// How much larger than a person's box a region is, as the networks were trained.
 const MARGIN: f32 = 1.25;
 /// COCO-WholeBody: body, feet, face, left hand, right hand.
 const WHOLE_BODY_POINTS: usize = 133;
 const FACE: usize = 23;
-const LEFT_HAND: usize = FACE + FACE_POINTS;
-const RIGHT_HAND: usize = LEFT_HAND + HAND_POINTS;
+const HANDS: usize = FACE + FACE_POINTS;
 
 /// The pose network.
 pub struct RtmPose {
@@ -46,14 +42,10 @@ impl RtmPose {
         };
         match shape() {
             Some((width, height, resolution)) => Ok(Self { network, width, height, resolution }),
-            None => {
-                let (input, outputs) = (network.input(), network.outputs());
-                let problem = format!(
-                    "is no RTMPose or DWPose: it gives {outputs:?} for {input:?}; \
-                     (1, 17 or 133, columns) and (1, 17 or 133, rows) for (1, 3, height, width) are expected"
-                );
-                Err(Error::weights(network.path(), problem))
-            }
+            None => Err(network.is_no(
+                "RTMPose or DWPose",
+                "(1, 17 or 133, columns) and (1, 17 or 133, rows) for (1, 3, height, width) are expected",
+            )),
         }
     }
 
@@ -68,7 +60,7 @@ impl RtmPose {
     /// A network that fails.
     pub fn find(&self, picture: &RgbImage, region: Region) -> Result<Found> {
         let view = region.cut(picture, self.width as u32, self.height as u32);
-        let maps = self.network.run(&input(&view))?;
+        let maps = self.network.run(&normalised(&view, 255.0))?;
         let (columns, rows) = (self.width * self.resolution.0, self.height * self.resolution.1);
         let likelihoods = maps[0].chunks_exact(columns).zip(maps[1].chunks_exact(rows));
         let places: Vec<(f32, f32, f32)> = likelihoods
@@ -93,24 +85,11 @@ fn person(points: &[Option<Keypoint>]) -> Person {
     if points.len() < WHOLE_BODY_POINTS {
         return body;
     }
-    Person {
-        face: group(&points[FACE..LEFT_HAND]),
-        left_hand: group(&points[LEFT_HAND..RIGHT_HAND]),
-        right_hand: group(&points[RIGHT_HAND..WHOLE_BODY_POINTS]),
-        ..body
-    }
-}
-
-fn group<const N: usize>(points: &[Option<Keypoint>]) -> Option<[Option<Keypoint>; N]> {
-    points.try_into().ok().filter(|group: &[Option<Keypoint>; N]| group.iter().any(Option::is_some))
-}
-
-/// Channels first, red before green before blue, normalised.
-fn input(picture: &RgbImage) -> Vec<f32> {
-    let value = |Rgb(channels): &Rgb<u8>, channel: usize| {
-        (f32::from(channels[channel]) - MEAN[channel]) / DEVIATION[channel]
-    };
-    (0..3).flat_map(|channel| picture.pixels().map(move |pixel| value(pixel, channel))).collect()
+    let mut row = body.points();
+    let (hands, face) = row[Joint::COUNT..].split_at_mut(2 * HAND_POINTS);
+    hands.copy_from_slice(&points[HANDS..]);
+    face.copy_from_slice(&points[FACE..HANDS]);
+    Person::from_points(&row)
 }
 
 /// The first largest value and its index.

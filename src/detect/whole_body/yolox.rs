@@ -4,7 +4,7 @@ use image::{RgbImage, imageops};
 
 use crate::detect::onnx::Onnx;
 use crate::detect::region::Region;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Pixels of the cells of each of the network's three grids.
 const STRIDES: [usize; 3] = [8, 16, 32];
@@ -40,14 +40,10 @@ impl Yolox {
         };
         match shape() {
             Some((width, height, values)) => Ok(Self { network, width, height, values }),
-            None => {
-                let (input, outputs) = (network.input(), network.outputs());
-                let problem = format!(
-                    "is no YOLOX: it gives {outputs:?} for {input:?}; \
-                     (1, cells of 8, 16 and 32 pixels, 5 + classes) for (1, 3, height, width) is expected"
-                );
-                Err(Error::weights(network.path(), problem))
-            }
+            None => Err(network.is_no(
+                "YOLOX",
+                "(1, cells of 8, 16 and 32 pixels, 5 + classes) for (1, 3, height, width) is expected",
+            )),
         }
     }
 
@@ -100,9 +96,7 @@ impl Yolox {
     fn input(&self, picture: &RgbImage, scale: f32) -> Vec<f32> {
         let side = |side: u32| ((side as f32 * scale) as u32).max(1);
         let (width, height) = (side(picture.width()), side(picture.height()));
-        let whole =
-            Region { left: 0.0, top: 0.0, width: picture.width() as f32, height: picture.height() as f32 };
-        let small = whole.cut(picture, width, height);
+        let small = Region::all(picture).cut(picture, width, height);
         let mut padded =
             RgbImage::from_pixel(self.width as u32, self.height as u32, image::Rgb([PADDING; 3]));
         imageops::replace(&mut padded, &small, 0, 0);

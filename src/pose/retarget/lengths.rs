@@ -35,10 +35,8 @@ pub(super) fn of_reference(person: &Person, dancer: &[Option<f32>; Joint::COUNT]
     let own = bones(person);
     let seen: [Option<f32>; Joint::COUNT] =
         std::array::from_fn(|bone| own[bone].or(own[mirrored(bone)]).map(length));
-    let mut ratios: Vec<f32> =
-        seen.iter().zip(dancer).filter_map(|(own, dancer)| Some((*own)? / (*dancer)?)).collect();
-    ratios.sort_by(f32::total_cmp);
-    let ratio = *ratios.get(ratios.len() / 2)?;
+    let ratios = seen.iter().zip(dancer).filter_map(|(own, dancer)| Some((*own)? / (*dancer)?));
+    let ratio = median(ratios)?;
     let torso = dancer[0].or(seen[0].map(|length| length / ratio));
     let guessed = |bone: usize| Some(ratio * dancer[bone].or(Some(torso? * BONES[bone].usual))?);
     let mut lengths = [0.0; Joint::COUNT];
@@ -46,4 +44,11 @@ pub(super) fn of_reference(person: &Person, dancer: &[Option<f32>; Joint::COUNT]
         *length = seen[bone].or_else(|| guessed(bone)).unwrap_or_default();
     }
     Some(lengths)
+}
+
+/// The upper one of the two in the middle of an even number.
+pub(super) fn median(values: impl Iterator<Item = f32>) -> Option<f32> {
+    let mut values: Vec<f32> = values.collect();
+    values.sort_by(f32::total_cmp);
+    values.get(values.len() / 2).copied()
 }

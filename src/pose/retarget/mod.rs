@@ -10,7 +10,7 @@ use super::points::refuse_crowds;
 use super::{Hand, Joint, Keypoint, Person, Pose, PoseSequence};
 use crate::error::{Error, Result};
 use ground::{FEET, Moment, hips, standing};
-use lengths::{Lengths, of_dancer, of_reference};
+use lengths::{Lengths, median, of_dancer, of_reference};
 use skeleton::{BONES, Vector, bones, place, root};
 
 /// How a dance is brought to the reference's body.
@@ -222,10 +222,4 @@ fn lowest_foot(person: &Person) -> Option<f32> {
 
 fn neck(person: &Person) -> Option<f32> {
     person.joint(Joint::Neck).map(|neck| neck.y)
-}
-
-fn median(values: impl Iterator<Item = f32>) -> Option<f32> {
-    let mut values: Vec<f32> = values.collect();
-    values.sort_by(f32::total_cmp);
-    values.get(values.len() / 2).copied()
 }
