@@ -16,8 +16,9 @@ pub struct Figure {
 }
 
 /// Looks for the one person in a picture, then by that pose for the foreground, and, where the background is busy, for the
-/// person again in front of white: drawn figures are found better so (on standing puppets in front of scenery 93 % of the joints
-/// in place of 87 %).
+/// person again in front of white. The look with the higher score counts: mostly both find the same, but scenery hides
+/// some drawn figures from the first one (of 32 standing puppets 87 % of the joints are found without the second, 93 %
+/// with it; of every fourth of them alone nothing changes).
 ///
 /// # Errors
 /// Those of [`Estimator::find_person`] and [`find_foreground`].
