@@ -12,7 +12,7 @@ use crate::detect::{CutDetector, PoseModel, Tracker};
 use crate::error::{Error, Result};
 use crate::pose::{Pose, PoseSequence, reject_outliers, repair_swaps, smooth_poses};
 use crate::render::interrupt::Interrupt;
-use crate::video::{DecodeSettings, open_frames};
+use crate::video::{DecodeSettings, open_frames_for_search};
 
 /// Frames that are decoded ahead of the search.
 const QUEUE: usize = 4;
@@ -53,7 +53,7 @@ pub fn extract_poses(
     on_frame: &mut dyn FnMut(usize, Option<usize>),
 ) -> Result<Extracted> {
     let (mut tracker, mut cuts) = (Tracker::new(settings.model.estimator()?), CutDetector::default());
-    let reader = open_frames(path, &settings.decode)?;
+    let reader = open_frames_for_search(path, &settings.decode)?;
     let (frame_rate, has_audio) = (reader.frame_rate(), reader.has_audio());
     let rate = f64::from(frame_rate.0) / f64::from(frame_rate.1);
     let expected = reader.duration().map(|seconds| (seconds * rate).round() as usize);

@@ -106,40 +106,57 @@ impl Region {
     /// bilinear; black outside the picture.
     pub fn cut(&self, picture: &RgbImage, width: u32, height: u32) -> RgbImage {
         let scale = (self.width / width as f32, self.height / height as f32);
-        let taps = (scale.0.max(scale.1).ceil() as u32).clamp(1, MOST_TAPS);
+        let taps = (scale.0.max(scale.1).ceil() as usize).clamp(1, MOST_TAPS);
         let mut result = RgbImage::new(width, height);
-        result.par_chunks_exact_mut(3 * width as usize).enumerate().for_each(|(y, row)| {
-            for (x, pixel) in row.chunks_exact_mut(3).enumerate() {
-                let at = |tap: u32| {
-                    let place = |cell: usize, tap: u32| cell as f32 + (tap as f32 + 0.5) / taps as f32;
-                    let across = self.left + place(x, tap % taps) * scale.0;
-                    (across, self.top + place(y, tap / taps) * scale.1)
-                };
-                pixel.copy_from_slice(&if taps == 1 {
-                    bilinear(picture, at(0))
-                } else {
-                    mean(picture, taps, at)
-                });
-            }
-        });
+        let rows = result.par_chunks_exact_mut(3 * width as usize).enumerate();
+        if taps == 1 {
+            rows.for_each(|(y, row)| {
+                for (x, pixel) in row.chunks_exact_mut(3).enumerate() {
+                    let across = self.left + (x as f32 + 0.5) * scale.0;
+                    let down = self.top + (y as f32 + 0.5) * scale.1;
+                    pixel.copy_from_slice(&bilinear(picture, (across, down)));
+                }
+            });
+            return result;
+        }
+        let columns = samples(self.left, scale.0, width, taps, picture.width());
+        let lines = samples(self.top, scale.1, height, taps, picture.height());
+        rows.for_each(|(y, row)| mean_row(picture, &lines[y * taps..][..taps], &columns, row));
         result
     }
 }
 
-/// The mean of the pixels at `taps`² points.
-fn mean(picture: &RgbImage, taps: u32, at: impl Fn(u32) -> (f32, f32)) -> [u8; 3] {
-    let count = taps * taps;
-    let mut sum = [0; 3];
-    for tap in 0..count {
-        let (x, y) = at(tap);
-        let Rgb(pixel) = pixel_or_black(picture, x, y);
-        sum.iter_mut().zip(pixel).for_each(|(sum, byte)| *sum += u32::from(byte));
+/// The pixels that are looked at along one side: `taps` for each of `count` places; `None` outside the picture.
+fn samples(start: f32, scale: f32, count: u32, taps: usize, length: u32) -> Vec<Option<usize>> {
+    let place = |sample: usize| {
+        let within = ((sample % taps) as f32 + 0.5) / taps as f32;
+        start + ((sample / taps) as f32 + within) * scale
+    };
+    let inside = |place: f32| (place >= 0.0 && place < length as f32).then_some(place as usize);
+    (0..count as usize * taps).map(|sample| inside(place(sample))).collect()
+}
+
+/// One row of means over the samples that lie in `lines`.
+fn mean_row(picture: &RgbImage, lines: &[Option<usize>], columns: &[Option<usize>], row: &mut [u8]) {
+    let (taps, stride) = (lines.len(), 3 * picture.width() as usize);
+    let count = (taps * taps) as u32;
+    let mut sums = vec![[0_u32; 3]; row.len() / 3];
+    for line in lines.iter().flatten() {
+        let line = &picture.as_raw()[line * stride..][..stride];
+        for (sum, columns) in sums.iter_mut().zip(columns.chunks_exact(taps)) {
+            for column in columns.iter().flatten() {
+                let pixel = &line[3 * column..][..3];
+                sum.iter_mut().zip(pixel).for_each(|(sum, byte)| *sum += u32::from(*byte));
+            }
+        }
     }
-    sum.map(|sum| ((sum + count / 2) / count) as u8)
+    for (pixel, sum) in row.chunks_exact_mut(3).zip(sums) {
+        pixel.copy_from_slice(&sum.map(|sum| ((sum + count / 2) / count) as u8));
+    }
 }
 
 /// Most samples across one pixel of a result.
-const MOST_TAPS: u32 = 8;
+const MOST_TAPS: usize = 8;
 
 /// The colour at a point, between the four pixels around it; black outside.
 fn bilinear(picture: &RgbImage, (x, y): (f32, f32)) -> [u8; 3] {

@@ -1,6 +1,7 @@
 //! Where in a picture people are, by MoveNet: it is shown many parts of it.
 
 use image::RgbImage;
+use rayon::prelude::*;
 
 use super::estimator::{Estimator, Found};
 use super::movenet::MoveNet;
@@ -49,12 +50,14 @@ impl Estimator for MoveNet {
 
     fn find_people(&self, picture: &RgbImage) -> Result<Vec<Found>> {
         let (width, height) = picture.dimensions();
-        let mut people: Vec<Found> = Vec::new();
-        for window in windows(width, height) {
-            let first = self.find(picture, window)?;
-            let Some(region) = Region::around(&first.person, width, height) else { continue };
-            add(&mut people, self.find(picture, region)?);
-        }
+        let look = |window: &Region| {
+            let first = self.find(picture, *window)?;
+            let region = Region::around(&first.person, width, height);
+            region.map(|region| self.find(picture, region)).transpose()
+        };
+        let found: Vec<Option<Found>> = windows(width, height).par_iter().map(look).collect::<Result<_>>()?;
+        let mut people = Vec::new();
+        found.into_iter().flatten().for_each(|found| add(&mut people, found));
         Ok(people)
     }
 
@@ -107,14 +110,9 @@ fn best_of(
     region: Region,
     views: &[(f32, f32)],
 ) -> Result<Option<Found>> {
-    let mut best: Option<Found> = None;
-    for &(size, narrowing) in views {
-        let found = movenet.find(picture, region.scaled(size * narrowing, size))?;
-        if best.as_ref().is_none_or(|best| found.score > best.score) {
-            best = Some(found);
-        }
-    }
-    Ok(best)
+    let look = |&(size, narrowing): &(f32, f32)| movenet.find(picture, region.scaled(size * narrowing, size));
+    let found: Vec<Found> = views.par_iter().map(look).collect::<Result<_>>()?;
+    Ok(found.into_iter().reduce(|best, found| if found.score > best.score { found } else { best }))
 }
 
 /// The square around all joints.

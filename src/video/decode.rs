@@ -90,6 +90,23 @@ pub fn open_frames(path: impl AsRef<Path>, settings: &DecodeSettings) -> Result<
     Ok(Box::new(VideoReader::open(path, settings)?))
 }
 
+/// As [`open_frames`], for frames in which something is looked for: a video's colours may be some steps off, and large
+/// frames come several times as fast.
+///
+/// # Errors
+/// As [`open_frames`].
+pub fn open_frames_for_search(
+    path: impl AsRef<Path>,
+    settings: &DecodeSettings,
+) -> Result<Box<dyn FrameReader + Send>> {
+    let path = path.as_ref();
+    if path.is_dir() || ImageReader::is_picture(path) {
+        return open_frames(path, settings);
+    }
+    let reader = VideoReader::open(path, settings)?;
+    Ok(Box::new(VideoReader { pixels: reader.pixels.quick(), ..reader }))
+}
+
 /// Reads the frames of a video file, in order of presentation, turned upright, with square pixels.
 ///
 /// Colours follow the file's tags; untagged video is BT.601, as FFmpeg has it. Transparent parts are black. A packet

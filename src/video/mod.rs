@@ -24,7 +24,7 @@ mod resample;
 mod timeline;
 
 pub use audio::AudioSource;
-pub use decode::{DecodeSettings, FrameReader, VideoReader, open_frames};
+pub use decode::{DecodeSettings, FrameReader, VideoReader, open_frames, open_frames_for_search};
 pub use encode::{Container, EncodeSettings, VideoWriter, Written};
 pub use facts::rational_rate;
 pub use images::ImageReader;

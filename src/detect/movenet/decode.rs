@@ -47,7 +47,8 @@ fn pair(map: &[f32], cell: usize, joint: usize) -> (f32, f32) {
 
 /// Cells between a cell and a point (y, x).
 fn distance(cell: usize, side: usize, (y, x): (f32, f32)) -> f32 {
-    ((cell / side) as f32 - y).hypot((cell % side) as f32 - x)
+    let (down, across) = ((cell / side) as f32 - y, (cell % side) as f32 - x);
+    (down * down + across * across).sqrt()
 }
 
 fn likeliest(cells: usize, score: impl Fn(usize) -> f32) -> usize {

@@ -1,7 +1,8 @@
 //! The few operations MoveNet is made of. Maps are (height, width, channels), 32 bits, on the CPU.
 
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, InplaceOp1, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use candle_nn::VarBuilder;
+use pulp::{Arch, NullaryFnOnce};
 use rayon::prelude::*;
 
 /// What follows a convolution.
@@ -28,9 +29,15 @@ impl Activation {
 /// A convolution of 1×1: a matrix product over the pixels.
 #[derive(Debug)]
 pub(super) struct Pointwise {
-    weight: Tensor,
-    finish: AddBias,
+    /// (inputs, outputs).
+    weight: Vec<f32>,
+    bias: Vec<f32>,
+    activation: Activation,
 }
+
+/// Pixels that are worked on at once, in maps that have more of them, and in others.
+const PIXELS: usize = 64;
+const FEW_PIXELS: usize = 16;
 
 impl Pointwise {
     pub(super) fn load(
@@ -39,44 +46,77 @@ impl Pointwise {
         activation: Activation,
         vb: VarBuilder,
     ) -> Result<Self> {
-        let finish = AddBias { bias: vb.get(outputs, "bias")?.to_vec1()?, activation };
-        Ok(Self { weight: vb.get((inputs, outputs), "weight")?, finish })
+        let weight = vb.get((inputs, outputs), "weight")?.flatten_all()?.to_vec1()?;
+        Ok(Self { weight, bias: vb.get(outputs, "bias")?.to_vec1()?, activation })
     }
 
     /// (height, width, inputs) → (height, width, outputs).
     pub(super) fn forward(&self, map: &Tensor) -> Result<Tensor> {
-        let (height, width, inputs) = map.dims3()?;
-        let result = map.reshape((height * width, inputs))?.matmul(&self.weight)?;
-        result.inplace_op1(&self.finish)?;
-        result.reshape((height, width, self.finish.bias.len()))
-    }
-}
-
-/// Bias and activation, in place.
-#[derive(Debug)]
-struct AddBias {
-    bias: Vec<f32>,
-    activation: Activation,
-}
-
-impl InplaceOp1 for AddBias {
-    fn name(&self) -> &'static str {
-        "add-bias"
+        map.contiguous()?.apply_op1_no_bwd(self)
     }
 
-    fn cpu_fwd(&self, storage: &mut CpuStorage, _: &Layout) -> Result<()> {
-        let CpuStorage::F32(values) = storage else { bail!("add-bias takes 32 bits") };
+    /// Some pixels, (pixels, inputs) → (pixels, outputs).
+    fn product(&self, pixels: &[f32], result: &mut [f32]) {
+        let outputs = self.bias.len();
+        let (count, inputs) = (result.len() / outputs, self.weight.len() / outputs);
+        assert_eq!((pixels.len(), result.len()), (count * inputs, count * outputs));
+        // SAFETY: all three matrices lie row by row in slices of their sizes, as was just made sure of.
+        unsafe {
+            gemm::gemm(
+                count,
+                outputs,
+                inputs,
+                result.as_mut_ptr(),
+                1,
+                outputs as isize,
+                false,
+                pixels.as_ptr(),
+                1,
+                inputs as isize,
+                self.weight.as_ptr(),
+                1,
+                outputs as isize,
+                0.0,
+                1.0,
+                false,
+                false,
+                false,
+                gemm::Parallelism::None,
+            );
+        }
         let (least, most) = self.activation.range();
-        values.par_chunks_mut(64 * self.bias.len()).for_each(|rows| {
-            for row in rows.chunks_exact_mut(self.bias.len()) {
-                row.iter_mut()
-                    .zip(&self.bias)
-                    .for_each(|(value, bias)| *value = (*value + bias).clamp(least, most));
-            }
-        });
-        Ok(())
+        for pixel in result.chunks_exact_mut(outputs) {
+            pixel
+                .iter_mut()
+                .zip(&self.bias)
+                .for_each(|(value, bias)| *value = (*value + bias).clamp(least, most));
+        }
     }
 }
+
+impl CustomOp1 for Pointwise {
+    fn name(&self) -> &'static str {
+        "pointwise-convolution"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (map, (height, width, inputs)) = (values(storage, layout)?, layout.shape().dims3()?);
+        let outputs = self.bias.len();
+        if inputs * outputs != self.weight.len() {
+            bail!("pointwise-convolution: {inputs} channels instead of {}", self.weight.len() / outputs);
+        }
+        let at_once = if height * width > PIXELS { PIXELS } else { FEW_PIXELS };
+        let mut result = vec![0.0; height * width * outputs];
+        result
+            .par_chunks_mut(at_once * outputs)
+            .zip(map.par_chunks(at_once * inputs))
+            .for_each(|(result, pixels)| self.product(pixels, result));
+        Ok((CpuStorage::F32(result), (height, width, outputs).into()))
+    }
+}
+
+/// Channels that are worked on at once; all maps have multiples of it.
+const LANES: usize = 8;
 
 /// A convolution of 3×3 in which each channel is by itself, padded as TensorFlow's SAME.
 #[derive(Debug)]
@@ -105,22 +145,55 @@ impl Depthwise {
     pub(super) fn forward(&self, map: &Tensor) -> Result<Tensor> {
         map.contiguous()?.apply_op1_no_bwd(self)
     }
+}
 
-    /// One row of the result.
-    fn row(&self, map: &[f32], (height, width): (usize, usize), y: usize, result: &mut [f32]) {
-        let channels = self.bias.len();
-        let (least, most) = self.activation.range();
+/// One row of what a [`Depthwise`] makes of a map.
+struct DepthwiseRow<'a> {
+    layer: &'a Depthwise,
+    map: &'a [f32],
+    height: usize,
+    width: usize,
+    y: usize,
+    result: &'a mut [f32],
+}
+
+/// Values and weights of all channels at one tap.
+type Tap<'a> = (&'a [[f32; LANES]], &'a [[f32; LANES]]);
+
+impl NullaryFnOnce for DepthwiseRow<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { layer, map, height, width, y, result } = self;
+        let channels = layer.bias.len();
         for (x, pixel) in result.chunks_exact_mut(channels).enumerate() {
-            pixel.copy_from_slice(&self.bias);
-            for (tap, weights) in self.weight.chunks_exact(channels).enumerate() {
-                let Some(row) = source(y, tap / 3, self.stride, height) else { continue };
-                let Some(column) = source(x, tap % 3, self.stride, width) else { continue };
-                let values = &map[(row * width + column) * channels..][..channels];
-                for ((sum, value), weight) in pixel.iter_mut().zip(values).zip(weights) {
+            let (mut taps, mut count): ([Tap; 9], _) = ([(&[], &[]); 9], 0);
+            for tap in 0..9 {
+                let Some(row) = source(y, tap / 3, layer.stride, height) else { continue };
+                let Some(column) = source(x, tap % 3, layer.stride, width) else { continue };
+                let values = map[(row * width + column) * channels..][..channels].as_chunks().0;
+                taps[count] = (values, layer.weight[tap * channels..][..channels].as_chunks().0);
+                count += 1;
+            }
+            layer.pixel(&taps[..count], pixel);
+        }
+    }
+}
+
+impl Depthwise {
+    #[inline(always)]
+    fn pixel(&self, taps: &[Tap], result: &mut [f32]) {
+        let (least, most) = self.activation.range();
+        let (results, biases) = (result.as_chunks_mut().0, self.bias.as_chunks::<LANES>().0);
+        for (index, (result, bias)) in results.iter_mut().zip(biases).enumerate() {
+            let mut sum = *bias;
+            for (values, weights) in taps {
+                for ((sum, value), weight) in sum.iter_mut().zip(&values[index]).zip(&weights[index]) {
                     *sum += value * weight;
                 }
             }
-            pixel.iter_mut().for_each(|value| *value = value.clamp(least, most));
+            *result = sum.map(|value| value.max(least).min(most));
         }
     }
 }
@@ -141,10 +214,10 @@ impl CustomOp1 for Depthwise {
         let (map, (height, width, channels)) = (values(storage, layout)?, layout.shape().dims3()?);
         let shape = (height / self.stride, width / self.stride, channels);
         let mut result = vec![0.0; shape.0 * shape.1 * shape.2];
-        result
-            .par_chunks_exact_mut(shape.1 * channels)
-            .enumerate()
-            .for_each(|(y, row)| self.row(map, (height, width), y, row));
+        let arch = Arch::new();
+        result.par_chunks_exact_mut(shape.1 * channels).enumerate().for_each(|(y, result)| {
+            arch.dispatch(DepthwiseRow { layer: self, map, height, width, y, result });
+        });
         Ok((CpuStorage::F32(result), shape.into()))
     }
 }
