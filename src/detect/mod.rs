@@ -11,6 +11,7 @@ mod cuts;
 mod estimator;
 mod figure;
 mod foreground;
+mod head;
 mod movenet;
 mod onnx;
 mod region;

@@ -1,10 +1,11 @@
 //! Figures cut out of pictures.
 
 use dreamtuner::detect::{Estimator, Found, MoveNet, Variant, find_figure, find_foreground};
+use dreamtuner::pose::{Joint, Person};
 use dreamtuner::puppet::{HELD_OUT_SEED, Identity, Scene, reference_pose};
 use image::{GrayImage, ImageBuffer, Luma, Rgb, RgbImage};
 
-use crate::puppets::{dancing, draw, joints_found};
+use crate::puppets::{dancing, draw, joints_found, standing};
 
 /// Pixels in both, as a share of those in either.
 fn intersection_over_union(a: &GrayImage, b: &GrayImage) -> f64 {
@@ -66,4 +67,24 @@ fn pose_and_foreground_help_each_other() {
     }
     let share = |(near, all): (usize, usize)| near as f64 / all as f64;
     assert!(share(helped) >= 0.9 && helped.0 > first.0, "{} after {}", share(helped), share(first));
+}
+
+/// The first three puppets whose nose is at least a seventh of their height above the neck.
+#[test]
+fn the_face_is_found_on_large_heads() {
+    const FACE: [Joint; 5] = [Joint::Nose, Joint::RightEye, Joint::LeftEye, Joint::RightEar, Joint::LeftEar];
+    let movenet = MoveNet::new(Variant::Thunder).unwrap();
+    for seed in [12, 13, 17] {
+        let drawn = standing(seed);
+        let truth = &drawn.pose.people[0];
+        let between = |a: &Person, a_joint, b: &Person, b_joint| {
+            let (a, b) = (a.joint(a_joint).unwrap(), b.joint(b_joint).unwrap());
+            (a.x - b.x).hypot(a.y - b.y)
+        };
+        let head = between(truth, Joint::Nose, truth, Joint::Neck);
+        assert!(head >= truth.bounding_box().unwrap().height() / 7.0);
+        let found = find_figure(&movenet, &drawn.image).unwrap().person.unwrap().person;
+        let error = FACE.map(|joint| between(&found, joint, truth, joint)).iter().sum::<f32>() / 5.0;
+        assert!(error < 0.3 * head, "{seed}: {error} of {head} pixels");
+    }
 }

@@ -4,10 +4,12 @@
 //! 2. [`u2net`] — else a network says how likely each pixel is foreground,
 //! 3. [`reach`] — the pose how far the figure can reach,
 //! 4. [`colours`] and [`graph_cut`] — and the colours of both and the outlines where exactly it ends, as GrabCut does
-//!    (Rother, Kolmogorov & Blake, 2004).
+//!    (Rother, Kolmogorov & Blake, 2004);
+//! 5. [`outline`] — what belongs to its drawn outline.
 
 mod colours;
 mod graph_cut;
+mod outline;
 mod plain;
 mod reach;
 mod u2net;
@@ -100,7 +102,8 @@ fn cut_out(picture: &RgbImage, reach: Option<&Reach>) -> Result<GrayImage> {
             *likelihood = ANOTHER_THING;
         }
     }
-    Ok(whole_figure(&refine(picture, &likelihood, &closeness), &closeness))
+    let figure = whole_figure(&refine(picture, &likelihood, &closeness), &closeness);
+    Ok(outline::with_outline(picture, &figure))
 }
 
 /// Cuts where colours say, and where they change.

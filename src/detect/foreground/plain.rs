@@ -30,8 +30,22 @@ pub fn in_front_of_plain(picture: &RgbImage) -> Option<GrayImage> {
     let parts = connected_components(&background, Connectivity::Four, Luma([0]));
     let label = |x: u32, y: u32| parts.get_pixel(x, y)[0];
     let behind: HashSet<u32> = edge.iter().map(|&(x, y)| label(x, y)).filter(|&label| label != 0).collect();
+    let is_behind = |x: u32, y: u32| behind.contains(&label(x, y));
+    let distance = |x: u32, y: u32| {
+        let pixel = picture.get_pixel(x, y).0;
+        pixel.iter().zip(usual.0).map(|(&value, usual)| u32::from(value.abs_diff(usual))).sum::<u32>()
+    };
+    // Along the edge of the figure, a pixel that is nearer to the background than to the figure is not the figure.
+    let is_blend = |x: u32, y: u32| {
+        let around = || {
+            let columns = x.saturating_sub(1)..(x + 2).min(width);
+            columns.flat_map(|x| (y.saturating_sub(1)..(y + 2).min(height)).map(move |y| (x, y)))
+        };
+        let strongest = around().map(|(x, y)| distance(x, y)).max().unwrap_or(0);
+        around().any(|(x, y)| is_behind(x, y)) && 2 * distance(x, y) < strongest
+    };
     Some(GrayImage::from_fn(width, height, |x, y| {
-        Luma([if behind.contains(&label(x, y)) { 0 } else { 255 }])
+        Luma([if is_behind(x, y) || is_blend(x, y) { 0 } else { 255 }])
     }))
 }
 

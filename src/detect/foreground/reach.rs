@@ -24,7 +24,7 @@ const BONE: f32 = 0.006;
 /// Body sizes in the length from neck to hip, for figures whose legs or arms are not seen.
 const TORSOS: f32 = 2.6;
 /// Where, as a share of the reach, half is still believed, and how fast belief falls.
-const HALF: f32 = 1.6;
+const HALF: f32 = 1.1;
 const SLOPE: f32 = 12.0;
 /// No figure is more than this many times further from a bone than it reaches.
 const LIMIT: f32 = 2.0;
