@@ -26,7 +26,7 @@ test: install-needs lint
 	if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --release; \
 	    else cargo test --release --lib --bins --tests; fi
 	cargo test --release --doc
-	cargo check --release --no-default-features --lib
+	cargo clippy --release --no-default-features --lib --benches -- -D warnings
 
 lint: install-needs
 	cargo fmt --check

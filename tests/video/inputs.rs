@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dreamtuner::video::{DecodeSettings, open_frames};
+use dreamtuner::video::{DecodeSettings, open_frames, open_frames_for_search};
 use image::imageops;
 
 use crate::tools::*;
@@ -38,6 +38,21 @@ fn h264_with_sound() {
     assert!((reader.duration().unwrap() - 1.0).abs() < 0.01);
     assert_eq!(reader.count(), 24);
     same_as_ffmpeg(&path, 64, 48, 0.5);
+}
+
+/// The same frames at the same times, in nearly the same colours.
+#[test]
+fn frames_that_are_searched() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/footage/balance.mp4");
+    let exact = read(&path);
+    let quick = open_frames_for_search(&path, &DecodeSettings::default()).unwrap().map(Result::unwrap);
+    let quick: Vec<_> = quick.collect();
+    assert_eq!(quick.len(), exact.len());
+    for (quick, exact) in quick.iter().zip(&exact) {
+        assert_eq!((quick.time, quick.image.dimensions()), (exact.time, exact.image.dimensions()));
+        let error = difference(&quick.image, &exact.image);
+        assert!(error < 3.0, "{error}");
+    }
 }
 
 /// Writes the display matrix of a phone into the first track of an MP4: the columns where x and y land.
