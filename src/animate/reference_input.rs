@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use image::{DynamicImage, GrayImage, ImageDecoder, ImageReader, Luma, Rgb, RgbImage};
 
 use super::pose_source::holds_json;
-use crate::detect::{Figure, PoseModel, find_figure, find_foreground};
+use crate::detect::{Figure, PoseModel, find_figure, find_foreground, find_masked_person};
 use crate::error::{Error, Result};
 use crate::frame::MAX_SIDE;
 use crate::picture::{Fit, fit_image};
@@ -79,11 +79,8 @@ impl ReferenceFiles {
             return Ok(poses.poses.into_iter().find(|pose| !pose.people.is_empty()).unwrap_or_default());
         }
         let (picture, alpha) = read_with_alpha(path)?;
-        let found = match alpha {
-            Some(_) => person_in(&picture, model)?,
-            None => find_figure(model.estimator()?, &picture)?.person.map(|found| found.person),
-        };
-        let person = found.ok_or_else(|| Error::input(path, "nobody is found in it"))?;
+        let person = person_in(&picture, alpha.as_ref(), model)?
+            .ok_or_else(|| Error::input(path, "nobody is found in it"))?;
         Ok(Pose { width: picture.width(), height: picture.height(), people: vec![person] })
     }
 
@@ -112,7 +109,8 @@ impl ReferenceFiles {
                 mask = foreground.map_or(ReferenceMask::Whole, ReferenceMask::Picture);
                 person.map(|found| found.person)
             }
-            (true, _) => person_in(&picture, &self.model)?,
+            (true, ReferenceMask::Picture(mask)) => person_in(&picture, Some(mask), &self.model)?,
+            (true, ReferenceMask::Whole) => person_in(&picture, None, &self.model)?,
         };
         let control = |choice: &ControlChoice| match choice {
             ControlChoice::None => Ok(None),
@@ -127,9 +125,13 @@ impl ReferenceFiles {
     }
 }
 
-/// The person whom a picture shows.
-fn person_in(picture: &RgbImage, model: &PoseModel) -> Result<Option<Person>> {
-    Ok(model.estimator()?.find_person(picture)?.map(|found| found.person))
+/// The person whom a picture shows; its foreground helps, whether it is known or not.
+fn person_in(picture: &RgbImage, mask: Option<&GrayImage>, model: &PoseModel) -> Result<Option<Person>> {
+    let found = match mask {
+        Some(mask) => find_masked_person(model.estimator()?, picture, mask)?,
+        None => find_figure(model.estimator()?, picture)?.person,
+    };
+    Ok(found.map(|found| found.person))
 }
 
 /// One person on a canvas of `size`.
@@ -177,7 +179,9 @@ impl ReferenceInput {
         let (width, height) = self.picture.dimensions();
         match (self.pose(), &self.unsearched) {
             (Some(pose), _) => Ok(pose.fit(width, height, Fit::Contain).people.into_iter().next()),
-            (None, Some(model)) => person_in(&self.picture, model),
+            (None, Some(model)) => {
+                Ok(model.estimator()?.find_person(&self.picture)?.map(|found| found.person))
+            }
             (None, None) => Ok(None),
         }
     }

@@ -18,7 +18,7 @@ const MARGIN: f32 = 0.08;
 const FACE: [Joint; 5] = [Joint::Nose, Joint::RightEye, Joint::LeftEye, Joint::RightEar, Joint::LeftEar];
 
 /// Looks for the face of a `person` again, in pictures in which the head is smaller, and moves it there if the network is
-/// surer of it. The figure is what `mask` holds.
+/// surer of it, which is told. The figure is what `mask` holds.
 ///
 /// # Errors
 /// Those of [`Estimator::find`].
@@ -27,9 +27,11 @@ pub fn look_at_smaller_heads(
     picture: &RgbImage,
     mask: &GrayImage,
     person: &mut Person,
-) -> Result<()> {
-    let (Some(neck), Some(bounds)) = (person.joint(Joint::Neck), Region::of(person)) else { return Ok(()) };
-    let mut surest = person.clone();
+) -> Result<bool> {
+    let (Some(neck), Some(bounds)) = (person.joint(Joint::Neck), Region::of(person)) else {
+        return Ok(false);
+    };
+    let mut surest: Option<Person> = None;
     let mut least = sureness(person) + MARGIN;
     for size in SIZES {
         let picture = with_head_of(size, picture, mask, neck);
@@ -39,15 +41,16 @@ pub fn look_at_smaller_heads(
             if sureness(&person) > least {
                 least = sureness(&person);
                 let back = |place: f32| place - place / size;
-                surest = person.transformed((1.0 / size, 1.0 / size), (back(neck.x), back(neck.y)));
+                surest = Some(person.transformed((1.0 / size, 1.0 / size), (back(neck.x), back(neck.y))));
             }
         }
     }
+    let Some(surest) = surest else { return Ok(false) };
     for joint in FACE {
         person.body[joint as usize] = surest.joint(joint);
     }
     person.face = surest.face;
-    Ok(())
+    Ok(true)
 }
 
 /// The mean confidence of the joints of the face.

@@ -21,7 +21,7 @@ mod whole_body;
 
 pub use cuts::CutDetector;
 pub use estimator::{Estimator, Found, PoseModel, PoseModelChoice};
-pub use figure::{Figure, find_figure};
+pub use figure::{Figure, find_figure, find_masked_person};
 pub use foreground::find_foreground;
 pub use movenet::{Detection, MoveNet, Variant};
 pub use region::Region;
