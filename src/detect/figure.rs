@@ -34,14 +34,15 @@ pub fn find_figure(estimator: &dyn Estimator, picture: &RgbImage) -> Result<Figu
         busy = true;
         Ok(first.as_ref().map(|found| found.person.clone()))
     })?;
-    let again = match &foreground {
-        Some(mask) if busy => estimator.find_person(&on_white(picture, mask))?,
+    let white = foreground.as_ref().map(|mask| on_white(picture, mask));
+    let again = match &white {
+        Some(white) if busy => estimator.find_person(white)?,
         _ => None,
     };
     let score = |found: &Option<Found>| found.as_ref().map_or(0.0, |found| found.score);
     let mut person = if score(&again) > score(&first) { again } else { first };
-    if let (Some(found), Some(mask)) = (&mut person, &foreground)
-        && look_at_smaller_heads(estimator, picture, mask, &mut found.person)?
+    if let (Some(found), Some(white)) = (&mut person, &white)
+        && look_at_smaller_heads(estimator, white, &mut found.person)?
         && busy
     {
         foreground = find_foreground(picture, || Ok(Some(found.person.clone())))?;
@@ -60,7 +61,7 @@ pub fn find_masked_person(
 ) -> Result<Option<Found>> {
     let mut found = estimator.find_person(picture)?;
     if let Some(found) = &mut found {
-        look_at_smaller_heads(estimator, picture, mask, &mut found.person)?;
+        look_at_smaller_heads(estimator, &on_white(picture, mask), &mut found.person)?;
     }
     Ok(found)
 }

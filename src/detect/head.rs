@@ -1,11 +1,11 @@
 //! Faces on large heads, as drawn characters have them: networks that learned from people take the face to be where
 //! people have it, too low and too narrow.
 
-use image::{GrayImage, Rgb, RgbImage};
-use rayon::prelude::*;
+use image::{Rgb, RgbImage};
 
 use super::estimator::{Estimator, Found};
 use super::region::Region;
+use super::search::look;
 use crate::error::Result;
 use crate::pose::{Joint, Keypoint, Person};
 
@@ -17,15 +17,14 @@ const VIEWS: [(f32, f32); 5] = [(1.25, 1.0), (1.2, 1.4), (1.5, 1.4), (1.3, 1.8),
 const MARGIN: f32 = 0.08;
 const FACE: [Joint; 5] = [Joint::Nose, Joint::RightEye, Joint::LeftEye, Joint::RightEar, Joint::LeftEar];
 
-/// Looks for the face of a `person` again, in pictures in which the head is smaller, and moves it there if the network is
-/// surer of it, which is told. The figure is what `mask` holds.
+/// Looks for the face of a `person` before white again, in pictures in which the head is smaller, and moves it there if the
+/// network is surer of it, which is told.
 ///
 /// # Errors
 /// Those of [`Estimator::find`].
 pub fn look_at_smaller_heads(
     estimator: &dyn Estimator,
-    picture: &RgbImage,
-    mask: &GrayImage,
+    figure: &RgbImage,
     person: &mut Person,
 ) -> Result<bool> {
     let (Some(neck), Some(bounds)) = (person.joint(Joint::Neck), Region::of(person)) else {
@@ -34,10 +33,8 @@ pub fn look_at_smaller_heads(
     let mut surest: Option<Person> = None;
     let mut least = sureness(person) + MARGIN;
     for size in SIZES {
-        let picture = with_head_of(size, picture, mask, neck);
-        let regions = VIEWS.par_iter().map(|(high, wide)| bounds.shaped(1.0).scaled(high * wide, *high));
-        let found: Vec<_> = regions.map(|region| estimator.find(&picture, region)).collect::<Result<_>>()?;
-        for Found { person, .. } in found {
+        let figure = with_head_of(size, figure, neck);
+        for Found { person, .. } in look(estimator, &figure, bounds.shaped(1.0), &VIEWS)? {
             if sureness(&person) > least {
                 least = sureness(&person);
                 let back = |place: f32| place - place / size;
@@ -60,16 +57,13 @@ fn sureness(person: &Person) -> f32 {
 }
 
 /// The figure before white, with everything above the neck made `size` times as large.
-fn with_head_of(size: f32, picture: &RgbImage, mask: &GrayImage, neck: Keypoint) -> RgbImage {
-    let (width, height) = picture.dimensions();
+fn with_head_of(size: f32, figure: &RgbImage, neck: Keypoint) -> RgbImage {
+    let (width, height) = figure.dimensions();
     RgbImage::from_fn(width, height, |x, y| {
         let (x, y) = (x as f32 + 0.5, y as f32 + 0.5);
         let scale = if y < neck.y { 1.0 / size } else { 1.0 };
         let (x, y) = (neck.x + (x - neck.x) * scale, neck.y + (y - neck.y) * scale);
         let inside = x >= 0.0 && y >= 0.0 && x < width as f32 && y < height as f32;
-        match inside && mask.get_pixel(x as u32, y as u32)[0] >= 128 {
-            true => *picture.get_pixel(x as u32, y as u32),
-            false => Rgb([255; 3]),
-        }
+        if inside { *figure.get_pixel(x as u32, y as u32) } else { Rgb([255; 3]) }
     })
 }

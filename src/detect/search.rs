@@ -110,9 +110,20 @@ fn best_of(
     region: Region,
     views: &[(f32, f32)],
 ) -> Result<Option<Found>> {
-    let look = |&(size, narrowing): &(f32, f32)| movenet.find(picture, region.scaled(size * narrowing, size));
-    let found: Vec<Found> = views.par_iter().map(look).collect::<Result<_>>()?;
+    let found = look(movenet, picture, region, views)?;
     Ok(found.into_iter().reduce(|best, found| if found.score > best.score { found } else { best }))
+}
+
+/// What is found in each view of a region: factors of its height, and of the width beside it.
+pub(super) fn look(
+    estimator: &dyn Estimator,
+    picture: &RgbImage,
+    region: Region,
+    views: &[(f32, f32)],
+) -> Result<Vec<Found>> {
+    let look =
+        |&(size, narrowing): &(f32, f32)| estimator.find(picture, region.scaled(size * narrowing, size));
+    views.par_iter().map(look).collect()
 }
 
 /// The square around all joints.

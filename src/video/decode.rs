@@ -83,11 +83,7 @@ pub trait FrameReader: Iterator<Item = Result<Frame>> {
 /// Settings out of range, and whatever keeps the source from being opened: see [`VideoReader::open`] and
 /// [`ImageReader::open`].
 pub fn open_frames(path: impl AsRef<Path>, settings: &DecodeSettings) -> Result<Box<dyn FrameReader + Send>> {
-    let path = path.as_ref();
-    if path.is_dir() || ImageReader::is_picture(path) {
-        return Ok(Box::new(ImageReader::open(path, settings)?));
-    }
-    Ok(Box::new(VideoReader::open(path, settings)?))
+    open_prepared(path.as_ref(), settings, |reader| reader)
 }
 
 /// As [`open_frames`], for frames in which something is looked for: a video's colours may be some steps off, and large
@@ -99,12 +95,19 @@ pub fn open_frames_for_search(
     path: impl AsRef<Path>,
     settings: &DecodeSettings,
 ) -> Result<Box<dyn FrameReader + Send>> {
-    let path = path.as_ref();
+    let quick = |reader: VideoReader| VideoReader { pixels: reader.pixels.quick(), ..reader };
+    open_prepared(path.as_ref(), settings, quick)
+}
+
+fn open_prepared(
+    path: &Path,
+    settings: &DecodeSettings,
+    prepare: impl FnOnce(VideoReader) -> VideoReader,
+) -> Result<Box<dyn FrameReader + Send>> {
     if path.is_dir() || ImageReader::is_picture(path) {
-        return open_frames(path, settings);
+        return Ok(Box::new(ImageReader::open(path, settings)?));
     }
-    let reader = VideoReader::open(path, settings)?;
-    Ok(Box::new(VideoReader { pixels: reader.pixels.quick(), ..reader }))
+    Ok(Box::new(prepare(VideoReader::open(path, settings)?)))
 }
 
 /// Reads the frames of a video file, in order of presentation, turned upright, with square pixels.

@@ -41,8 +41,8 @@ pub fn in_front_of_plain(picture: &RgbImage) -> Option<GrayImage> {
             let columns = x.saturating_sub(1)..(x + 2).min(width);
             columns.flat_map(|x| (y.saturating_sub(1)..(y + 2).min(height)).map(move |y| (x, y)))
         };
-        let strongest = around().map(|(x, y)| distance(x, y)).max().unwrap_or(0);
-        around().any(|(x, y)| is_behind(x, y)) && 2 * distance(x, y) < strongest
+        around().any(|(x, y)| is_behind(x, y))
+            && around().any(|(beside_x, beside_y)| 2 * distance(x, y) < distance(beside_x, beside_y))
     };
     Some(GrayImage::from_fn(width, height, |x, y| {
         Luma([if is_behind(x, y) || is_blend(x, y) { 0 } else { 255 }])
