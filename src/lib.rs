@@ -33,6 +33,7 @@ pub mod evaluate;
 pub mod extract;
 pub mod files;
 pub mod frame;
+pub mod kernels;
 pub mod model;
 pub mod picture;
 pub mod pose;

@@ -4,7 +4,9 @@
 //! `log ω` on a reference's keys, and a key whose mask is zero is left out.
 
 use candle_core::{D, DType, Result, Tensor};
-use candle_nn::{Linear, Module, VarBuilder, linear, linear_no_bias};
+use candle_nn::{Module, VarBuilder};
+
+use crate::kernels::{self, Linear};
 
 /// Scores computed at once, per segment of queries: bounds the memory of attention to 256 MB in 32 bits.
 const SCORES_AT_ONCE: usize = 1 << 26;
@@ -22,13 +24,30 @@ pub struct Segment {
 
 /// `softmax(q·kᵀ/√d + log m)·v` over all segments together.
 ///
-/// `queries` is `(batch, heads, tokens, head width)`; the result has its shape. The bias travels as one more
-/// coordinate of the keys, against a one in the queries: `[q/√d, 1]·[k, log m] = q·k/√d + log m`. So any kernel for plain
-/// attention serves; `log m` is rounded to the keys' type.
+/// `queries` is `(batch, heads, tokens, head width)`; the result has its shape. In 32 bits on the CPU it runs on a
+/// [kernel](kernels::attention) of its own.
 pub fn weighted_attention(queries: &Tensor, segments: &[Segment]) -> Result<Tensor> {
+    let pairs = segments.iter().map(|segment| (&segment.keys, &segment.values));
+    if !kernels::attention::serves(queries, pairs) {
+        return biased_attention(queries, segments);
+    }
+    let segments = segments
+        .iter()
+        .map(|Segment { keys, values, log_weights }| {
+            let log_weights =
+                log_weights.as_ref().map(|log| log.to_dtype(DType::F32)?.to_vec1()).transpose()?;
+            Ok((keys, values, log_weights))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    kernels::attention::attend(queries, &segments)
+}
+
+/// The bias travels as one more coordinate of the keys, against a one in the queries:
+/// `[q/√d, 1]·[k, log m] = q·k/√d + log m`. So any kernel for plain attention serves; `log m` is rounded to the keys' type.
+fn biased_attention(queries: &Tensor, segments: &[Segment]) -> Result<Tensor> {
     let width = queries.dim(3)?;
     let weighted = segments.iter().any(|segment| segment.log_weights.is_some());
-    let scaled = (queries / (width as f64).sqrt())?;
+    let scaled = (queries.contiguous()? / (width as f64).sqrt())?;
     let queries = if weighted { with_coordinate(&scaled, 1.0)? } else { scaled };
     let keys: Vec<Tensor> = segments
         .iter()
@@ -55,10 +74,18 @@ fn attention_by_rows(queries: &Tensor, keys: &Tensor, values: &Tensor) -> Result
         .step_by(rows)
         .map(|start| {
             let some = queries.narrow(2, start, rows.min(tokens - start))?.contiguous()?;
-            candle_nn::ops::softmax_last_dim(&some.matmul(&keys)?)?.matmul(&values)
+            softmax(&some.matmul(&keys)?)?.matmul(&values)
         })
         .collect::<Result<_>>()?;
     Tensor::cat(&parts, 2)
+}
+
+/// candle's fused softmax has no gradient.
+fn softmax(scores: &Tensor) -> Result<Tensor> {
+    if scores.track_op() {
+        return candle_nn::ops::softmax(scores, D::Minus1);
+    }
+    candle_nn::ops::softmax_last_dim(scores)
 }
 
 /// `softmax(q·kᵀ)·v` by the flash-attention kernel, which never stores the scores. It wants head widths in multiples
@@ -126,10 +153,10 @@ impl Attention {
         vb: VarBuilder,
     ) -> Result<Self> {
         Ok(Self {
-            to_q: linear_no_bias(channels, channels, vb.pp("to_q"))?,
-            to_k: linear_no_bias(context_width, channels, vb.pp("to_k"))?,
-            to_v: linear_no_bias(context_width, channels, vb.pp("to_v"))?,
-            to_out: linear(channels, channels, vb.pp("to_out.0"))?,
+            to_q: Linear::no_bias(channels, channels, vb.pp("to_q"))?,
+            to_k: Linear::no_bias(context_width, channels, vb.pp("to_k"))?,
+            to_v: Linear::no_bias(context_width, channels, vb.pp("to_v"))?,
+            to_out: Linear::new(channels, channels, vb.pp("to_out.0"))?,
             heads,
             upcast,
         })
@@ -175,10 +202,7 @@ impl Attention {
     /// `(batch, tokens, channels)` to `(batch, heads, tokens, head width)`.
     fn split_heads(&self, tensor: &Tensor) -> Result<Tensor> {
         let (batch, tokens, channels) = tensor.dims3()?;
-        let split = tensor
-            .reshape((batch, tokens, self.heads, channels / self.heads))?
-            .transpose(1, 2)?
-            .contiguous()?;
+        let split = tensor.reshape((batch, tokens, self.heads, channels / self.heads))?.transpose(1, 2)?;
         if self.upcast { split.to_dtype(DType::F32) } else { Ok(split) }
     }
 }

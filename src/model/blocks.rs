@@ -3,16 +3,18 @@
 //! Architecture: diffusers `models/resnet.py`, `models/embeddings.py`.
 
 use candle_core::{DType, Device, Result, Tensor};
-use candle_nn::{Conv2d, Conv2dConfig, GroupNorm, Linear, Module, VarBuilder, conv2d, group_norm, linear};
+use candle_nn::{Conv2dConfig, Module, VarBuilder};
+
+use crate::kernels::{Convolution, GroupNorm, Linear};
 
 /// A 3×3 convolution that keeps the size.
-pub fn conv3x3(inputs: usize, outputs: usize, vb: VarBuilder) -> Result<Conv2d> {
-    conv2d(inputs, outputs, 3, Conv2dConfig { padding: 1, ..Default::default() }, vb)
+pub fn conv3x3(inputs: usize, outputs: usize, vb: VarBuilder) -> Result<Convolution> {
+    Convolution::new(inputs, outputs, 3, Conv2dConfig { padding: 1, ..Default::default() }, vb)
 }
 
 /// A 1×1 convolution.
-pub fn conv1x1(inputs: usize, outputs: usize, vb: VarBuilder) -> Result<Conv2d> {
-    conv2d(inputs, outputs, 1, Conv2dConfig::default(), vb)
+pub fn conv1x1(inputs: usize, outputs: usize, vb: VarBuilder) -> Result<Convolution> {
+    Convolution::new(inputs, outputs, 1, Conv2dConfig::default(), vb)
 }
 
 /// The timestep as sines and cosines, then two linear layers (`time_embedding`).
@@ -29,8 +31,8 @@ impl TimeEmbedding {
     /// `width` sines and cosines in, `4 · width` values out.
     pub fn new(width: usize, flip_sin_to_cos: bool, frequency_shift: f64, vb: VarBuilder) -> Result<Self> {
         Ok(Self {
-            linear_1: linear(width, 4 * width, vb.pp("linear_1"))?,
-            linear_2: linear(4 * width, 4 * width, vb.pp("linear_2"))?,
+            linear_1: Linear::new(width, 4 * width, vb.pp("linear_1"))?,
+            linear_2: Linear::new(4 * width, 4 * width, vb.pp("linear_2"))?,
             width,
             flip_sin_to_cos,
             frequency_shift,
@@ -60,11 +62,11 @@ impl TimeEmbedding {
 #[derive(Debug)]
 pub struct ResnetBlock {
     norm1: GroupNorm,
-    conv1: Conv2d,
+    conv1: Convolution,
     time_projection: Option<Linear>,
     norm2: GroupNorm,
-    conv2: Conv2d,
-    shortcut: Option<Conv2d>,
+    conv2: Convolution,
+    shortcut: Option<Convolution>,
 }
 
 /// What the ResNet blocks of one network have in common.
@@ -83,12 +85,12 @@ impl ResnetBlock {
     pub fn new(inputs: usize, outputs: usize, settings: ResnetSettings, vb: VarBuilder) -> Result<Self> {
         let ResnetSettings { groups, epsilon, time_width } = settings;
         Ok(Self {
-            norm1: group_norm(groups, inputs, epsilon, vb.pp("norm1"))?,
+            norm1: GroupNorm::new(groups, inputs, epsilon, vb.pp("norm1"))?,
             conv1: conv3x3(inputs, outputs, vb.pp("conv1"))?,
             time_projection: time_width
-                .map(|width| linear(width, outputs, vb.pp("time_emb_proj")))
+                .map(|width| Linear::new(width, outputs, vb.pp("time_emb_proj")))
                 .transpose()?,
-            norm2: group_norm(groups, outputs, epsilon, vb.pp("norm2"))?,
+            norm2: GroupNorm::new(groups, outputs, epsilon, vb.pp("norm2"))?,
             conv2: conv3x3(outputs, outputs, vb.pp("conv2"))?,
             shortcut: (inputs != outputs)
                 .then(|| conv1x1(inputs, outputs, vb.pp("conv_shortcut")))
@@ -99,12 +101,12 @@ impl ResnetBlock {
     /// `(batch, inputs, height, width)` and the embedded timestep `(1, time width)` to
     /// `(batch, outputs, height, width)`.
     pub fn forward(&self, input: &Tensor, time: Option<&Tensor>) -> Result<Tensor> {
-        let mut hidden = self.conv1.forward(&self.norm1.forward(input)?.silu()?)?;
+        let mut hidden = self.conv1.forward(&self.norm1.forward_silu(input)?)?;
         if let (Some(projection), Some(time)) = (&self.time_projection, time) {
             let shift = projection.forward(&time.silu()?)?.unsqueeze(2)?.unsqueeze(3)?;
             hidden = hidden.broadcast_add(&shift)?;
         }
-        let hidden = self.conv2.forward(&self.norm2.forward(&hidden)?.silu()?)?;
+        let hidden = self.conv2.forward(&self.norm2.forward_silu(&hidden)?)?;
         match &self.shortcut {
             Some(shortcut) => shortcut.forward(input)? + hidden,
             None => input + hidden,
@@ -115,7 +117,7 @@ impl ResnetBlock {
 /// Halves height and width by a strided convolution (`Downsample2D`).
 #[derive(Debug)]
 pub struct Downsample {
-    conv: Conv2d,
+    conv: Convolution,
     pad_after: bool,
 }
 
@@ -123,13 +125,13 @@ impl Downsample {
     /// Padding on all sides, as in the U-Net: odd sizes are rounded up.
     pub fn symmetric(channels: usize, vb: VarBuilder) -> Result<Self> {
         let config = Conv2dConfig { stride: 2, padding: 1, ..Default::default() };
-        Ok(Self { conv: conv2d(channels, channels, 3, config, vb.pp("conv"))?, pad_after: false })
+        Ok(Self { conv: Convolution::new(channels, channels, 3, config, vb.pp("conv"))?, pad_after: false })
     }
 
     /// Padding on the right and at the bottom only, as in the VAE.
     pub fn asymmetric(channels: usize, vb: VarBuilder) -> Result<Self> {
         let config = Conv2dConfig { stride: 2, ..Default::default() };
-        Ok(Self { conv: conv2d(channels, channels, 3, config, vb.pp("conv"))?, pad_after: true })
+        Ok(Self { conv: Convolution::new(channels, channels, 3, config, vb.pp("conv"))?, pad_after: true })
     }
 
     /// `(batch, channels, height, width)` to half the height and width.
@@ -145,7 +147,7 @@ impl Downsample {
 /// Doubles height and width by repetition, then a convolution (`Upsample2D`).
 #[derive(Debug)]
 pub struct Upsample {
-    conv: Conv2d,
+    conv: Convolution,
 }
 
 impl Upsample {

@@ -3,20 +3,21 @@
 //! Architecture: diffusers `models/controlnets/controlnet.py`.
 
 use candle_core::{Result, Tensor};
-use candle_nn::{Conv2d, Conv2dConfig, Module, VarBuilder, conv2d};
+use candle_nn::{Conv2dConfig, Module, VarBuilder};
 
 use super::blocks::{conv1x1, conv3x3};
 use super::config::UNetConfig;
 use super::transformer::AttentionContext;
 use super::unet::{ControlResiduals, UNetEncoder};
+use crate::kernels::Convolution;
 
 /// Turns a control image into what is added to a U-Net's skip connections.
 #[derive(Debug)]
 pub struct ControlNet {
     encoder: UNetEncoder,
     condition: ConditionEmbedding,
-    down: Vec<Conv2d>,
-    mid: Conv2d,
+    down: Vec<Convolution>,
+    mid: Convolution,
     reverse_channels: bool,
 }
 
@@ -82,9 +83,9 @@ impl ControlNet {
 /// Convolutions that bring the control image to the latent's size (`ControlNetConditioningEmbedding`).
 #[derive(Debug)]
 struct ConditionEmbedding {
-    conv_in: Conv2d,
-    blocks: Vec<Conv2d>,
-    conv_out: Conv2d,
+    conv_in: Convolution,
+    blocks: Vec<Convolution>,
+    conv_out: Convolution,
 }
 
 impl ConditionEmbedding {
@@ -101,7 +102,13 @@ impl ConditionEmbedding {
         let mut blocks = Vec::new();
         for pair in channels.windows(2) {
             blocks.push(conv3x3(pair[0], pair[0], vb.pp(format!("blocks.{}", blocks.len())))?);
-            blocks.push(conv2d(pair[0], pair[1], 3, halving, vb.pp(format!("blocks.{}", blocks.len())))?);
+            blocks.push(Convolution::new(
+                pair[0],
+                pair[1],
+                3,
+                halving,
+                vb.pp(format!("blocks.{}", blocks.len())),
+            )?);
         }
         Ok(Self {
             conv_in: conv3x3(3, first, vb.pp("conv_in"))?,

@@ -3,9 +3,10 @@
 //! Architecture: diffusers `models/transformers/transformer_2d.py`, `models/attention.py`; DreamTuner for the rest.
 
 use candle_core::{Result, Tensor};
-use candle_nn::{GroupNorm, LayerNorm, Linear, Module, VarBuilder, group_norm, layer_norm, linear};
+use candle_nn::{Module, VarBuilder};
 
 use super::attention::{Attention, ReferenceTokens};
+use crate::kernels::{GroupNorm, LayerNorm, Linear, gated_gelu};
 
 /// What enters one self-attention layer, kept for later use as a reference.
 #[derive(Debug, Clone)]
@@ -96,7 +97,7 @@ impl Transformer {
             .map(|block| TransformerBlock::new(settings, vb.pp(format!("transformer_blocks.{block}"))))
             .collect::<Result<_>>()?;
         Ok(Self {
-            norm: group_norm(settings.groups, channels, 1e-6, vb.pp("norm"))?,
+            norm: GroupNorm::new(settings.groups, channels, 1e-6, vb.pp("norm"))?,
             project_in: projection(settings, vb.pp("proj_in"))?,
             blocks,
             project_out: projection(settings, vb.pp("proj_out"))?,
@@ -121,10 +122,10 @@ impl Transformer {
 fn projection(settings: TransformerSettings, vb: VarBuilder) -> Result<Linear> {
     let channels = settings.channels;
     if settings.linear_projection {
-        return linear(channels, channels, vb);
+        return Linear::new(channels, channels, vb);
     }
     let weight = vb.get((channels, channels, 1, 1), "weight")?.reshape((channels, channels))?;
-    Ok(Linear::new(weight, Some(vb.get(channels, "bias")?)))
+    Linear::from_weights(weight, Some(vb.get(channels, "bias")?))
 }
 
 /// Self-attention, subject-encoder-attention, cross-attention and feed-forward (`BasicTransformerBlock`).
@@ -142,7 +143,7 @@ struct TransformerBlock {
 impl TransformerBlock {
     fn new(settings: TransformerSettings, vb: VarBuilder) -> Result<Self> {
         let TransformerSettings { channels, context_width, heads, upcast, .. } = settings;
-        let norm = |name: &str| layer_norm(channels, 1e-5, vb.pp(name));
+        let norm = |name: &str| LayerNorm::new(channels, 1e-5, vb.pp(name));
         let subject_attention = if vb.contains_tensor("attn_subject.to_q.weight") {
             let attention = Attention::new(channels, context_width, heads, upcast, vb.pp("attn_subject"))?;
             Some((norm("norm_subject")?, attention))
@@ -188,14 +189,12 @@ impl FeedForward {
     fn new(channels: usize, vb: VarBuilder) -> Result<Self> {
         let inner = 4 * channels;
         Ok(Self {
-            gated: linear(channels, 2 * inner, vb.pp("0.proj"))?,
-            out: linear(inner, channels, vb.pp("2"))?,
+            gated: Linear::new(channels, 2 * inner, vb.pp("0.proj"))?,
+            out: Linear::new(inner, channels, vb.pp("2"))?,
         })
     }
 
     fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        let gated = self.gated.forward(input)?;
-        let halves = gated.chunk(2, 2)?;
-        self.out.forward(&(&halves[0] * halves[1].gelu_erf()?)?)
+        self.out.forward(&gated_gelu(&self.gated.forward(input)?)?)
     }
 }

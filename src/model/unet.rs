@@ -4,11 +4,12 @@
 //! Architecture: diffusers `models/unets/unet_2d_condition.py`, `unet_2d_blocks.py`.
 
 use candle_core::{Result, Tensor};
-use candle_nn::{Conv2d, GroupNorm, Module, VarBuilder, group_norm};
+use candle_nn::{Module, VarBuilder};
 
 use super::blocks::{Downsample, ResnetBlock, ResnetSettings, TimeEmbedding, Upsample, conv3x3};
 use super::config::UNetConfig;
 use super::transformer::{AttentionContext, Transformer, TransformerSettings};
+use crate::kernels::{Convolution, GroupNorm};
 
 /// What a ControlNet adds to a U-Net: one tensor for each skip connection, and one for the middle.
 #[derive(Debug, Clone)]
@@ -39,7 +40,7 @@ pub struct UNet {
     encoder: UNetEncoder,
     up_blocks: Vec<UpBlock>,
     norm_out: GroupNorm,
-    conv_out: Conv2d,
+    conv_out: Convolution,
 }
 
 impl UNet {
@@ -57,7 +58,12 @@ impl UNet {
         Ok(Self {
             encoder: UNetEncoder::new(config, vb.clone())?,
             up_blocks,
-            norm_out: group_norm(config.norm_num_groups, finest, config.norm_eps, vb.pp("conv_norm_out"))?,
+            norm_out: GroupNorm::new(
+                config.norm_num_groups,
+                finest,
+                config.norm_eps,
+                vb.pp("conv_norm_out"),
+            )?,
             conv_out: conv3x3(finest, config.out_channels, vb.pp("conv_out"))?,
         })
     }
@@ -87,7 +93,7 @@ impl UNet {
             hidden = block.forward(hidden, &mut skips, &time, context)?;
         }
         // 4. Output.
-        self.conv_out.forward(&self.norm_out.forward(&hidden)?.silu()?)
+        self.conv_out.forward(&self.norm_out.forward_silu(&hidden)?)
     }
 }
 
@@ -106,7 +112,7 @@ fn check_residuals(control: &ControlResiduals, skips: &[Tensor]) -> Result<()> {
 #[derive(Debug)]
 pub(super) struct UNetEncoder {
     time_embedding: TimeEmbedding,
-    pub(super) conv_in: Conv2d,
+    pub(super) conv_in: Convolution,
     down_blocks: Vec<DownBlock>,
     mid_resnets: [ResnetBlock; 2],
     mid_attention: Transformer,

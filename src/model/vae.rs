@@ -3,18 +3,19 @@
 //! Architecture: diffusers `models/autoencoders/autoencoder_kl.py`, `vae.py`.
 
 use candle_core::{Result, Tensor};
-use candle_nn::{Conv2d, GroupNorm, Linear, Module, VarBuilder, group_norm, linear};
+use candle_nn::{Module, VarBuilder};
 
 use super::attention::{Segment, weighted_attention};
 use super::blocks::{Downsample, ResnetBlock, ResnetSettings, Upsample, conv1x1, conv3x3};
 use super::config::VaeConfig;
+use crate::kernels::{Convolution, GroupNorm, Linear};
 
 /// Encodes pictures into latents and decodes them again.
 #[derive(Debug)]
 pub struct Vae {
     encoder: Encoder,
-    quant_conv: Option<Conv2d>,
-    post_quant_conv: Option<Conv2d>,
+    quant_conv: Option<Convolution>,
+    post_quant_conv: Option<Convolution>,
     decoder: Decoder,
     config: VaeConfig,
 }
@@ -92,11 +93,11 @@ impl Vae {
 
 #[derive(Debug)]
 struct Encoder {
-    conv_in: Conv2d,
+    conv_in: Convolution,
     down_blocks: Vec<(Vec<ResnetBlock>, Option<Downsample>)>,
     mid: MidBlock,
     norm_out: GroupNorm,
-    conv_out: Conv2d,
+    conv_out: Convolution,
 }
 
 impl Encoder {
@@ -117,7 +118,7 @@ impl Encoder {
             conv_in: conv3x3(config.in_channels, channels[0], vb.pp("conv_in"))?,
             down_blocks,
             mid: MidBlock::new(config, deepest, vb.pp("mid_block"))?,
-            norm_out: group_norm(config.norm_num_groups, deepest, EPSILON, vb.pp("conv_norm_out"))?,
+            norm_out: GroupNorm::new(config.norm_num_groups, deepest, EPSILON, vb.pp("conv_norm_out"))?,
             conv_out: conv3x3(deepest, 2 * config.latent_channels, vb.pp("conv_out"))?,
         })
     }
@@ -133,17 +134,17 @@ impl Encoder {
             }
         }
         let hidden = self.mid.forward(&hidden)?;
-        self.conv_out.forward(&self.norm_out.forward(&hidden)?.silu()?)
+        self.conv_out.forward(&self.norm_out.forward_silu(&hidden)?)
     }
 }
 
 #[derive(Debug)]
 struct Decoder {
-    conv_in: Conv2d,
+    conv_in: Convolution,
     mid: MidBlock,
     up_blocks: Vec<(Vec<ResnetBlock>, Option<Upsample>)>,
     norm_out: GroupNorm,
-    conv_out: Conv2d,
+    conv_out: Convolution,
 }
 
 impl Decoder {
@@ -165,7 +166,7 @@ impl Decoder {
             conv_in: conv3x3(config.latent_channels, deepest, vb.pp("conv_in"))?,
             mid: MidBlock::new(config, deepest, vb.pp("mid_block"))?,
             up_blocks,
-            norm_out: group_norm(config.norm_num_groups, channels[0], EPSILON, vb.pp("conv_norm_out"))?,
+            norm_out: GroupNorm::new(config.norm_num_groups, channels[0], EPSILON, vb.pp("conv_norm_out"))?,
             conv_out: conv3x3(channels[0], config.out_channels, vb.pp("conv_out"))?,
         })
     }
@@ -181,7 +182,7 @@ impl Decoder {
                 hidden = upsample.forward(&hidden, (2 * height, 2 * width))?;
             }
         }
-        self.conv_out.forward(&self.norm_out.forward(&hidden)?.silu()?)
+        self.conv_out.forward(&self.norm_out.forward_silu(&hidden)?)
     }
 }
 
@@ -247,9 +248,9 @@ struct PictureAttention {
 
 impl PictureAttention {
     fn new(groups: usize, channels: usize, vb: VarBuilder) -> Result<Self> {
-        let projection = |name: &str| linear(channels, channels, vb.pp(name));
+        let projection = |name: &str| Linear::new(channels, channels, vb.pp(name));
         Ok(Self {
-            norm: group_norm(groups, channels, EPSILON, vb.pp("group_norm"))?,
+            norm: GroupNorm::new(groups, channels, EPSILON, vb.pp("group_norm"))?,
             to_q: projection("to_q")?,
             to_k: projection("to_k")?,
             to_v: projection("to_v")?,

@@ -1,0 +1,279 @@
+//! Attention that never stores its scores: softmax with a running maximum, a few queries and some keys at a time
+//! (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018; Dao, "FlashAttention", 2022), over any
+//! number of segments of keys, each with weights of its own (DreamTuner, Eq. 3).
+
+use super::functions::exponential;
+use super::product::{Left, Output, Panels, Size, panel_width, product, vectors};
+use super::scratch::{Shared, with_scratch};
+use super::values::{filled, values};
+use candle_core::{Layout, Result, StorageRef, Tensor};
+use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
+
+/// Keys that are worked on at once: their scores stay in the first-level cache.
+const KEYS: usize = 128;
+/// Panels of queries that a thread takes at once: as often, keys are read from the cache.
+const PANELS: usize = 4;
+
+/// Keys and values `(batch, heads, tokens, width)`, in any order in memory, and `log(ω·m)` of each token.
+pub(crate) type Segment<'a> = (&'a Tensor, &'a Tensor, Option<Vec<f32>>);
+
+/// Whether [`attend`] serves these tensors.
+pub(crate) fn serves<'a>(
+    queries: &Tensor,
+    mut segments: impl Iterator<Item = (&'a Tensor, &'a Tensor)>,
+) -> bool {
+    super::values::serve(&[queries]) && segments.all(|(keys, values)| super::values::serve(&[keys, values]))
+}
+
+/// `softmax(q·kᵀ/√width + log m)·v`, `(batch, heads, tokens, width)`: accurate to 10⁻⁶ of the values' root mean square.
+pub(crate) fn attend(queries: &Tensor, segments: &[Segment]) -> Result<Tensor> {
+    let (batch, heads, tokens, width) = queries.dims4()?;
+    for (keys, values, log_weights) in segments {
+        let count = keys.dim(2)?;
+        let shape = [batch, heads, count, width];
+        if keys.dims() != shape || values.dims() != shape || log_weights.iter().any(|log| log.len() != count)
+        {
+            candle_core::bail!(
+                "keys {:?}, values {:?} for queries {:?}",
+                keys.shape(),
+                values.shape(),
+                queries.shape()
+            );
+        }
+    }
+    let rows =
+        |tensor: &Tensor| if tensor.stride()[3] == 1 { Ok(tensor.clone()) } else { tensor.contiguous() };
+    let queries = rows(queries)?;
+    let segments = segments
+        .iter()
+        .map(|(keys, values, log)| Ok((rows(keys)?, rows(values)?, log.as_deref())))
+        .collect::<Result<Vec<_>>>()?;
+    let locked: Vec<_> = segments
+        .iter()
+        .map(|(keys, values, log)| (keys.storage_and_layout(), values.storage_and_layout(), *log))
+        .collect();
+    let segments = locked
+        .iter()
+        .map(|(keys, values, log_weights)| {
+            let tokens = keys.1.dims()[2];
+            Ok(Keys { keys: View::of(keys)?, values: View::of(values)?, tokens, log_weights: *log_weights })
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let queries = queries.storage_and_layout();
+    let queries = View::of(&queries)?;
+    let result = filled((batch, tokens, heads, width), |output| {
+        attend_values(Heads { batch, tokens, heads, width }, queries, &segments, output);
+        Ok(())
+    })?;
+    result.transpose(1, 2)
+}
+
+/// A tensor `(batch, heads, tokens, width)` of which a token's values lie side by side.
+#[derive(Clone, Copy)]
+struct View<'a> {
+    values: &'a [f32],
+    picture: usize,
+    head: usize,
+    token: usize,
+}
+
+impl<'a> View<'a> {
+    fn of((storage, layout): &'a (StorageRef<'_>, &Layout)) -> Result<Self> {
+        let stride = layout.stride();
+        Ok(Self { values: values(storage, layout)?, picture: stride[0], head: stride[1], token: stride[2] })
+    }
+
+    fn from(&self, picture: usize, head: usize, token: usize) -> &'a [f32] {
+        &self.values[picture * self.picture + head * self.head + token * self.token..]
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Keys<'a> {
+    keys: View<'a>,
+    values: View<'a>,
+    tokens: usize,
+    log_weights: Option<&'a [f32]>,
+}
+
+#[derive(Clone, Copy)]
+struct Heads {
+    batch: usize,
+    /// Queries of one picture.
+    tokens: usize,
+    heads: usize,
+    /// Channels of one head.
+    width: usize,
+}
+
+/// `output` is `(batch, tokens, heads, width)`.
+fn attend_values(heads: Heads, queries: View, segments: &[Keys], output: &mut [f32]) {
+    let Heads { batch, tokens, heads: count, width } = heads;
+    assert_eq!(output.len(), batch * tokens * count * width);
+    let panel = panel_width();
+    let panels = tokens.div_ceil(panel);
+    let blocks = panels.div_ceil(PANELS);
+    let (arch, output) = (Arch::new(), Shared::new(output));
+    (0..batch * count * blocks).into_par_iter().for_each(|index| {
+        let (picture, head, block) = (index / (count * blocks), index / blocks % count, index % blocks);
+        let first = block * PANELS;
+        let part = Part { heads, picture, head, queries, segments, output };
+        let some = PANELS.min(panels - first);
+        with_scratch((some * (2 * width + 2) + KEYS) * panel, |scratch| {
+            arch.dispatch(Block { part, first, panels: some, scratch });
+        });
+    });
+}
+
+/// One head of one picture.
+#[derive(Clone, Copy)]
+struct Part<'a> {
+    heads: Heads,
+    picture: usize,
+    head: usize,
+    queries: View<'a>,
+    segments: &'a [Keys<'a>],
+    output: Shared,
+}
+
+/// Some panels of queries.
+struct Block<'a> {
+    part: Part<'a>,
+    first: usize,
+    panels: usize,
+    scratch: &'a mut [f32],
+}
+
+/// What is known of one panel's queries so far: `width` rows of sums, one of maxima, one of the weights' sum.
+struct Running<'a> {
+    sums: &'a mut [f32],
+    maxima: &'a mut [f32],
+    totals: &'a mut [f32],
+}
+
+impl WithSimd for Block<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { part, first, panels, scratch } = self;
+        let Heads { width, .. } = part.heads;
+        let panel = vectors::<S>() * S::F32_LANES;
+        let (query_size, running_size) = (width * panel, (width + 2) * panel);
+        let (queries, rest) = scratch.split_at_mut(panels * query_size);
+        let (running, scores) = rest.split_at_mut(panels * running_size);
+        for (index, queries) in queries.chunks_exact_mut(query_size).enumerate() {
+            part.pack_queries((first + index) * panel, panel, queries);
+        }
+        for running in running.chunks_exact_mut(running_size) {
+            let Running { sums, maxima, totals } = split(running, width, panel);
+            sums.fill(0.0);
+            maxima.fill(f32::NEG_INFINITY);
+            totals.fill(0.0);
+        }
+        for segment in part.segments {
+            for key in (0..segment.tokens).step_by(KEYS) {
+                let count = KEYS.min(segment.tokens - key);
+                let keys = segment.keys.from(part.picture, part.head, key);
+                let keys = Left { values: keys, row_step: segment.keys.token, depth_step: 1 };
+                let values = segment.values.from(part.picture, part.head, key);
+                let values = Left { values, row_step: 1, depth_step: segment.values.token };
+                let log_weights = segment.log_weights.map(|weights| &weights[key..][..count]);
+                let pairs = queries.chunks_exact(query_size).zip(running.chunks_exact_mut(running_size));
+                for (queries, running) in pairs {
+                    let scores = &mut scores[..count * panel];
+                    let size = Size { rows: count, depth: width, columns: panel };
+                    let right = Panels { values: queries, step: 0 };
+                    let result = Output { start: scores.as_mut_ptr(), row_step: panel };
+                    // SAFETY: `scores` holds `count` rows of a panel, `sums` below `width`.
+                    unsafe { product(simd, size, keys, right, result, false) };
+                    let running = split(running, width, panel);
+                    let sums = Output { start: running.sums.as_mut_ptr(), row_step: panel };
+                    weigh(simd, scores, log_weights, running);
+                    let size = Size { rows: width, depth: count, columns: panel };
+                    // SAFETY: as above.
+                    unsafe { product(simd, size, values, Panels { values: scores, step: 0 }, sums, true) };
+                }
+            }
+        }
+        for (index, running) in running.chunks_exact_mut(running_size).enumerate() {
+            part.store((first + index) * panel, panel, split(running, width, panel));
+        }
+    }
+}
+
+fn split(running: &mut [f32], width: usize, panel: usize) -> Running<'_> {
+    let (sums, rest) = running.split_at_mut(width * panel);
+    let (maxima, totals) = rest.split_at_mut(panel);
+    Running { sums, maxima, totals }
+}
+
+impl Part<'_> {
+    /// `(width, panel)`, scaled by 1/√width.
+    #[inline(always)]
+    fn pack_queries(&self, first: usize, panel: usize, packed: &mut [f32]) {
+        let Heads { tokens, width, .. } = self.heads;
+        let scale = 1.0 / (width as f32).sqrt();
+        for column in 0..panel {
+            let token = (first + column).min(tokens - 1);
+            let query = self.queries.from(self.picture, self.head, token);
+            for (row, value) in query[..width].iter().enumerate() {
+                packed[row * panel + column] = value * scale;
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn store(&self, first: usize, panel: usize, running: Running) {
+        let Heads { tokens, heads, width, .. } = self.heads;
+        for column in 0..panel.min(tokens - first) {
+            let start = ((self.picture * tokens + first + column) * heads + self.head) * width;
+            // SAFETY: the query's own place.
+            let line = unsafe { std::slice::from_raw_parts_mut(self.output.at(start), width) };
+            let scale = 1.0 / running.totals[column];
+            for (row, value) in line.iter_mut().enumerate() {
+                *value = running.sums[row * panel + column] * scale;
+            }
+        }
+    }
+}
+
+/// Turns scores into weights relative to the new maxima, and what was summed before to the same.
+#[inline(always)]
+fn weigh<S: Simd>(simd: S, scores: &mut [f32], log_weights: Option<&[f32]>, running: Running) {
+    let lanes = S::F32_LANES;
+    let panel = vectors::<S>() * lanes;
+    let (scores, _) = S::as_mut_simd_f32s(scores);
+    let (sums, _) = S::as_mut_simd_f32s(running.sums);
+    let (maxima, _) = S::as_mut_simd_f32s(running.maxima);
+    let (totals, _) = S::as_mut_simd_f32s(running.totals);
+    let step = panel / lanes;
+    if let Some(log_weights) = log_weights {
+        for (scores, &weight) in scores.chunks_exact_mut(step).zip(log_weights) {
+            let weight = simd.splat_f32s(weight);
+            for score in scores {
+                *score = simd.add_f32s(*score, weight);
+            }
+        }
+    }
+    for vector in 0..step {
+        let before = maxima[vector];
+        let mut maximum = before;
+        for scores in scores.chunks_exact(step) {
+            maximum = simd.max_f32s(maximum, scores[vector]);
+        }
+        maxima[vector] = maximum;
+        let scale = exponential(simd, simd.sub_f32s(before, maximum));
+        let mut total = simd.mul_f32s(totals[vector], scale);
+        for scores in scores.chunks_exact_mut(step) {
+            let weight = exponential(simd, simd.sub_f32s(scores[vector], maximum));
+            scores[vector] = weight;
+            total = simd.add_f32s(total, weight);
+        }
+        totals[vector] = total;
+        for sums in sums.chunks_exact_mut(step) {
+            sums[vector] = simd.mul_f32s(sums[vector], scale);
+        }
+    }
+}

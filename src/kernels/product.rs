@@ -1,0 +1,208 @@
+//! Matrix products by small tiles that stay in registers: what every kernel here spends its time in.
+//!
+//! The left operand is read where it lies, through two steps; the right operand lies in *panels*: some columns side by
+//! side, row after row, as [`panel_width`] says for this processor. Sums run along the depth in order, so that results do
+//! not depend on how the work is divided.
+
+use pulp::{Arch, Simd, WithSimd};
+
+/// Depth that is worked on at once: a panel of it stays in the first-level cache.
+pub(super) const DEPTH: usize = 320;
+
+/// Rows of the left operand that are worked on at once: a multiple of every tile's rows, and with [`DEPTH`] a part of
+/// the second-level cache.
+pub(super) const ROWS: usize = 96;
+
+/// Values of the largest tile.
+const LARGEST_TILE: usize = 12 * 32;
+
+/// Columns of a panel: as many as a tile has.
+pub(super) fn panel_width() -> usize {
+    struct Width;
+    impl WithSimd for Width {
+        type Output = usize;
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _: S) -> usize {
+            vectors::<S>() * S::F32_LANES
+        }
+    }
+    Arch::new().dispatch(Width)
+}
+
+/// Vectors side by side in a tile, so that a tile's sums, a row of the right operand and one value fit the registers.
+#[inline(always)]
+pub(super) const fn vectors<S: Simd>() -> usize {
+    match S::F32_LANES {
+        16 | 8 => 2,
+        _ => 4,
+    }
+}
+
+/// A matrix of which row r, depth d lies at `values[r · row_step + d · depth_step]`.
+#[derive(Clone, Copy)]
+pub(super) struct Left<'a> {
+    pub values: &'a [f32],
+    pub row_step: usize,
+    pub depth_step: usize,
+}
+
+/// Panels side by side: panel p starts at `values[p · step]`, and its row d lies `panel_width() · d` further.
+#[derive(Clone, Copy)]
+pub(super) struct Panels<'a> {
+    pub values: &'a [f32],
+    pub step: usize,
+}
+
+/// Where a product goes: row r, column c at `start + r · row_step + c`.
+#[derive(Clone, Copy)]
+pub(super) struct Output {
+    pub start: *mut f32,
+    pub row_step: usize,
+}
+
+/// The size of a product: `(rows, depth) · (depth, columns)`.
+#[derive(Clone, Copy)]
+pub(super) struct Size {
+    pub rows: usize,
+    pub depth: usize,
+    pub columns: usize,
+}
+
+/// Writes `left · right`, or adds it where `add` is set.
+///
+/// # Safety
+/// `output` must be valid for all rows and columns of `size`, and nobody else may use them meanwhile.
+///
+/// # Panics
+/// Where an operand is smaller than `size` says.
+#[inline(always)]
+pub(super) unsafe fn product<S: Simd>(
+    simd: S,
+    size: Size,
+    left: Left,
+    right: Panels,
+    output: Output,
+    add: bool,
+) {
+    let Size { rows, depth, columns } = size;
+    if rows == 0 || columns == 0 {
+        return;
+    }
+    let width = vectors::<S>() * S::F32_LANES;
+    assert!(
+        (rows - 1) * left.row_step + depth.saturating_sub(1) * left.depth_step < left.values.len().max(1)
+    );
+    assert!((columns.div_ceil(width) - 1) * right.step + depth * width <= right.values.len());
+    // SAFETY: operands were just made sure of, the output by the caller.
+    unsafe {
+        match S::F32_LANES {
+            16 => tiles::<S, 12, 2>(simd, size, left, right, output, add),
+            8 => tiles::<S, 6, 2>(simd, size, left, right, output, add),
+            4 => tiles::<S, 6, 4>(simd, size, left, right, output, add),
+            _ => tiles::<S, 4, 4>(simd, size, left, right, output, add),
+        }
+    }
+}
+
+/// # Safety
+/// As [`product`]; operands are as large as `size` says.
+#[inline(always)]
+unsafe fn tiles<S: Simd, const R: usize, const V: usize>(
+    simd: S,
+    size: Size,
+    left: Left,
+    right: Panels,
+    output: Output,
+    add: bool,
+) {
+    let width = V * S::F32_LANES;
+    for (panel, column) in (0..size.columns).step_by(width).enumerate() {
+        let columns = width.min(size.columns - column);
+        for row in (0..size.rows).step_by(R) {
+            let rows = R.min(size.rows - row);
+            // SAFETY: row < rows and column < columns; rows beyond the last are read from the last.
+            unsafe {
+                let mut left_rows = [left.values.as_ptr(); R];
+                for (index, place) in left_rows.iter_mut().enumerate() {
+                    *place = place.add((row + index.min(rows - 1)) * left.row_step);
+                }
+                let sums = tile::<S, R, V>(
+                    simd,
+                    size.depth,
+                    left_rows,
+                    left.depth_step,
+                    right.values.as_ptr().add(panel * right.step),
+                );
+                let start = output.start.add(row * output.row_step + column);
+                if rows == R && columns == width {
+                    store::<S, R, V>(simd, sums, Output { start, row_step: output.row_step }, add);
+                    continue;
+                }
+                let mut whole = [0.0; LARGEST_TILE];
+                store::<S, R, V>(simd, sums, Output { start: whole.as_mut_ptr(), row_step: width }, false);
+                for (index, line) in whole.chunks_exact(width).enumerate().take(rows) {
+                    for (column, value) in line.iter().enumerate().take(columns) {
+                        let place = start.add(index * output.row_step + column);
+                        *place = if add { *place + value } else { *value };
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// # Safety
+/// Every row of `left` must be valid for `depth` steps, `right` for `depth` rows of a panel.
+#[inline(always)]
+unsafe fn tile<S: Simd, const R: usize, const V: usize>(
+    simd: S,
+    depth: usize,
+    mut left: [*const f32; R],
+    step: usize,
+    mut right: *const f32,
+) -> [[S::f32s; V]; R] {
+    let mut sums = [[simd.splat_f32s(0.0); V]; R];
+    for _ in 0..depth {
+        // SAFETY: within the depth the caller vouches for; pointers past it are made, not read.
+        unsafe {
+            let mut columns = [simd.splat_f32s(0.0); V];
+            for (vector, column) in columns.iter_mut().enumerate() {
+                *column = right.add(vector * S::F32_LANES).cast::<S::f32s>().read_unaligned();
+            }
+            for row in 0..R {
+                let value = simd.splat_f32s(*left[row]);
+                for vector in 0..V {
+                    sums[row][vector] = simd.mul_add_e_f32s(value, columns[vector], sums[row][vector]);
+                }
+                left[row] = left[row].wrapping_add(step);
+            }
+            right = right.add(V * S::F32_LANES);
+        }
+    }
+    sums
+}
+
+/// # Safety
+/// `output` must be valid for the whole tile.
+#[inline(always)]
+unsafe fn store<S: Simd, const R: usize, const V: usize>(
+    simd: S,
+    sums: [[S::f32s; V]; R],
+    output: Output,
+    add: bool,
+) {
+    for row in 0..R {
+        for vector in 0..V {
+            // SAFETY: within the tile.
+            unsafe {
+                let place = output.start.add(row * output.row_step + vector * S::F32_LANES).cast::<S::f32s>();
+                let value = if add {
+                    simd.add_f32s(place.read_unaligned(), sums[row][vector])
+                } else {
+                    sums[row][vector]
+                };
+                place.write_unaligned(value);
+            }
+        }
+    }
+}

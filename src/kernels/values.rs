@@ -1,0 +1,34 @@
+//! What kernels read of a tensor.
+
+use candle_core::{CpuStorage, DType, Device, Layout, Result, Shape, Storage, Tensor, bail};
+
+/// Whether kernels serve these tensors: 32 bits on the CPU, and no gradient is asked for. Otherwise the same is done by
+/// candle's own operations.
+pub(super) fn serve(tensors: &[&Tensor]) -> bool {
+    tensors
+        .iter()
+        .all(|tensor| tensor.device().is_cpu() && tensor.dtype() == DType::F32 && !tensor.track_op())
+}
+
+/// A tensor's values, from its first one on.
+pub(super) fn values<'a>(storage: &'a Storage, layout: &Layout) -> Result<&'a [f32]> {
+    match storage {
+        Storage::Cpu(CpuStorage::F32(values)) => Ok(&values[layout.start_offset()..]),
+        _ => bail!("a kernel for 32 bits on the CPU was given something else"),
+    }
+}
+
+/// Lends the values of a tensor in their order to `work`.
+pub(super) fn with_all<T>(tensor: &Tensor, work: impl FnOnce(&[f32]) -> T) -> Result<T> {
+    let tensor = tensor.contiguous()?;
+    let (storage, layout) = tensor.storage_and_layout();
+    Ok(work(&values(&storage, layout)?[..tensor.elem_count()]))
+}
+
+/// A tensor whose values `work` fills in.
+pub(super) fn filled(shape: impl Into<Shape>, work: impl FnOnce(&mut [f32]) -> Result<()>) -> Result<Tensor> {
+    let shape = shape.into();
+    let mut values = vec![0.0; shape.elem_count()];
+    work(&mut values)?;
+    Tensor::from_vec(values, shape, &Device::Cpu)
+}
