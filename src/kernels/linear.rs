@@ -76,7 +76,7 @@ fn bias_tensor(bias: &Option<Vec<f32>>) -> Result<Option<Tensor>> {
 
 /// Weights as products want them: panels of outputs.
 #[derive(Debug)]
-struct Weights {
+pub(crate) struct Weights {
     values: Vec<f32>,
     inputs: usize,
     outputs: usize,
@@ -84,7 +84,7 @@ struct Weights {
 
 impl Weights {
     /// From `(outputs, inputs)`.
-    fn new(weight: &[f32], outputs: usize, inputs: usize) -> Self {
+    pub(crate) fn new(weight: &[f32], outputs: usize, inputs: usize) -> Self {
         assert_eq!(weight.len(), outputs * inputs);
         let panel = panel_width();
         let mut values = vec![0.0; outputs.next_multiple_of(panel) * inputs];
@@ -96,6 +96,19 @@ impl Weights {
             }
         });
         Self { values, inputs, outputs }
+    }
+
+    pub(crate) fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// `input · weightᵀ + bias` on this thread alone: `(tokens, inputs)` to `(tokens, outputs)`.
+    pub(crate) fn apply_here(&self, input: &[f32], bias: &[f32], output: &mut [f32]) {
+        let tokens = input.len() / self.inputs;
+        assert_eq!((input.len(), output.len()), (tokens * self.inputs, tokens * self.outputs));
+        let (rows, columns) = (0..tokens, 0..self.outputs);
+        let output = Shared::new(output);
+        Arch::new().dispatch(Block { input, weights: self, bias: Some(bias), rows, columns, output });
     }
 
     /// `(outputs, inputs)` again, where a gradient is asked for.

@@ -20,4 +20,5 @@ mod values;
 pub use convolution::Convolution;
 pub use gate::gated_gelu;
 pub use linear::Linear;
+pub(crate) use linear::Weights as LinearWeights;
 pub use normalization::{GroupNorm, LayerNorm};

@@ -5,6 +5,8 @@ use candle_nn::VarBuilder;
 use pulp::{Arch, NullaryFnOnce};
 use rayon::prelude::*;
 
+use crate::kernels::LinearWeights;
+
 /// What follows a convolution.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Activation {
@@ -29,15 +31,14 @@ impl Activation {
 /// A convolution of 1×1: a matrix product over the pixels.
 #[derive(Debug)]
 pub(super) struct Pointwise {
-    /// (inputs, outputs).
-    weight: Vec<f32>,
+    weights: LinearWeights,
     bias: Vec<f32>,
     activation: Activation,
 }
 
 /// Pixels that are worked on at once, in maps that have more of them, and in others.
-const PIXELS: usize = 64;
-const FEW_PIXELS: usize = 16;
+const PIXELS: usize = 96;
+const FEW_PIXELS: usize = 24;
 
 impl Pointwise {
     pub(super) fn load(
@@ -46,8 +47,9 @@ impl Pointwise {
         activation: Activation,
         vb: VarBuilder,
     ) -> Result<Self> {
-        let weight = vb.get((inputs, outputs), "weight")?.flatten_all()?.to_vec1()?;
-        Ok(Self { weight, bias: vb.get(outputs, "bias")?.to_vec1()?, activation })
+        let weight: Vec<f32> = vb.get((inputs, outputs), "weight")?.t()?.flatten_all()?.to_vec1()?;
+        let weights = LinearWeights::new(&weight, outputs, inputs);
+        Ok(Self { weights, bias: vb.get(outputs, "bias")?.to_vec1()?, activation })
     }
 
     /// (height, width, inputs) → (height, width, outputs).
@@ -57,40 +59,9 @@ impl Pointwise {
 
     /// Some pixels, (pixels, inputs) → (pixels, outputs).
     fn product(&self, pixels: &[f32], result: &mut [f32]) {
-        let outputs = self.bias.len();
-        let (count, inputs) = (result.len() / outputs, self.weight.len() / outputs);
-        assert_eq!((pixels.len(), result.len()), (count * inputs, count * outputs));
-        // SAFETY: all three matrices lie row by row in slices of their sizes, as was just made sure of.
-        unsafe {
-            gemm::gemm(
-                count,
-                outputs,
-                inputs,
-                result.as_mut_ptr(),
-                1,
-                outputs as isize,
-                false,
-                pixels.as_ptr(),
-                1,
-                inputs as isize,
-                self.weight.as_ptr(),
-                1,
-                outputs as isize,
-                0.0,
-                1.0,
-                false,
-                false,
-                false,
-                gemm::Parallelism::None,
-            );
-        }
+        self.weights.apply_here(pixels, &self.bias, result);
         let (least, most) = self.activation.range();
-        for pixel in result.chunks_exact_mut(outputs) {
-            pixel
-                .iter_mut()
-                .zip(&self.bias)
-                .for_each(|(value, bias)| *value = (*value + bias).clamp(least, most));
-        }
+        result.iter_mut().for_each(|value| *value = value.clamp(least, most));
     }
 }
 
@@ -102,8 +73,8 @@ impl CustomOp1 for Pointwise {
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let (map, (height, width, inputs)) = (values(storage, layout)?, layout.shape().dims3()?);
         let outputs = self.bias.len();
-        if inputs * outputs != self.weight.len() {
-            bail!("pointwise-convolution: {inputs} channels instead of {}", self.weight.len() / outputs);
+        if inputs != self.weights.inputs() {
+            bail!("pointwise-convolution: {inputs} channels instead of {}", self.weights.inputs());
         }
         let at_once = if height * width > PIXELS { PIXELS } else { FEW_PIXELS };
         let mut result = vec![0.0; height * width * outputs];
