@@ -16,7 +16,7 @@ use dreamtuner::render::animator::{Animator, ReferencePicture};
 use dreamtuner::render::feature_store::FeatureCache;
 use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::render::networks::ControlUnit;
-use dreamtuner::render::settings::RenderSettings;
+use dreamtuner::render::settings::{PreviousFeatures, RenderSettings};
 use image::RgbImage;
 
 const STEPS: usize = 20;
@@ -71,6 +71,7 @@ fn settings(side: usize) -> Result<RenderSettings> {
         prediction: None,
         reference_weight: 10.0,
         previous_weight: 1.0,
+        previous_features: PreviousFeatures::Renoise,
         first_weight: 0.0,
         vae_tile: None,
     })

@@ -8,6 +8,12 @@ pub const MOST_THREADS: usize = 1024;
 /// Where rayon and candle look.
 const VARIABLE: &str = "RAYON_NUM_THREADS";
 
+/// Runs `work` on one of the pool's threads. Kernels divide their work among the pool's threads; begun from any other
+/// thread, each of them would wait for two switches between threads, which in small networks take as long as the kernel.
+pub fn in_pool<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    rayon::scope(|_| work())
+}
+
 /// Sets the number of threads; where `count` is absent, as `RAYON_NUM_THREADS` says, else one for each core. To be
 /// called once, before anything else.
 ///

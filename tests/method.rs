@@ -103,6 +103,7 @@ impl Fixture {
             prompt: &self.inputs["context"],
             negative: &self.inputs["negative_context"],
             controls: &controls,
+            trajectory: None,
             references: references.iter_mut().collect(),
             after_step: None,
         };

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::diffusion::Guidance;
-use crate::render::settings::RenderSettings;
+use crate::render::settings::{PreviousFeatures, RenderSettings};
 
 /// How much the prompt says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -85,6 +85,13 @@ pub fn ablations(base: &RenderSettings, caption: Caption) -> Vec<Row> {
         let name = format!("previous-{weight}");
         rows.push(with(&name, &format!("reference 10, previous {weight}"), &|settings| {
             settings.previous_weight = weight;
+        }));
+    }
+    for weight in [1.0, 3.0] {
+        let name = format!("trajectory-{weight}");
+        rows.push(with(&name, &format!("reference 10, previous {weight} by its own steps"), &|settings| {
+            settings.previous_weight = weight;
+            settings.previous_features = PreviousFeatures::Trajectory;
         }));
     }
     let mut unmasked = with("no-mask", "10 and 1, no mask", &|_| {});

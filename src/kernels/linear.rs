@@ -2,7 +2,7 @@
 
 use super::product::{DEPTH, Left, Output, Panels, ROWS, Size, panel_width, product, vectors};
 use super::scratch::Shared;
-use super::values::{filled, serve, with_all};
+use super::values::{filled, serve, with_all, with_optional};
 use candle_core::{Device, Result, Tensor};
 use candle_nn::{Module, VarBuilder};
 use pulp::{Arch, Simd, WithSimd};
@@ -43,9 +43,16 @@ impl Linear {
     }
 }
 
-impl Module for Linear {
-    /// `(…, inputs)` to `(…, outputs)`.
-    fn forward(&self, input: &Tensor) -> Result<Tensor> {
+impl Linear {
+    /// The layer's result added to `residual` of its shape.
+    pub fn forward_onto(&self, residual: &Tensor, input: &Tensor) -> Result<Tensor> {
+        if matches!(self.0, Kind::Packed { .. }) && serve(&[input, residual]) {
+            return self.apply(input, Some(residual));
+        }
+        residual + self.apply(input, None)?
+    }
+
+    fn apply(&self, input: &Tensor, residual: Option<&Tensor>) -> Result<Tensor> {
         match &self.0 {
             Kind::Plain(plain) => plain.forward(input),
             Kind::Packed { weights, bias } => {
@@ -62,11 +69,24 @@ impl Module for Linear {
                     );
                 }
                 *shape.last_mut().expect("was just looked at") = weights.outputs;
+                if residual.is_some_and(|residual| residual.dims() != shape) {
+                    candle_core::bail!("{shape:?} cannot be added to a residual of another shape");
+                }
                 filled(shape, |output| {
-                    with_all(input, |input| apply(input, weights, bias.as_deref(), output))
+                    with_optional(residual, |residual| {
+                        let start = Start { bias: bias.as_deref(), residual };
+                        with_all(input, |input| apply(input, weights, start, output))
+                    })?
                 })
             }
         }
+    }
+}
+
+impl Module for Linear {
+    /// `(…, inputs)` to `(…, outputs)`.
+    fn forward(&self, input: &Tensor) -> Result<Tensor> {
+        self.apply(input, None)
     }
 }
 
@@ -108,7 +128,8 @@ impl Weights {
         assert_eq!((input.len(), output.len()), (tokens * self.inputs, tokens * self.outputs));
         let (rows, columns) = (0..tokens, 0..self.outputs);
         let output = Shared::new(output);
-        Arch::new().dispatch(Block { input, weights: self, bias: Some(bias), rows, columns, output });
+        let start = Start { bias: Some(bias), residual: None };
+        Arch::new().dispatch(Block { input, weights: self, start, rows, columns, output });
     }
 
     /// `(outputs, inputs)` again, where a gradient is asked for.
@@ -124,8 +145,37 @@ impl Weights {
     }
 }
 
-/// `input · weightᵀ + bias`: `(tokens, inputs)` to `(tokens, outputs)`.
-fn apply(input: &[f32], weights: &Weights, bias: Option<&[f32]>, output: &mut [f32]) {
+/// What a product is added to.
+#[derive(Clone, Copy)]
+struct Start<'a> {
+    /// `(outputs)`.
+    bias: Option<&'a [f32]>,
+    /// `(tokens, outputs)`.
+    residual: Option<&'a [f32]>,
+}
+
+impl Start<'_> {
+    fn is_zero(&self) -> bool {
+        self.bias.is_none() && self.residual.is_none()
+    }
+
+    /// Some outputs of one token: `place` is that of the first among all results, `column` among the outputs.
+    #[inline(always)]
+    fn write(&self, line: &mut [f32], place: usize, column: usize) {
+        match (self.bias, self.residual) {
+            (Some(bias), Some(residual)) => {
+                let sums = bias[column..].iter().zip(&residual[place..]);
+                line.iter_mut().zip(sums).for_each(|(value, (bias, residual))| *value = bias + residual);
+            }
+            (Some(bias), None) => line.copy_from_slice(&bias[column..][..line.len()]),
+            (None, Some(residual)) => line.copy_from_slice(&residual[place..][..line.len()]),
+            (None, None) => {}
+        }
+    }
+}
+
+/// `start + input · weightᵀ`: `(tokens, inputs)` to `(tokens, outputs)`.
+fn apply(input: &[f32], weights: &Weights, start: Start, output: &mut [f32]) {
     let Weights { inputs, outputs, .. } = *weights;
     let tokens = input.len() / inputs;
     assert_eq!((input.len(), output.len()), (tokens * inputs, tokens * outputs));
@@ -139,7 +189,7 @@ fn apply(input: &[f32], weights: &Weights, bias: Option<&[f32]>, output: &mut [f
         let (block, part) = (index / parts, index % parts);
         let rows = block * ROWS..tokens.min((block + 1) * ROWS);
         let columns = part * columns..outputs.min((part + 1) * columns);
-        arch.dispatch(Block { input, weights, bias, rows, columns, output });
+        arch.dispatch(Block { input, weights, start, rows, columns, output });
     });
 }
 
@@ -147,7 +197,7 @@ fn apply(input: &[f32], weights: &Weights, bias: Option<&[f32]>, output: &mut [f
 struct Block<'a> {
     input: &'a [f32],
     weights: &'a Weights,
-    bias: Option<&'a [f32]>,
+    start: Start<'a>,
     rows: Range<usize>,
     columns: Range<usize>,
     output: Shared,
@@ -158,16 +208,15 @@ impl WithSimd for Block<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { input, weights, bias, rows, columns, output } = self;
+        let Self { input, weights, start: before, rows, columns, output } = self;
         let Weights { inputs, outputs, ref values } = *weights;
         let panel = vectors::<S>() * S::F32_LANES;
-        if let Some(bias) = bias {
+        if !before.is_zero() {
             for row in rows.clone() {
+                let place = row * outputs + columns.start;
                 // SAFETY: rows and columns of its own.
-                let line = unsafe {
-                    std::slice::from_raw_parts_mut(output.at(row * outputs + columns.start), columns.len())
-                };
-                line.copy_from_slice(&bias[columns.clone()]);
+                let line = unsafe { std::slice::from_raw_parts_mut(output.at(place), columns.len()) };
+                before.write(line, place, columns.start);
             }
         }
         for first in (0..inputs).step_by(DEPTH) {
@@ -186,7 +235,7 @@ impl WithSimd for Block<'_> {
                     left,
                     right,
                     Output { start, row_step: outputs },
-                    bias.is_some() || first > 0,
+                    !before.is_zero() || first > 0,
                 );
             }
         }

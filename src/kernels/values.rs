@@ -25,6 +25,14 @@ pub(super) fn with_all<T>(tensor: &Tensor, work: impl FnOnce(&[f32]) -> T) -> Re
     Ok(work(&values(&storage, layout)?[..tensor.elem_count()]))
 }
 
+/// As [`with_all`], where there is a tensor.
+pub(super) fn with_optional<T>(tensor: Option<&Tensor>, work: impl FnOnce(Option<&[f32]>) -> T) -> Result<T> {
+    match tensor {
+        Some(tensor) => with_all(tensor, |values| work(Some(values))),
+        None => Ok(work(None)),
+    }
+}
+
 /// A tensor whose values `work` fills in.
 pub(super) fn filled(shape: impl Into<Shape>, work: impl FnOnce(&mut [f32]) -> Result<()>) -> Result<Tensor> {
     let shape = shape.into();

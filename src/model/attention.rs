@@ -164,11 +164,35 @@ impl Attention {
 
     /// Attends from `input` `(batch, tokens, channels)` to `context` `(batch, context tokens, context width)`.
     pub fn cross(&self, input: &Tensor, context: &Tensor) -> Result<Tensor> {
-        self.attend(input, &[self.segment(context, input.dim(0)?, None)?])
+        self.to_out.forward(&self.attend(input, &[self.segment(context, input.dim(0)?, None)?])?)
+    }
+
+    /// [`Self::cross`] added to `residual`.
+    pub fn cross_onto(&self, residual: &Tensor, input: &Tensor, context: &Tensor) -> Result<Tensor> {
+        let attended = self.attend(input, &[self.segment(context, input.dim(0)?, None)?])?;
+        self.to_out.forward_onto(residual, &attended)
     }
 
     /// Self-subject-attention: attends from `input` `(batch, tokens, channels)` to itself and to every reference.
     pub fn with_references<'a>(
+        &self,
+        input: &Tensor,
+        references: impl IntoIterator<Item = &'a ReferenceTokens>,
+    ) -> Result<Tensor> {
+        self.to_out.forward(&self.attend_to_references(input, references)?)
+    }
+
+    /// [`Self::with_references`] added to `residual`.
+    pub fn with_references_onto<'a>(
+        &self,
+        residual: &Tensor,
+        input: &Tensor,
+        references: impl IntoIterator<Item = &'a ReferenceTokens>,
+    ) -> Result<Tensor> {
+        self.to_out.forward_onto(residual, &self.attend_to_references(input, references)?)
+    }
+
+    fn attend_to_references<'a>(
         &self,
         input: &Tensor,
         references: impl IntoIterator<Item = &'a ReferenceTokens>,
@@ -192,11 +216,12 @@ impl Attention {
         Ok(Segment { keys: keys.broadcast_as(shape)?, values: values.broadcast_as(shape)?, log_weights })
     }
 
+    /// Before the last projection, `(batch, tokens, channels)`.
     fn attend(&self, input: &Tensor, segments: &[Segment]) -> Result<Tensor> {
         let (batch, tokens, channels) = input.dims3()?;
         let queries = self.split_heads(&self.to_q.forward(input)?)?;
         let attended = weighted_attention(&queries, segments)?.to_dtype(input.dtype())?;
-        self.to_out.forward(&attended.transpose(1, 2)?.reshape((batch, tokens, channels))?)
+        attended.transpose(1, 2)?.reshape((batch, tokens, channels))
     }
 
     /// `(batch, tokens, channels)` to `(batch, heads, tokens, head width)`.

@@ -101,16 +101,17 @@ impl ResnetBlock {
     /// `(batch, inputs, height, width)` and the embedded timestep `(1, time width)` to
     /// `(batch, outputs, height, width)`.
     pub fn forward(&self, input: &Tensor, time: Option<&Tensor>) -> Result<Tensor> {
-        let mut hidden = self.conv1.forward(&self.norm1.forward_silu(input)?)?;
-        if let (Some(projection), Some(time)) = (&self.time_projection, time) {
-            let shift = projection.forward(&time.silu()?)?.unsqueeze(2)?.unsqueeze(3)?;
-            hidden = hidden.broadcast_add(&shift)?;
-        }
-        let hidden = self.conv2.forward(&self.norm2.forward_silu(&hidden)?)?;
-        match &self.shortcut {
-            Some(shortcut) => shortcut.forward(input)? + hidden,
-            None => input + hidden,
-        }
+        let shift = match (&self.time_projection, time) {
+            (Some(projection), Some(time)) => Some(projection.forward(&time.silu()?)?),
+            _ => None,
+        };
+        let hidden = self.conv1.forward_onto(&self.norm1.forward_silu(input)?, shift.as_ref(), None)?;
+        let hidden = self.norm2.forward_silu(&hidden)?;
+        let skip = match &self.shortcut {
+            Some(shortcut) => &shortcut.forward(input)?,
+            None => input,
+        };
+        self.conv2.forward_onto(&hidden, None, Some(skip))
     }
 }
 

@@ -12,6 +12,7 @@ use super::vae::Vae;
 use super::weights::{LoadReport, Lora, ModelFiles, PartFiles, TextualInversion, TokenizerFiles};
 use crate::error::{Error, Result};
 use crate::frame::{image_to_tensor, tensor_to_image};
+use crate::threads::in_pool;
 
 /// What Stable Diffusion 1.x was trained on.
 const NATIVE_SIDE: usize = 512;
@@ -151,18 +152,19 @@ impl StableDiffusion {
     /// VAE's tiles in pixels.
     pub fn encode_image(&self, image: &RgbImage, tile: Option<usize>) -> Result<Tensor> {
         let pixels = ((image_to_tensor(image, &self.device)? * 2.0)? - 1.0)?;
-        Ok(match tile {
-            Some(tile) => self.vae.encode_tiled(&pixels, tile)?,
-            None => self.vae.encode(&pixels)?,
-        })
+        let latent = in_pool(|| match tile {
+            Some(tile) => self.vae.encode_tiled(&pixels, tile),
+            None => self.vae.encode(&pixels),
+        });
+        Ok(latent?)
     }
 
     /// The picture of a latent `(1, channels, height, width)`.
     pub fn decode(&self, latent: &Tensor, tile: Option<usize>) -> Result<RgbImage> {
-        let pixels = match tile {
-            Some(tile) => self.vae.decode_tiled(latent, tile)?,
-            None => self.vae.decode(latent)?,
-        };
+        let pixels = in_pool(|| match tile {
+            Some(tile) => self.vae.decode_tiled(latent, tile),
+            None => self.vae.decode(latent),
+        })?;
         tensor_to_image(&((pixels + 1.0)? / 2.0)?)
     }
 }

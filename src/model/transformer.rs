@@ -46,6 +46,7 @@ impl<'a> AttentionContext<'a> {
     fn self_attention(
         &mut self,
         attention: &Attention,
+        residual: &Tensor,
         input: &Tensor,
         grid: (usize, usize),
     ) -> Result<Tensor> {
@@ -54,7 +55,8 @@ impl<'a> AttentionContext<'a> {
         }
         let layer = self.layer;
         self.layer += 1;
-        attention.with_references(
+        attention.with_references_onto(
+            residual,
             input,
             self.references.iter().filter_map(|reference| reference.get(layer)?.as_ref()),
         )
@@ -167,14 +169,13 @@ impl TransformerBlock {
         grid: (usize, usize),
         context: &mut AttentionContext,
     ) -> Result<Tensor> {
-        let attended = context.self_attention(&self.self_attention, &self.norm1.forward(input)?, grid)?;
-        let mut hidden = (input + attended)?;
+        let mut hidden =
+            context.self_attention(&self.self_attention, input, &self.norm1.forward(input)?, grid)?;
         if let (Some((norm, attention)), Some((subject, beta))) = (&self.subject_attention, context.subject) {
             hidden = (&hidden + (attention.cross(&norm.forward(&hidden)?, subject)? * beta)?)?;
         }
-        let attended = self.cross_attention.cross(&self.norm2.forward(&hidden)?, context.text)?;
-        let hidden = (hidden + attended)?;
-        &hidden + self.feed_forward.forward(&self.norm3.forward(&hidden)?)?
+        let hidden = self.cross_attention.cross_onto(&hidden, &self.norm2.forward(&hidden)?, context.text)?;
+        self.feed_forward.forward_onto(&hidden, &self.norm3.forward(&hidden)?)
     }
 }
 
@@ -194,7 +195,7 @@ impl FeedForward {
         })
     }
 
-    fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        self.out.forward(&gated_gelu(&self.gated.forward(input)?)?)
+    fn forward_onto(&self, residual: &Tensor, input: &Tensor) -> Result<Tensor> {
+        self.out.forward_onto(residual, &gated_gelu(&self.gated.forward(input)?)?)
     }
 }

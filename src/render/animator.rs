@@ -11,7 +11,8 @@ use crate::render::feature_store::{FeatureCache, FeatureStore};
 use crate::render::interrupt::Interrupt;
 use crate::render::networks::{ControlUnit, Networks};
 use crate::render::reference::{CachedReference, Mask, Reference};
-use crate::render::settings::RenderSettings;
+use crate::render::settings::{PreviousFeatures, RenderSettings};
+use crate::render::trajectory::{Trajectory, TrajectoryTensors};
 
 /// The character: a picture of the size of the frames.
 #[derive(Debug, Clone)]
@@ -31,6 +32,8 @@ pub struct Rendered {
     pub image: RgbImage,
     /// Its latent without noise, `(1, channels, height, width)`: what the next frame looks back at.
     pub latent: Tensor,
+    /// What entered its self-attention layers at each step, where the next frame looks back at that.
+    pub trajectory: Option<TrajectoryTensors>,
 }
 
 /// Renders the frames of one clip, one after the other.
@@ -55,6 +58,7 @@ pub struct Animator<'a> {
     reference: CachedReference,
     first: Option<CachedReference>,
     previous: Option<CachedReference>,
+    trajectory: Option<Trajectory>,
 }
 
 impl Animator<'_> {
@@ -100,6 +104,9 @@ impl Animator<'_> {
             weight: settings.reference_weight,
         };
         let reference = CachedReference::new(reference, FeatureStore::new(cache));
+        let trajectory = (settings.previous_features == PreviousFeatures::Trajectory
+            && settings.previous_weight > 0.0)
+            .then(|| Trajectory::new(settings.previous_weight, model.dtype));
         Ok(Animator {
             model,
             controls,
@@ -117,6 +124,7 @@ impl Animator<'_> {
             reference,
             first: None,
             previous: None,
+            trajectory,
         })
     }
 
@@ -142,6 +150,9 @@ impl Animator<'_> {
         let mut references = vec![&mut self.reference];
         references.extend(self.first.as_mut());
         references.extend(self.previous.as_mut());
+        if let Some(trajectory) = &mut self.trajectory {
+            trajectory.begin();
+        }
         let mut denoiser = SubjectDenoiser {
             networks: Networks {
                 unet: &self.model.unet,
@@ -156,6 +167,7 @@ impl Animator<'_> {
             negative: &self.negative,
             controls: &embedded,
             references,
+            trajectory: self.trajectory.as_mut(),
             after_step: Some(after_step),
         };
         let latent = sample(
@@ -169,12 +181,31 @@ impl Animator<'_> {
         // 3. The picture; then this frame is the previous one.
         let image = self.model.decode(&latent, self.settings.vae_tile)?;
         self.look_back_at(latent.clone(), embedded);
-        Ok(Rendered { image, latent })
+        if let Some(trajectory) = &mut self.trajectory {
+            trajectory.advance();
+        }
+        Ok(Rendered { image, latent, trajectory: self.trajectory.as_ref().map(Trajectory::tensors) })
     }
 
-    /// Takes up a clip after a frame that was rendered before: `latent` and `controls` are that frame's. To be called
-    /// for the clip's first frame, then for the last one that is finished.
-    pub fn resume_after(&mut self, latent: Tensor, controls: &[Option<RgbImage>]) -> Result<()> {
+    /// Whether the next frame looks back at [`Rendered::trajectory`].
+    pub fn wants_trajectory(&self) -> bool {
+        self.trajectory.is_some()
+    }
+
+    /// Takes up a clip after a frame that was rendered before: `latent`, `controls` and `trajectory` are that frame's.
+    /// To be called for the clip's first frame, then for the last one that is finished; only there a trajectory is wanted.
+    ///
+    /// # Errors
+    /// Tensors that are no trajectory of this model and these settings.
+    pub fn resume_after(
+        &mut self,
+        latent: Tensor,
+        controls: &[Option<RgbImage>],
+        trajectory: Option<TrajectoryTensors>,
+    ) -> Result<()> {
+        if let (Some(own), Some(tensors)) = (&mut self.trajectory, trajectory) {
+            own.resume(tensors, self.steps.len(), &self.model.device)?;
+        }
         let embedded = embed(self.model, self.controls, controls, &self.settings)?;
         self.look_back_at(latent.to_device(&self.model.device)?, embedded);
         Ok(())
@@ -183,6 +214,9 @@ impl Animator<'_> {
     /// Leaves the previous frame out of the next one's references, as at a cut.
     pub fn forget_previous(&mut self) {
         self.previous = None;
+        if let Some(trajectory) = &mut self.trajectory {
+            trajectory.forget();
+        }
     }
 
     fn look_back_at(&mut self, latent: Tensor, controls: Vec<Option<Tensor>>) {
@@ -195,7 +229,9 @@ impl Animator<'_> {
         if self.first.is_none() {
             self.first = Some(reference(self.settings.first_weight, self.cache));
         }
-        self.previous = Some(reference(self.settings.previous_weight, FeatureCache::Recompute));
+        if self.trajectory.is_none() {
+            self.previous = Some(reference(self.settings.previous_weight, FeatureCache::Recompute));
+        }
     }
 }
 

@@ -119,7 +119,9 @@ fn render_frames(
         let control = control.map_err(|error| error.at_frame(index))?;
         let image = if index < already {
             if index == 0 || index + 1 == already {
-                animator.resume_after(journal.latent(index)?, &control.images)?;
+                let last = index + 1 == already && animator.wants_trajectory();
+                let trajectory = last.then(|| journal.trajectory(index)).transpose()?;
+                animator.resume_after(journal.latent(index)?, &control.images, trajectory)?;
             }
             progress(Progress::Resumed { frame: index });
             journal.picture(index)?

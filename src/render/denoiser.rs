@@ -12,6 +12,7 @@ use crate::model::transformer::{AttentionContext, ReferencePass};
 use crate::model::unet::ControlResiduals;
 use crate::render::networks::Networks;
 use crate::render::reference::CachedReference;
+use crate::render::trajectory::Trajectory;
 
 /// Everything that one picture is made from.
 pub struct SubjectDenoiser<'a> {
@@ -31,6 +32,8 @@ pub struct SubjectDenoiser<'a> {
     pub controls: &'a [Option<Tensor>],
     /// The references.
     pub references: Vec<&'a mut CachedReference>,
+    /// The previous frame's features, where they are those of its own steps.
+    pub trajectory: Option<&'a mut Trajectory>,
     /// Called after each step with its number, from 1.
     pub after_step: Option<&'a mut dyn FnMut(usize)>,
 }
@@ -72,7 +75,14 @@ impl SubjectDenoiser<'_> {
         let references: Vec<&ReferencePass> = references.iter().map(Arc::as_ref).collect();
         let mut context = AttentionContext::new(self.text(pass.text));
         context.references = &references;
-        self.networks.unet(latent, step.timestep, &mut context, control)
+        // What the next frame looks back at is what the pass towards prompt and references saw.
+        let kept = self.trajectory.is_some() && pass.text == PassText::Prompt && pass.references.is_some();
+        context.captured = kept.then(Vec::new);
+        let output = self.networks.unet(latent, step.timestep, &mut context, control)?;
+        if let (Some(layers), Some(trajectory)) = (context.captured, &mut self.trajectory) {
+            trajectory.keep(layers)?;
+        }
+        Ok(output)
     }
 
     fn reference_passes(&mut self, step: &Step, pass: Pass) -> Result<Vec<Arc<ReferencePass>>> {
@@ -81,6 +91,9 @@ impl SubjectDenoiser<'_> {
         let mut passes = Vec::new();
         for reference in &mut self.references {
             passes.extend(reference.pass(&self.networks, step, (step.index, noise), time)?);
+        }
+        if let Some(trajectory) = &self.trajectory {
+            passes.extend(trajectory.at(step.index)?.map(Arc::new));
         }
         Ok(passes)
     }

@@ -1,6 +1,7 @@
 //! The journal of a render: its plan and every finished frame, on disk, so that nothing finished is ever lost.
 //!
-//! A folder beside the output holds `plan.json`, and for each frame `000000.latent` (safetensors) and then `000000.png`.
+//! A folder beside the output holds `plan.json`, and for each frame `000000.latent` (safetensors) and then `000000.png`;
+//! where frames look back at their predecessor's trajectory, `000000.trajectory` (safetensors) for the last one.
 //! Each file is written under a temporary name, synced and renamed; a frame is finished once its picture is there.
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::files::{TEMPORARY_PREFIX, write_atomically};
 use crate::render::animator::Rendered;
+use crate::render::trajectory::TrajectoryTensors;
 
 /// The finished frames of one render. A journal that is dropped without any leaves nothing behind.
 #[derive(Debug)]
@@ -109,10 +111,25 @@ impl Journal {
     pub fn push(&mut self, frame: &Rendered) -> Result<()> {
         let latent_path = self.latent_path(self.finished);
         write_atomically(&latent_path, &latent_to_bytes(&latent_path, &frame.latent)?)?;
+        if let Some(trajectory) = &frame.trajectory {
+            let path = self.trajectory_path(self.finished);
+            let bytes = safetensors::serialize(trajectory, None);
+            write_atomically(&path, &bytes.map_err(|error| Error::output(&path, error.to_string()))?)?;
+        }
         let picture_path = self.picture_path(self.finished);
         write_atomically(&picture_path, &picture_to_bytes(&picture_path, &frame.image)?)?;
         self.finished += 1;
-        Ok(())
+        self.remove_trajectory_before(self.finished - 1)
+    }
+
+    /// Only the last finished frame's is looked back at.
+    fn remove_trajectory_before(&self, frame: usize) -> Result<()> {
+        let Some(before) = frame.checked_sub(1) else { return Ok(()) };
+        let path = self.trajectory_path(before);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io(&path, error)),
+            _ => Ok(()),
+        }
     }
 
     /// Keeps the poses that were found in a video, for when the render goes on.
@@ -140,6 +157,15 @@ impl Journal {
         let mut tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)
             .map_err(|error| damaged(&path, error.to_string()))?;
         tensors.remove("latent").ok_or_else(|| damaged(&path, "holds no latent".into()))
+    }
+
+    /// The trajectory of the last finished frame, on the CPU.
+    pub fn trajectory(&self, frame: usize) -> Result<TrajectoryTensors> {
+        let path = self.trajectory_path(frame);
+        let bytes = fs::read(&path).map_err(|error| Error::io(&path, error))?;
+        let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)
+            .map_err(|error| damaged(&path, error.to_string()))?;
+        Ok(tensors.into_iter().collect())
     }
 
     /// Removes the journal once its frames are safe elsewhere; with `keep_pictures`, all but the pictures.
@@ -178,6 +204,10 @@ impl Journal {
     fn latent_path(&self, frame: usize) -> PathBuf {
         latent_path(&self.folder, frame)
     }
+
+    fn trajectory_path(&self, frame: usize) -> PathBuf {
+        self.folder.join(format!("{frame:06}.trajectory"))
+    }
 }
 
 impl Drop for Journal {
@@ -200,7 +230,7 @@ enum OwnFile {
     Plan,
     Lock,
     Picture,
-    /// Latents, and files that were not completed.
+    /// Latents, trajectories, and files that were not completed.
     Other,
 }
 
@@ -212,7 +242,7 @@ fn own_file(name: &OsStr) -> Option<OwnFile> {
         (LOCK, _) => Some(OwnFile::Lock),
         (PUBLISHED | POSES, _) => Some(OwnFile::Other),
         (_, Some((stem, "png"))) if is_numbered(stem) => Some(OwnFile::Picture),
-        (_, Some((stem, "latent"))) if is_numbered(stem) => Some(OwnFile::Other),
+        (_, Some((stem, "latent" | "trajectory"))) if is_numbered(stem) => Some(OwnFile::Other),
         _ => name.starts_with(TEMPORARY_PREFIX).then_some(OwnFile::Other),
     }
 }

@@ -9,3 +9,4 @@ pub mod journal;
 pub mod networks;
 pub mod reference;
 pub mod settings;
+pub mod trajectory;

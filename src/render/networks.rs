@@ -8,6 +8,7 @@ use crate::model::controlnet::ControlNet;
 use crate::model::transformer::AttentionContext;
 use crate::model::unet::{ControlResiduals, UNet};
 use crate::render::interrupt::Interrupt;
+use crate::threads::in_pool;
 
 /// A ControlNet with its share in the render.
 #[derive(Debug)]
@@ -63,7 +64,8 @@ impl Networks<'_> {
         control: Option<&ControlResiduals>,
     ) -> Result<Tensor> {
         self.interrupt.check()?;
-        let output = self.unet.forward(&latent.to_dtype(context.text.dtype())?, time, context, control)?;
+        let input = latent.to_dtype(context.text.dtype())?;
+        let output = in_pool(|| self.unet.forward(&input, time, context, control))?;
         Ok(output.to_dtype(latent.dtype())?)
     }
 
@@ -87,7 +89,7 @@ impl Networks<'_> {
         for (unit, embedded) in self.controls.iter().zip(embedded) {
             let Some(embedded) = embedded.as_ref().filter(|_| unit.acts(step)) else { continue };
             self.interrupt.check()?;
-            let residuals = unit.network.forward(&latent, time, text, embedded)?;
+            let residuals = in_pool(|| unit.network.forward(&latent, time, text, embedded))?;
             let residuals = if unit.strength == 1.0 { residuals } else { residuals.scale(unit.strength)? };
             sum = Some(match sum {
                 None => residuals,

@@ -37,10 +37,25 @@ pub struct RenderSettings {
     pub reference_weight: f64,
     /// ω of the previous frame.
     pub previous_weight: f64,
+    /// Where the previous frame's features come from.
+    #[serde(default)]
+    pub previous_features: PreviousFeatures,
     /// ω of the first frame.
     pub first_weight: f64,
     /// Side in pixels of the tiles that the VAE works in; whole pictures where absent.
     pub vae_tile: Option<usize>,
+}
+
+/// Where the features of the previous frame come from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum PreviousFeatures {
+    /// The finished frame is noised anew and passes through the network at each step, as published.
+    #[default]
+    Renoise,
+    /// Those that the frame had while it was made, at the same step: no pass through the network.
+    Trajectory,
 }
 
 /// Largest weight of a reference.

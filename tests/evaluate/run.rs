@@ -13,7 +13,7 @@ use dreamtuner::model::{LoadOptions, StableDiffusion};
 use dreamtuner::render::feature_store::FeatureCache;
 use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::render::networks::ControlUnit;
-use dreamtuner::render::settings::RenderSettings;
+use dreamtuner::render::settings::{PreviousFeatures, RenderSettings};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -38,6 +38,7 @@ fn settings() -> RenderSettings {
         prediction: None,
         reference_weight: 10.0,
         previous_weight: 1.0,
+        previous_features: PreviousFeatures::Renoise,
         first_weight: 0.0,
         vae_tile: None,
     }

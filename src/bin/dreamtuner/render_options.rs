@@ -8,7 +8,7 @@ use dreamtuner::animate::weights::WeightFiles;
 use dreamtuner::diffusion::{Guidance, PredictionType, Sampler};
 use dreamtuner::model::weights::ModelDefaults;
 use dreamtuner::render::feature_store::FeatureCache;
-use dreamtuner::render::settings::RenderSettings;
+use dreamtuner::render::settings::{PreviousFeatures, RenderSettings};
 use serde::{Serialize, Serializer};
 
 use crate::device::DeviceArgs;
@@ -56,6 +56,10 @@ pub struct RenderArgs {
     /// How much the previous frame counts [default: the model's own, else 1]
     #[arg(long, value_name = "WEIGHT", help_heading = "Likeness and coherence")]
     previous_weight: Option<f64>,
+    /// Whether the previous frame is noised anew and passes through the network at each step, as published, or its own
+    /// steps are looked back at, which takes no pass
+    #[arg(long, value_enum, default_value_t, value_name = "KIND", help_heading = "Likeness and coherence")]
+    previous_features: PreviousFeatures,
     /// How much the first frame counts
     #[arg(long, default_value_t = 0.0, value_name = "WEIGHT", help_heading = "Likeness and coherence")]
     first_weight: f64,
@@ -165,6 +169,7 @@ impl RenderArgs {
             prediction: self.prediction,
             reference_weight: self.reference_weight.unwrap_or(defaults.reference_weight),
             previous_weight: self.previous_weight.unwrap_or(defaults.previous_weight),
+            previous_features: self.previous_features,
             first_weight: self.first_weight,
             vae_tile: None,
         })

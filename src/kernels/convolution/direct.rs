@@ -3,6 +3,7 @@
 
 use super::super::product::{DEPTH, Left, Output, Panels, ROWS, Size, panel_width, product, vectors};
 use super::super::scratch::{Shared, with_scratch};
+use super::Start;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -42,19 +43,20 @@ impl Shape {
 }
 
 /// Folds `input` with `weight` `(outputs, inputs, side, side)` and adds the bias.
-pub(super) fn convolve(
-    shape: Shape,
-    input: &[f32],
-    weight: &[f32],
-    bias: Option<&[f32]>,
-    output: &mut [f32],
-) {
+pub(super) fn convolve(shape: Shape, input: &[f32], weight: &[f32], start: Start, output: &mut [f32]) {
     let (height, width) = shape.results();
     assert_eq!(input.len(), shape.batch * shape.inputs * shape.height * shape.width);
     assert_eq!(weight.len(), shape.outputs * shape.depth());
     assert_eq!(output.len(), shape.batch * shape.outputs * height * width);
     output.par_chunks_mut((height * width).max(1)).enumerate().for_each(|(map, values)| {
-        values.fill(bias.map_or(0.0, |bias| bias[map % shape.outputs]));
+        let bias = start.bias[map % shape.outputs];
+        match start.residual {
+            None => values.fill(bias),
+            Some(residual) => {
+                let residual = &residual[map * height * width..];
+                values.iter_mut().zip(residual).for_each(|(value, residual)| *value = residual + bias);
+            }
+        }
     });
     if shape.padding == 0 {
         return fold(shape, input, weight, output);

@@ -4,10 +4,12 @@ mod direct;
 mod winograd;
 
 use super::product::panel_width;
-use super::values::{filled, serve, with_all};
+use super::values::{filled, serve, with_all, with_optional};
 use candle_core::{Result, Tensor};
 use candle_nn::{Conv2d, Conv2dConfig, Module, VarBuilder, conv2d};
 use std::sync::OnceLock;
+
+use direct::Shape;
 
 /// Kernels of 3×3 with more weights than this are not transformed: it would take four times their memory, and such layers
 /// work on small maps, where reading the weights is what takes time.
@@ -38,7 +40,44 @@ impl Convolution {
         config.groups == 1 && config.dilation == 1 && serve(&[self.plain.weight()])
     }
 
-    fn convolve(&self, input: &Tensor) -> Result<Tensor> {
+    /// The result, with `shift` `(1, outputs)` added to every pixel, and `residual` of the result's shape.
+    pub fn forward_onto(
+        &self,
+        input: &Tensor,
+        shift: Option<&Tensor>,
+        residual: Option<&Tensor>,
+    ) -> Result<Tensor> {
+        let given: Vec<&Tensor> = [Some(input), shift, residual].into_iter().flatten().collect();
+        if self.served() && serve(&given) {
+            return self.convolve(input, shift, residual);
+        }
+        let mut result = self.plain.forward(input)?;
+        if let Some(shift) = shift {
+            result = result.broadcast_add(&shift.unsqueeze(2)?.unsqueeze(3)?)?;
+        }
+        match residual {
+            Some(residual) => residual + result,
+            None => Ok(result),
+        }
+    }
+
+    /// The bias of each output, and the shift.
+    fn bias(&self, shift: Option<&Tensor>) -> Result<Vec<f32>> {
+        let mut bias = match self.plain.bias() {
+            Some(bias) => bias.to_vec1()?,
+            None => vec![0.0; self.plain.weight().dim(0)?],
+        };
+        if let Some(shift) = shift {
+            let shift: Vec<f32> = shift.squeeze(0)?.to_vec1()?;
+            if shift.len() != bias.len() {
+                candle_core::bail!("a shift of {} values for {} outputs", shift.len(), bias.len());
+            }
+            bias.iter_mut().zip(shift).for_each(|(bias, shift)| *bias += shift);
+        }
+        Ok(bias)
+    }
+
+    fn convolve(&self, input: &Tensor, shift: Option<&Tensor>, residual: Option<&Tensor>) -> Result<Tensor> {
         let config = self.plain.config();
         let (batch, inputs, height, width) = input.dims4()?;
         let (outputs, expected, side, _) = self.plain.weight().dims4()?;
@@ -48,7 +87,7 @@ impl Convolution {
                 input.shape()
             );
         }
-        let shape = direct::Shape {
+        let shape = Shape {
             batch,
             inputs,
             outputs,
@@ -59,25 +98,42 @@ impl Convolution {
             padding: config.padding,
         };
         let (result_height, result_width) = shape.results();
-        let bias = self.plain.bias().map(|bias| bias.to_vec1::<f32>()).transpose()?;
-        filled((batch, outputs, result_height, result_width), |output| {
-            with_all(input, |input| {
-                with_all(self.plain.weight(), |weight| {
-                    if worth_transforming(&shape) {
-                        let weights =
-                            self.transformed.get_or_init(|| winograd::Weights::new(weight, outputs, inputs));
-                        let maps = winograd::Maps { batch, height, width };
-                        winograd::convolve(maps, input, weights, bias.as_deref(), output);
-                    } else {
-                        direct::convolve(shape, input, weight, bias.as_deref(), output);
-                    }
-                })
+        let result_shape = [batch, outputs, result_height, result_width];
+        if residual.is_some_and(|residual| residual.dims() != result_shape) {
+            candle_core::bail!("{result_shape:?} cannot be added to a residual of another shape");
+        }
+        let bias = self.bias(shift)?;
+        filled(&result_shape[..], |output| {
+            with_optional(residual, |residual| {
+                let start = Start { bias: &bias, residual };
+                with_all(input, |input| self.fold(&shape, input, start, output))?
             })?
+        })
+    }
+
+    fn fold(&self, shape: &Shape, input: &[f32], start: Start, output: &mut [f32]) -> Result<()> {
+        with_all(self.plain.weight(), |weight| {
+            if !worth_transforming(shape) {
+                return direct::convolve(*shape, input, weight, start, output);
+            }
+            let transformed = || winograd::Weights::new(weight, shape.outputs, shape.inputs);
+            let weights = self.transformed.get_or_init(transformed);
+            let maps = winograd::Maps { batch: shape.batch, height: shape.height, width: shape.width };
+            winograd::convolve(maps, input, weights, start, output);
         })
     }
 }
 
-fn worth_transforming(shape: &direct::Shape) -> bool {
+/// What a convolution is added to.
+#[derive(Clone, Copy)]
+struct Start<'a> {
+    /// `(outputs)`.
+    bias: &'a [f32],
+    /// As the results.
+    residual: Option<&'a [f32]>,
+}
+
+fn worth_transforming(shape: &Shape) -> bool {
     let fitting = (shape.side, shape.stride, shape.padding) == (3, 1, 1);
     let tiles = shape.batch * shape.height.div_ceil(4) * shape.width.div_ceil(4);
     let weights = 9 * shape.inputs * shape.outputs;
@@ -90,6 +146,6 @@ fn worth_transforming(shape: &direct::Shape) -> bool {
 impl Module for Convolution {
     /// `(batch, inputs, height, width)` to `(batch, outputs, height, width)`, by the stride.
     fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        if self.served() && serve(&[input]) { self.convolve(input) } else { self.plain.forward(input) }
+        self.forward_onto(input, None, None)
     }
 }

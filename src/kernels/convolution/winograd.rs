@@ -5,6 +5,7 @@
 
 use super::super::product::{DEPTH, Left, Output, Panels, ROWS, Size, panel_width, product, vectors};
 use super::super::scratch::{Shared, with_scratch};
+use super::Start;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 use std::array::from_fn;
@@ -87,13 +88,7 @@ impl Maps {
 }
 
 /// Folds `input` `(batch, inputs, height, width)`, zeros around it, to `output` `(batch, outputs, height, width)`.
-pub(super) fn convolve(
-    maps: Maps,
-    input: &[f32],
-    weights: &Weights,
-    bias: Option<&[f32]>,
-    output: &mut [f32],
-) {
+pub(super) fn convolve(maps: Maps, input: &[f32], weights: &Weights, start: Start, output: &mut [f32]) {
     let pixels = maps.batch * maps.height * maps.width;
     assert_eq!((input.len(), output.len()), (pixels * weights.inputs, pixels * weights.outputs));
     let width = panel_width();
@@ -102,7 +97,7 @@ pub(super) fn convolve(
     let output = Shared::new(output);
     for first in (0..maps.tiles()).step_by(at_once) {
         let count = at_once.min(maps.tiles() - first);
-        let part = Part { maps, input, weights, bias, output, first, count, panels: count.div_ceil(width) };
+        let part = Part { maps, input, weights, start, output, first, count, panels: count.div_ceil(width) };
         part.fold(width);
     }
 }
@@ -113,7 +108,7 @@ struct Part<'a> {
     maps: Maps,
     input: &'a [f32],
     weights: &'a Weights,
-    bias: Option<&'a [f32]>,
+    start: Start<'a>,
     output: Shared,
     first: usize,
     count: usize,
@@ -302,7 +297,7 @@ impl WithSimd for TransformBack<'_> {
         let columns = part.panels * width;
         let mut tiles = [[0.0f32; 64]; RESULTS * RESULTS];
         for channel in channels {
-            let bias = simd.splat_f32s(part.bias.map_or(0.0, |bias| bias[channel]));
+            let bias = simd.splat_f32s(part.start.bias[channel]);
             for start in (0..width).step_by(lanes) {
                 let first = panel * width + start;
                 let mut sides = [[simd.splat_f32s(0.0); RESULTS]; SIDE];
@@ -332,15 +327,17 @@ impl WithSimd for TransformBack<'_> {
                 }
                 for lane in 0..lanes.min(part.count.saturating_sub(first)) {
                     let (picture, y, x) = part.maps.place(part.first + first + lane);
-                    let start = ((picture * outputs + channel) * height + y) * across + x;
+                    let first_pixel = ((picture * outputs + channel) * height + y) * across + x;
                     let (down, right) = (RESULTS.min(height - y), RESULTS.min(across - x));
                     for row in 0..down {
                         // SAFETY: the tile's own pixels, which lie inside the map.
                         let line = unsafe {
-                            std::slice::from_raw_parts_mut(part.output.at(start + row * across), right)
+                            std::slice::from_raw_parts_mut(part.output.at(first_pixel + row * across), right)
                         };
                         for (column, value) in line.iter_mut().enumerate() {
-                            *value = tiles[row * RESULTS + column][lane];
+                            let place = first_pixel + row * across + column;
+                            let residual = part.start.residual.map_or(0.0, |residual| residual[place]);
+                            *value = tiles[row * RESULTS + column][lane] + residual;
                         }
                     }
                 }
