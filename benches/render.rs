@@ -1,12 +1,13 @@
-//! One pass of the U-Net, and one whole frame, on the embedded model. `benches/diffusers_ratio.py` then runs diffusers on
-//! the same weights and prints the ratio.
+//! One pass of the U-Net, and one whole frame, on the embedded model or, by `BENCH_MODEL=FOLDER` and `BENCH_SIDE=PIXELS`,
+//! on another. `benches/diffusers_ratio.py` asks for single runs instead, by `--ask`, and times diffusers by turns.
 //!
 //! `frame` is a frame in the middle of a clip: 20 DDIM steps of interleaved guidance, ControlNet, the reference's features
 //! from the cache, the previous frame noised and passed through the U-Net anew, VAE decode. At the usual p_r of 0.9, two
-//! steps of the twenty follow Eq. 5; the seed is chosen so.
+//! steps of the twenty follow Eq. 5; the seed is chosen so. `frame_trajectory` looks back at the previous frame's own
+//! steps instead.
 
 use candle_core::{DType, Device};
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::Criterion;
 use dreamtuner::Result;
 use dreamtuner::diffusion::{Guidance, NoiseSource, Purpose, Sampler};
 use dreamtuner::model::transformer::AttentionContext;
@@ -18,13 +19,19 @@ use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::render::networks::ControlUnit;
 use dreamtuner::render::settings::{PreviousFeatures, RenderSettings};
 use image::RgbImage;
+use std::io::{BufRead, Write, stdin, stdout};
+use std::path::Path;
+use std::time::Instant;
 
 const STEPS: usize = 20;
 const REFERENCE_PROBABILITY: f64 = 0.9;
 const PROMPT: &str = "red hair, green eyes, smile";
 
 fn load() -> Result<(StableDiffusion, Vec<ControlUnit>)> {
-    let files = ModelFiles::builtin()?;
+    let files = match std::env::var_os("BENCH_MODEL") {
+        Some(folder) => ModelFiles::open(Path::new(&folder))?,
+        None => ModelFiles::builtin()?,
+    };
     let options = LoadOptions {
         device: Device::Cpu,
         dtype: DType::F32,
@@ -39,6 +46,11 @@ fn load() -> Result<(StableDiffusion, Vec<ControlUnit>)> {
     Ok((model, units))
 }
 
+fn side(model: &StableDiffusion) -> usize {
+    let wanted = std::env::var("BENCH_SIDE").ok().and_then(|side| side.parse().ok());
+    wanted.unwrap_or(model.native_side)
+}
+
 /// A seed with which two steps follow Eq. 5.
 fn usual_seed() -> Result<u64> {
     for seed in 0.. {
@@ -50,7 +62,7 @@ fn usual_seed() -> Result<u64> {
     unreachable!("some seed has two steps above p_r")
 }
 
-fn settings(side: usize) -> Result<RenderSettings> {
+fn settings(side: usize, previous_features: PreviousFeatures) -> Result<RenderSettings> {
     Ok(RenderSettings {
         width: side,
         height: side,
@@ -71,7 +83,7 @@ fn settings(side: usize) -> Result<RenderSettings> {
         prediction: None,
         reference_weight: 10.0,
         previous_weight: 1.0,
-        previous_features: PreviousFeatures::Renoise,
+        previous_features,
         first_weight: 0.0,
         vae_tile: None,
     })
@@ -84,40 +96,70 @@ fn picture(side: usize, seed: u32) -> RgbImage {
     })
 }
 
-fn benchmark(criterion: &mut Criterion) -> Result<()> {
-    // SAFETY: nothing has started a thread yet.
-    unsafe { dreamtuner::threads::set_threads(None)? };
-    let (model, units) = load()?;
-    let (side, factor) = (model.native_side, model.vae.factor());
+/// What is timed: a name and a run.
+type Timed<'a> = (&'static str, Box<dyn FnMut() -> Result<()> + 'a>);
+
+fn timed<'a>(model: &'a StableDiffusion, units: &'a [ControlUnit]) -> Result<Vec<Timed<'a>>> {
+    let (side, factor) = (side(model), model.vae.factor());
     let shape = [1, model.latent_channels, side / factor, side / factor];
     let latent = NoiseSource::new(0).normal(Purpose::Latent, 0, &shape, DType::F32, &Device::Cpu)?;
     let text = model.encode_prompt(PROMPT, 1)?;
-    criterion.bench_function("unet_step", |bencher| {
-        bencher.iter(|| model.unet.forward(&latent, 481.0, &mut AttentionContext::new(&text), None));
-    });
+    let pass = move || {
+        model.unet.forward(&latent, 481.0, &mut AttentionContext::new(&text), None)?;
+        Ok(())
+    };
+    let mut all: Vec<Timed> = vec![("unet_step", Box::new(pass))];
+    for (name, features) in
+        [("frame", PreviousFeatures::Renoise), ("frame_trajectory", PreviousFeatures::Trajectory)]
+    {
+        let settings = settings(side, features)?;
+        let control = vec![Some(picture(side, 1)); units.len()];
+        let reference = ReferencePicture { image: picture(side, 0), mask: None, controls: control.clone() };
+        let noise = NoiseSource::new(settings.seed);
+        let cache = FeatureCache::Keep { bytes: 1 << 32 };
+        let mut animator =
+            Animator::new(model, units, &reference, settings, noise, cache, Interrupt::default())?;
+        let mut frames = 0;
+        all.push((
+            name,
+            Box::new(move || {
+                // The first frame fills the cache and becomes the previous one.
+                for _ in 0..if frames == 0 { 2 } else { 1 } {
+                    animator.render(&control, &mut |_| {})?;
+                    frames += 1;
+                }
+                Ok(())
+            }),
+        ));
+    }
+    Ok(all)
+}
 
-    let settings = settings(side)?;
-    let control = vec![Some(picture(side, 1))];
-    let reference = ReferencePicture { image: picture(side, 0), mask: None, controls: control.clone() };
-    let noise = NoiseSource::new(settings.seed);
-    let cache = FeatureCache::Keep { bytes: 1 << 32 };
-    let mut animator =
-        Animator::new(&model, &units, &reference, settings, noise, cache, Interrupt::default())?;
-    // The first frame fills the cache and becomes the previous one.
-    animator.render(&control, &mut |_| {})?;
-    criterion.bench_function("frame", |bencher| bencher.iter(|| animator.render(&control, &mut |_| {})));
+/// Every line asks for a run by its name; the answer is its seconds. The first run of each does not count.
+fn answer(mut timed: Vec<Timed>) -> Result<()> {
+    for line in stdin().lock().lines() {
+        let line = line.expect("standard input can be read");
+        let (_, run) = timed.iter_mut().find(|(name, _)| *name == line.trim()).expect("a known name");
+        let begin = Instant::now();
+        run()?;
+        println!("{}", begin.elapsed().as_secs_f64());
+        stdout().flush().expect("standard output can be written");
+    }
     Ok(())
 }
 
-fn run(criterion: &mut Criterion) {
-    if let Err(error) = benchmark(criterion) {
-        panic!("{error}");
+fn main() -> Result<()> {
+    // SAFETY: nothing has started a thread yet.
+    unsafe { dreamtuner::threads::set_threads(None)? };
+    let (model, units) = load()?;
+    let timed = timed(&model, &units)?;
+    if std::env::args().any(|argument| argument == "--ask") {
+        return answer(timed);
     }
+    let mut criterion = Criterion::default().sample_size(10).configure_from_args();
+    for (name, mut run) in timed {
+        criterion.bench_function(name, |bencher| bencher.iter(|| run().expect("the networks run")));
+    }
+    criterion.final_summary();
+    Ok(())
 }
-
-criterion_group! {
-    name = benches;
-    config = Criterion::default().sample_size(10);
-    targets = run
-}
-criterion_main!(benches);

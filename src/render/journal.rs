@@ -162,9 +162,13 @@ impl Journal {
     /// The trajectory of the last finished frame, on the CPU.
     pub fn trajectory(&self, frame: usize) -> Result<TrajectoryTensors> {
         let path = self.trajectory_path(frame);
-        let bytes = fs::read(&path).map_err(|error| Error::io(&path, error))?;
+        let lost = |problem| {
+            let all = "delete the folder to render all frames again";
+            Error::input(&path, format!("{problem}; the frames before it have no trajectory any more: {all}"))
+        };
+        let bytes = fs::read(&path).map_err(|error| lost(error.to_string()))?;
         let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)
-            .map_err(|error| damaged(&path, error.to_string()))?;
+            .map_err(|error| lost(error.to_string()))?;
         Ok(tensors.into_iter().collect())
     }
 

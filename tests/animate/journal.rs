@@ -403,3 +403,40 @@ fn nobody_is_looked_for_twice() {
     assert!(done.events().iter().all(|event| event["event"] != "search"));
     assert_eq!(stage.kept("out.mkv"), stage.kept("straight.mkv"));
 }
+
+/// Frames that look back at the steps of the one before need these again, and find them in the journal.
+#[test]
+fn a_killed_render_that_looks_back_at_steps_goes_on_alike() {
+    let stage = Stage::new(6);
+    let straight = |name: &str, arguments: &str| {
+        stage.animate(&format!("--keep-frames -o {name} {arguments}")).succeeded();
+        stage.kept(name)
+    };
+    let expected = straight("straight.mkv", "--previous-features trajectory");
+    assert_ne!(expected, straight("renoised.mkv", "--previous-features renoise"));
+    assert_ne!(expected, straight("alone.mkv", "--previous-weight 0"));
+
+    let looking_back = "--keep-frames --previous-features trajectory";
+    let mut running = Running::start(stage.animate_command(looking_back));
+    running.wait_for("frame", 2);
+    running.child.kill().unwrap();
+    running.end();
+    let kept = names(&stage.path("out.mkv.frames"));
+    let trajectories = kept.iter().filter(|name| name.ends_with(".trajectory")).count();
+    assert!((1..=2).contains(&trajectories), "{trajectories} trajectories, only the last is needed");
+    stage.animate(looking_back).succeeded();
+    assert_eq!(stage.kept("out.mkv"), expected);
+}
+
+#[test]
+fn a_damaged_trajectory_is_named() {
+    let stage = Stage::new(4);
+    let mut running = Running::start(stage.animate_command("--previous-features trajectory"));
+    running.wait_for("frame", 1);
+    running.child.kill().unwrap();
+    running.end();
+    for name in names(&stage.path("out.mkv.frames")).iter().filter(|name| name.ends_with(".trajectory")) {
+        std::fs::write(stage.path("out.mkv.frames").join(name), b"nothing").unwrap();
+    }
+    stage.animate("--previous-features trajectory").failed(3, &[".trajectory", "delete the folder"]);
+}

@@ -91,8 +91,8 @@ fn control_networks_and_autoencoders_of_their_own() {
 
 #[test]
 fn shards_hold_the_weights_of_one_file() {
-    let sharded = PartFiles::open(&fixtures().join("sd1/sharded"), Part::Unet).unwrap();
-    assert_same(&sharded, &open("sd1").unet);
+    let sharded = PartFiles::open(&fixtures().join("sd1/sharded"), Part::ControlNet).unwrap();
+    assert_same(&sharded, open("sd1").controlnet.as_ref().unwrap());
 }
 
 #[test]
