@@ -71,6 +71,7 @@ pub fn ablations(base: &RenderSettings, caption: Caption) -> Vec<Row> {
     let with = |name: &str, title: &str, change: &dyn Fn(&mut RenderSettings)| {
         let mut settings = base.clone();
         (settings.reference_weight, settings.previous_weight, settings.first_weight) = (10.0, 1.0, 0.0);
+        settings.previous_features = PreviousFeatures::Trajectory;
         change(&mut settings);
         Row::new(name, title, settings, caption)
     };
@@ -82,16 +83,11 @@ pub fn ablations(base: &RenderSettings, caption: Caption) -> Vec<Row> {
         }));
     }
     for weight in [1.0, 3.0] {
-        let name = format!("previous-{weight}");
-        rows.push(with(&name, &format!("reference 10, previous {weight}"), &|settings| {
+        let title = format!("reference 10, previous {weight}");
+        rows.push(with(&format!("previous-{weight}"), &title, &|settings| settings.previous_weight = weight));
+        rows.push(with(&format!("renoised-{weight}"), &format!("{title}, noised anew"), &|settings| {
             settings.previous_weight = weight;
-        }));
-    }
-    for weight in [1.0, 3.0] {
-        let name = format!("trajectory-{weight}");
-        rows.push(with(&name, &format!("reference 10, previous {weight} by its own steps"), &|settings| {
-            settings.previous_weight = weight;
-            settings.previous_features = PreviousFeatures::Trajectory;
+            settings.previous_features = PreviousFeatures::Renoise;
         }));
     }
     let mut unmasked = with("no-mask", "10 and 1, no mask", &|_| {});

@@ -2,12 +2,16 @@
 
 use candle_core::{CpuStorage, DType, Device, Layout, Result, Shape, Storage, Tensor, bail};
 
+/// Whoever builds with another matrix library gets it.
+const OTHER_LIBRARY: bool = cfg!(any(feature = "accelerate", feature = "mkl"));
+
 /// Whether kernels serve these tensors: 32 bits on the CPU, and no gradient is asked for. Otherwise the same is done by
 /// candle's own operations.
 pub(super) fn serve(tensors: &[&Tensor]) -> bool {
-    tensors
-        .iter()
-        .all(|tensor| tensor.device().is_cpu() && tensor.dtype() == DType::F32 && !tensor.track_op())
+    !OTHER_LIBRARY
+        && tensors
+            .iter()
+            .all(|tensor| tensor.device().is_cpu() && tensor.dtype() == DType::F32 && !tensor.track_op())
 }
 
 /// A tensor's values, from its first one on.

@@ -52,9 +52,9 @@ pub struct RenderSettings {
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum PreviousFeatures {
     /// The finished frame is noised anew and passes through the network at each step, as published.
-    #[default]
     Renoise,
     /// Those that the frame had while it was made, at the same step: no pass through the network.
+    #[default]
     Trajectory,
 }
 

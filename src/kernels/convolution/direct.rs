@@ -1,9 +1,9 @@
 //! Convolution as a matrix product: weights times the values that each result sees, which are packed bit by bit, never
 //! all at once.
 
-use super::super::product::{DEPTH, Left, Output, Panels, ROWS, Size, panel_width, product, vectors};
-use super::super::scratch::{Shared, with_scratch};
 use super::Start;
+use crate::kernels::product::{DEPTH, Left, Output, Panels, ROWS, Size, panel_width, product, vectors};
+use crate::kernels::scratch::{Shared, with_scratch};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 use std::ops::Range;
