@@ -348,3 +348,13 @@ fn gradients_pass() {
     let gradient = values(gradients.get(&variable).expect("a gradient"));
     assert!(gradient.iter().all(|value| value.is_finite()) && gradient.iter().any(|&value| value != 0.0));
 }
+
+/// The accuracy of the code for processors without vector instructions, in a process of its own.
+#[test]
+fn processors_without_vectors_are_served() {
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.env("DREAMTUNER_VECTORS", "none").args(["accura", "not_a_number"]);
+    let done = command.output().unwrap();
+    let report = String::from_utf8_lossy(&done.stdout);
+    assert!(done.status.success() && report.contains("6 passed"), "{report}");
+}

@@ -10,9 +10,10 @@ use crate::pose::{Person, Pose};
 
 /// A person is followed down to this share of the score from which one is believed.
 const KEPT_SCORE: f32 = 0.8;
-/// Frames between two looks for newcomers; where nobody is followed, every few frames.
+/// Frames between two looks for newcomers; every few frames where nobody is followed, or somebody was lost within the last
+/// [`SEARCH_INTERVAL`].
 const SEARCH_INTERVAL: usize = 24;
-const LONELY_INTERVAL: usize = 4;
+const LOST_INTERVAL: usize = 4;
 /// Frames for which somebody is looked for at the place where they were lost.
 const PATIENCE: usize = 12;
 /// Body sizes that a person can move from one frame to the next.
@@ -76,7 +77,7 @@ impl<'a> Tracker<'a> {
         self.separate(&mut seen, picture);
         self.exchange(&mut seen, picture);
         // 2. Newcomers, and people who come back.
-        if self.frame >= self.next_search || seen.iter().all(Option::is_none) && self.is_lonely_turn() {
+        if self.frame >= self.next_search || self.misses_someone(&seen) {
             for found in self.estimator.find_people(picture)? {
                 self.welcome(found, &mut seen, picture);
             }
@@ -96,8 +97,11 @@ impl<'a> Tracker<'a> {
         Ok(Pose { width: picture.width(), height: picture.height(), people })
     }
 
-    fn is_lonely_turn(&self) -> bool {
-        self.frame.is_multiple_of(LONELY_INTERVAL)
+    /// Whether it is time to look for somebody who is missing.
+    fn misses_someone(&self, seen: &[Option<Found>]) -> bool {
+        let mut tracks = seen.iter().zip(&self.tracks);
+        let lost = tracks.any(|(found, track)| found.is_none() && track.absence <= SEARCH_INTERVAL);
+        self.frame.is_multiple_of(LOST_INTERVAL) && (lost || seen.iter().all(Option::is_none))
     }
 
     /// Where two tracks have found the same person, the one keeps them that fits better.

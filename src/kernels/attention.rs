@@ -3,11 +3,11 @@
 //! number of segments of keys, each with weights of its own (DreamTuner, Eq. 3).
 
 use super::functions::exponential;
-use super::product::{Left, Output, Panels, Size, panel_width, product, vectors};
+use super::product::{Left, Output, Panels, Size, arch, panel_width, product, vectors};
 use super::scratch::{Shared, with_scratch};
 use super::values::{filled, values};
 use candle_core::{Layout, Result, StorageRef, Tensor};
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 /// Keys that are worked on at once: their scores stay in the first-level cache.
@@ -114,7 +114,7 @@ fn attend_values(heads: Heads, queries: View, segments: &[Keys], output: &mut [f
     let panel = panel_width();
     let panels = tokens.div_ceil(panel);
     let blocks = panels.div_ceil(PANELS);
-    let (arch, output) = (Arch::new(), Shared::new(output));
+    let (arch, output) = (arch(), Shared::new(output));
     (0..batch * count * blocks).into_par_iter().for_each(|index| {
         let (picture, head, block) = (index / (count * blocks), index / blocks % count, index % blocks);
         let first = block * PANELS;

@@ -1,9 +1,10 @@
 //! The gate of a feed-forward layer.
 
 use super::functions::gelu;
+use super::product::arch;
 use super::values::{filled, serve, with_all};
 use candle_core::{D, Result, Tensor};
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 /// GEGLU: the first half of the last dimension times the exact gelu of the second, `(…, 2·n)` to `(…, n)`. In 32 bits on
@@ -21,7 +22,7 @@ pub fn gated_gelu(input: &Tensor) -> Result<Tensor> {
     let inner = *last;
     filled(shape, |output| {
         with_all(input, |input| {
-            let arch = Arch::new();
+            let arch = arch();
             input.par_chunks(2 * inner).zip(output.par_chunks_mut(inner)).for_each(|(input, output)| {
                 let (values, gates) = input.split_at(inner);
                 arch.dispatch(Gate { values, gates, output });

@@ -1,11 +1,11 @@
 //! Linear layers: tokens times weights that are packed once.
 
-use super::product::{DEPTH, Left, Output, Panels, ROWS, Size, panel_width, product, vectors};
+use super::product::{DEPTH, Left, Output, Panels, ROWS, Size, arch, panel_width, product, vectors};
 use super::scratch::Shared;
 use super::values::{filled, serve, with_all, with_optional};
 use candle_core::{Device, Result, Tensor};
 use candle_nn::{Module, VarBuilder};
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -129,7 +129,7 @@ impl Weights {
         let (rows, columns) = (0..tokens, 0..self.outputs);
         let output = Shared::new(output);
         let start = Start { bias: Some(bias), residual: None };
-        Arch::new().dispatch(Block { input, weights: self, start, rows, columns, output });
+        arch().dispatch(Block { input, weights: self, start, rows, columns, output });
     }
 
     /// `(outputs, inputs)` again, where a gradient is asked for.
@@ -184,7 +184,7 @@ fn apply(input: &[f32], weights: &Weights, start: Start, output: &mut [f32]) {
     let wanted = (4 * rayon::current_num_threads()).div_ceil(blocks.max(1));
     let columns = outputs.div_ceil(wanted).next_multiple_of(panel).max(4 * panel);
     let parts = outputs.div_ceil(columns);
-    let (arch, output) = (Arch::new(), Shared::new(output));
+    let (arch, output) = (arch(), Shared::new(output));
     (0..blocks * parts).into_par_iter().for_each(|index| {
         let (block, part) = (index / parts, index % parts);
         let rows = block * ROWS..tokens.min((block + 1) * ROWS);

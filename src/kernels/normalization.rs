@@ -1,10 +1,11 @@
 //! Group norm, layer norm, and what follows them.
 
 use super::functions::silu;
+use super::product::arch;
 use super::values::{filled, serve, with_all};
 use candle_core::{Result, Tensor};
 use candle_nn::{Module, VarBuilder};
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 /// Group norm over maps `(batch, channels, …)`. In 32 bits on the CPU it runs on this crate's kernels, accurate to 10⁻⁶.
@@ -44,7 +45,7 @@ impl GroupNorm {
         filled(input.shape(), |output| {
             let (weight, bias) = (self.weight.to_vec1::<f32>()?, self.bias.to_vec1::<f32>()?);
             with_all(input, |input| {
-                let arch = Arch::new();
+                let arch = arch();
                 input.par_chunks(size).zip(output.par_chunks_mut(size)).enumerate().for_each(
                     |(index, (input, output))| {
                         let first = index % groups * (channels / groups);
@@ -198,7 +199,7 @@ impl Module for LayerNorm {
         filled(input.shape(), |output| {
             let (weight, bias) = (self.weight.to_vec1::<f32>()?, self.bias.to_vec1::<f32>()?);
             with_all(input, |input| {
-                let (arch, at_once, epsilon) = (Arch::new(), 32 * channels, self.epsilon);
+                let (arch, at_once, epsilon) = (arch(), 32 * channels, self.epsilon);
                 input.par_chunks(at_once).zip(output.par_chunks_mut(at_once)).for_each(|(input, output)| {
                     arch.dispatch(Tokens { input, output, weight: &weight, bias: &bias, epsilon });
                 });

@@ -5,6 +5,7 @@
 //! not depend on how the work is divided.
 
 use pulp::{Arch, Simd, WithSimd};
+use std::sync::OnceLock;
 
 /// Depth that is worked on at once: a panel of it stays in the first-level cache.
 pub(super) const DEPTH: usize = 320;
@@ -16,6 +17,16 @@ pub(super) const ROWS: usize = 96;
 /// Values of the largest tile.
 const LARGEST_TILE: usize = 12 * 32;
 
+/// The vector instructions that kernels use: the best that this processor has. `DREAMTUNER_VECTORS=none` leaves them
+/// all out, so that the code for other processors can be tested on any.
+pub(super) fn arch() -> Arch {
+    static ARCH: OnceLock<Arch> = OnceLock::new();
+    *ARCH.get_or_init(|| match std::env::var("DREAMTUNER_VECTORS").as_deref() {
+        Ok("none") => Arch::Scalar,
+        _ => Arch::new(),
+    })
+}
+
 /// Columns of a panel: as many as a tile has.
 pub(super) fn panel_width() -> usize {
     struct Width;
@@ -26,7 +37,7 @@ pub(super) fn panel_width() -> usize {
             vectors::<S>() * S::F32_LANES
         }
     }
-    Arch::new().dispatch(Width)
+    arch().dispatch(Width)
 }
 
 /// Vectors side by side in a tile, so that a tile's sums, a row of the right operand and one value fit the registers.

@@ -2,9 +2,9 @@
 //! all at once.
 
 use super::Start;
-use crate::kernels::product::{DEPTH, Left, Output, Panels, ROWS, Size, panel_width, product, vectors};
+use crate::kernels::product::{DEPTH, Left, Output, Panels, ROWS, Size, arch, panel_width, product, vectors};
 use crate::kernels::scratch::{Shared, with_scratch};
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -90,7 +90,7 @@ fn fold(shape: Shape, input: &[f32], weight: &[f32], output: &mut [f32]) {
     let wanted = (4 * rayon::current_num_threads()).div_ceil(shape.batch * blocks);
     let rows = shape.outputs.div_ceil(wanted).next_multiple_of(12).max(48);
     let row_parts = shape.outputs.div_ceil(rows);
-    let (arch, output) = (Arch::new(), Shared::new(output));
+    let (arch, output) = (arch(), Shared::new(output));
     (0..shape.batch * blocks * row_parts).into_par_iter().for_each(|index| {
         let (picture, block, part) =
             (index / (blocks * row_parts), index / row_parts % blocks, index % row_parts);

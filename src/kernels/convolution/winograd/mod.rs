@@ -6,9 +6,9 @@
 mod input;
 mod output;
 
-use crate::kernels::product::{DEPTH, Left, Output, Panels, ROWS, Size, panel_width, product, vectors};
+use crate::kernels::product::{DEPTH, Left, Output, Panels, ROWS, Size, arch, panel_width, product, vectors};
 use crate::kernels::scratch::{Shared, with_scratch};
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use std::array::from_fn;
 use std::ops::Range;
@@ -130,7 +130,7 @@ impl Part<'_> {
         let columns = self.panels * width;
         with_scratch(FREQUENCIES * columns * (inputs + outputs), |scratch| {
             let (values, products) = scratch.split_at_mut(FREQUENCIES * columns * inputs);
-            let (arch, place) = (Arch::new(), Shared::new(values));
+            let (arch, place) = (arch(), Shared::new(values));
             self.each_panel(inputs, |panel, channels| {
                 arch.dispatch(input::Transform { part: self, panel, channels, values: place });
             });
