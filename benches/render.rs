@@ -18,6 +18,7 @@ use dreamtuner::render::feature_store::FeatureCache;
 use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::render::networks::ControlUnit;
 use dreamtuner::render::settings::{PreviousFeatures, RenderSettings};
+use dreamtuner::threads::in_pool;
 use image::RgbImage;
 use std::io::{BufRead, Write, stdin, stdout};
 use std::path::Path;
@@ -105,7 +106,8 @@ fn timed<'a>(model: &'a StableDiffusion, units: &'a [ControlUnit]) -> Result<Vec
     let latent = NoiseSource::new(0).normal(Purpose::Latent, 0, &shape, DType::F32, &Device::Cpu)?;
     let text = model.encode_prompt(PROMPT, 1)?;
     let pass = move || {
-        model.unet.forward(&latent, 481.0, &mut AttentionContext::new(&text), None)?;
+        // As in a render, on one of the pool's threads.
+        in_pool(|| model.unet.forward(&latent, 481.0, &mut AttentionContext::new(&text), None))?;
         Ok(())
     };
     let mut all: Vec<Timed> = vec![("unet_step", Box::new(pass))];

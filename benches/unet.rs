@@ -10,6 +10,7 @@ use candle_nn::var_builder::SimpleBackend;
 use dreamtuner::model::config::UNetConfig;
 use dreamtuner::model::transformer::AttentionContext;
 use dreamtuner::model::unet::UNet;
+use dreamtuner::threads::in_pool;
 use std::io::{BufRead, Write, stdin, stdout};
 use std::time::Instant;
 
@@ -62,7 +63,8 @@ impl Bench {
     fn pass(&self, side: usize) -> Result<f64> {
         let latent = Tensor::randn(0f32, 1.0, (1, 4, side / 8, side / 8), &Device::Cpu)?;
         let begin = Instant::now();
-        self.unet.forward(&latent, 481.0, &mut AttentionContext::new(&self.text), None)?;
+        // As in a render, on one of the pool's threads.
+        in_pool(|| self.unet.forward(&latent, 481.0, &mut AttentionContext::new(&self.text), None))?;
         Ok(begin.elapsed().as_secs_f64())
     }
 
