@@ -12,42 +12,20 @@ Below 1: this program is faster. `benches/random_model.py` makes a folder of Sta
 """
 
 import argparse
-import json
-import os
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from asked import ROOT, Benchmark
 from diffusers import DDIMScheduler, StableDiffusionControlNetPipeline
 
-ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests/fixtures"))
 from dreamtuner import DreamTuner, Frame, Guidance, Reference  # noqa: E402
 
 STEPS = 20
-
-
-class Ours:
-    """The benchmark, asked for one run at a time."""
-
-    def __init__(self, folder: Path, size: int) -> None:
-        command = ["cargo", "bench", "--bench", "render", "--no-run", "--message-format", "json"]
-        lines = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
-        artifacts = (json.loads(line) for line in lines)
-        program = next(a["executable"] for a in artifacts if a.get("target", {}).get("name") == "render" and a.get("executable"))
-        environment = os.environ | {"BENCH_MODEL": str(folder.resolve()), "BENCH_SIDE": str(size)}
-        self.process = subprocess.Popen(
-            [program, "--ask"], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-
-    def seconds(self, name: str) -> float:
-        self.process.stdin.write(f"{name}\n")
-        self.process.stdin.flush()
-        return float(self.process.stdout.readline())
 
 
 def theirs(folder: Path, size: int | None) -> tuple[int, dict[str, Callable[[], object]]]:
@@ -89,7 +67,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     with torch.inference_mode():
         size, runs = theirs(options.model, options.size)
-        ours = Ours(options.model, size)
+        ours = Benchmark("render", BENCH_MODEL=str(options.model.resolve()), BENCH_SIDE=str(size))
         print(f"{'':17} {'diffusers':>9} {'least':>9} {'most':>9} {'dreamtuner':>10} {'least':>9} {'most':>9}  ratio   (seconds)")
         for name, run in runs.items():
             times: tuple[list[float], list[float]] = ([], [])

@@ -7,37 +7,14 @@ processor has instructions for it.
 """
 
 import argparse
-import json
 import statistics
-import subprocess
 import time
-from pathlib import Path
 
 import torch
+from asked import Benchmark
 from diffusers import UNet2DConditionModel
 
-ROOT = Path(__file__).resolve().parents[1]
 SIDES = (256, 512)
-
-
-def build() -> str:
-    """Builds the benchmark, and tells where it lies."""
-    command = ["cargo", "bench", "--bench", "unet", "--no-run", "--message-format", "json"]
-    lines = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
-    artifacts = (json.loads(line) for line in lines)
-    return next(a["executable"] for a in artifacts if a.get("target", {}).get("name") == "unet" and a.get("executable"))
-
-
-class Ours:
-    """The benchmark, asked for one pass at a time."""
-
-    def __init__(self) -> None:
-        self.process = subprocess.Popen([build(), "--ask"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def seconds(self, side: int) -> float:
-        self.process.stdin.write(f"{side}\n")
-        self.process.stdin.flush()
-        return float(self.process.stdout.readline())
 
 
 class Theirs:
@@ -62,7 +39,7 @@ def main() -> None:
     parser.add_argument("--bf16", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    programs = {"dreamtuner": Ours(), "PyTorch f32": Theirs(torch.float32)}
+    programs = {"dreamtuner": Benchmark("unet"), "PyTorch f32": Theirs(torch.float32)}
     if options.bf16:
         programs["PyTorch bf16"] = Theirs(torch.bfloat16)
     print(f"{'side':>4} {'program':>14} {'median':>8} {'least':>8} {'most':>8}  ratio    (seconds)")

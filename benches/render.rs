@@ -6,6 +6,8 @@
 //! steps of the twenty follow Eq. 5; the seed is chosen so. `frame_trajectory` looks back at the previous frame's own
 //! steps instead.
 
+mod asked;
+
 use candle_core::{DType, Device};
 use criterion::Criterion;
 use dreamtuner::Result;
@@ -20,7 +22,6 @@ use dreamtuner::render::networks::ControlUnit;
 use dreamtuner::render::settings::{PreviousFeatures, RenderSettings};
 use dreamtuner::threads::in_pool;
 use image::RgbImage;
-use std::io::{BufRead, Write, stdin, stdout};
 use std::path::Path;
 use std::time::Instant;
 
@@ -137,26 +138,21 @@ fn timed<'a>(model: &'a StableDiffusion, units: &'a [ControlUnit]) -> Result<Vec
     Ok(all)
 }
 
-/// Every line asks for a run by its name; the answer is its seconds. The first run of each does not count.
-fn answer(mut timed: Vec<Timed>) -> Result<()> {
-    for line in stdin().lock().lines() {
-        let line = line.expect("standard input can be read");
-        let (_, run) = timed.iter_mut().find(|(name, _)| *name == line.trim()).expect("a known name");
-        let begin = Instant::now();
-        run()?;
-        println!("{}", begin.elapsed().as_secs_f64());
-        stdout().flush().expect("standard output can be written");
-    }
-    Ok(())
+/// Seconds of one run. The first run of each does not count.
+fn seconds(timed: &mut [Timed], name: &str) -> Result<f64> {
+    let (_, run) = timed.iter_mut().find(|(known, _)| *known == name).expect("a known name");
+    let begin = Instant::now();
+    run()?;
+    Ok(begin.elapsed().as_secs_f64())
 }
 
 fn main() -> Result<()> {
     // SAFETY: nothing has started a thread yet.
     unsafe { dreamtuner::threads::set_threads(None)? };
     let (model, units) = load()?;
-    let timed = timed(&model, &units)?;
-    if std::env::args().any(|argument| argument == "--ask") {
-        return answer(timed);
+    let mut timed = timed(&model, &units)?;
+    if asked::is_asked() {
+        return asked::answer(|name| seconds(&mut timed, name));
     }
     let mut criterion = Criterion::default().sample_size(10).configure_from_args();
     for (name, mut run) in timed {

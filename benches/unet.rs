@@ -3,6 +3,8 @@
 //! `cargo bench --bench unet` prints medians; `benches/pytorch_ratio.py` asks for single passes instead, by `--ask`, so that
 //! both programs take turns.
 
+mod asked;
+
 use candle_core::{DType, Device, Result, Shape, Tensor};
 use candle_nn::VarBuilder;
 use candle_nn::init::Init;
@@ -11,7 +13,6 @@ use dreamtuner::model::config::UNetConfig;
 use dreamtuner::model::transformer::AttentionContext;
 use dreamtuner::model::unet::UNet;
 use dreamtuner::threads::in_pool;
-use std::io::{BufRead, Write, stdin, stdout};
 use std::time::Instant;
 
 const SIDES: [usize; 2] = [256, 512];
@@ -78,25 +79,14 @@ impl Bench {
         }
         Ok(())
     }
-
-    /// Every line asks for a pass at a side; the answer is its seconds.
-    fn answer(&self) -> dreamtuner::Result<()> {
-        for line in stdin().lock().lines() {
-            let side = line.expect("standard input can be read").trim().parse().expect("a side in pixels");
-            println!("{}", self.pass(side)?);
-            stdout().flush().expect("standard output can be written");
-        }
-        Ok(())
-    }
 }
 
 fn main() -> dreamtuner::Result<()> {
     // SAFETY: nothing has started a thread yet.
     unsafe { dreamtuner::threads::set_threads(None)? };
     let bench = Bench::new()?;
-    if std::env::args().any(|argument| argument == "--ask") {
-        bench.answer()
-    } else {
-        Ok(bench.print_medians()?)
+    if asked::is_asked() {
+        return asked::answer(|side| Ok(bench.pass(side.parse().expect("a side in pixels"))?));
     }
+    Ok(bench.print_medians()?)
 }

@@ -3,9 +3,9 @@
 //! number of segments of keys, each with weights of its own (DreamTuner, Eq. 3).
 
 use super::functions::exponential;
-use super::product::{Left, Output, Panels, Size, arch, panel_width, product, vectors};
+use super::product::{Left, Output, Panels, Size, arch, panel_width, panel_width_for, product, vectors};
 use super::scratch::{Shared, with_scratch};
-use super::values::{filled, values};
+use super::values::{filled, serve, values};
 use candle_core::{Layout, Result, StorageRef, Tensor};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
@@ -23,7 +23,7 @@ pub(crate) fn serves<'a>(
     queries: &Tensor,
     mut segments: impl Iterator<Item = (&'a Tensor, &'a Tensor)>,
 ) -> bool {
-    super::values::serve(&[queries]) && segments.all(|(keys, values)| super::values::serve(&[keys, values]))
+    serve(&[queries]) && segments.all(|(keys, values)| serve(&[keys, values]))
 }
 
 /// `softmax(q·kᵀ/√width + log m)·v`, `(batch, heads, tokens, width)`: accurate to 10⁻⁶ of the values' root mean square.
@@ -159,7 +159,7 @@ impl WithSimd for Block<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { part, first, panels, scratch } = self;
         let Heads { width, .. } = part.heads;
-        let panel = vectors::<S>() * S::F32_LANES;
+        let panel = panel_width_for::<S>();
         let (query_size, running_size) = (width * panel, (width + 2) * panel);
         let (queries, rest) = scratch.split_at_mut(panels * query_size);
         let (running, scores) = rest.split_at_mut(panels * running_size);
@@ -242,13 +242,11 @@ impl Part<'_> {
 /// Turns scores into weights relative to the new maxima, and what was summed before to the same.
 #[inline(always)]
 fn weigh<S: Simd>(simd: S, scores: &mut [f32], log_weights: Option<&[f32]>, running: Running) {
-    let lanes = S::F32_LANES;
-    let panel = vectors::<S>() * lanes;
     let (scores, _) = S::as_mut_simd_f32s(scores);
     let (sums, _) = S::as_mut_simd_f32s(running.sums);
     let (maxima, _) = S::as_mut_simd_f32s(running.maxima);
     let (totals, _) = S::as_mut_simd_f32s(running.totals);
-    let step = panel / lanes;
+    let step = vectors::<S>();
     if let Some(log_weights) = log_weights {
         for (scores, &weight) in scores.chunks_exact_mut(step).zip(log_weights) {
             let weight = simd.splat_f32s(weight);

@@ -1,6 +1,8 @@
 //! Linear layers: tokens times weights that are packed once.
 
-use super::product::{DEPTH, Left, Output, Panels, ROWS, Size, arch, panel_width, product, vectors};
+use super::product::{
+    DEPTH, Left, Output, Panels, ROWS, Size, arch, panel_width, panel_width_for, product, share,
+};
 use super::scratch::Shared;
 use super::values::{filled, serve, with_all, with_optional};
 use candle_core::{Device, Result, Tensor};
@@ -41,9 +43,7 @@ impl Linear {
     pub fn no_bias(inputs: usize, outputs: usize, vb: VarBuilder) -> Result<Self> {
         Self::from_weights(vb.get((outputs, inputs), "weight")?, None)
     }
-}
 
-impl Linear {
     /// The layer's result added to `residual` of its shape.
     pub fn forward_onto(&self, residual: &Tensor, input: &Tensor) -> Result<Tensor> {
         if matches!(self.0, Kind::Packed { .. }) && serve(&[input, residual]) {
@@ -60,15 +60,15 @@ impl Linear {
                     let plain = candle_nn::Linear::new(weights.unpacked()?, bias_tensor(bias)?);
                     return plain.forward(input);
                 }
-                let mut shape = input.dims().to_vec();
-                if shape.last() != Some(&weights.inputs) {
+                let Some((_, rest)) = input.dims().split_last().filter(|(last, _)| **last == weights.inputs)
+                else {
                     candle_core::bail!(
                         "{:?} given to a linear layer of {} inputs",
                         input.shape(),
                         weights.inputs
                     );
-                }
-                *shape.last_mut().expect("was just looked at") = weights.outputs;
+                };
+                let shape = [rest, &[weights.outputs]].concat();
                 if residual.is_some_and(|residual| residual.dims() != shape) {
                     candle_core::bail!("{shape:?} cannot be added to a residual of another shape");
                 }
@@ -181,8 +181,7 @@ fn apply(input: &[f32], weights: &Weights, start: Start, output: &mut [f32]) {
     assert_eq!((input.len(), output.len()), (tokens * inputs, tokens * outputs));
     let panel = panel_width();
     let blocks = tokens.div_ceil(ROWS);
-    let wanted = (4 * rayon::current_num_threads()).div_ceil(blocks.max(1));
-    let columns = outputs.div_ceil(wanted).next_multiple_of(panel).max(4 * panel);
+    let columns = share(outputs, blocks, panel, 4 * panel);
     let parts = outputs.div_ceil(columns);
     let (arch, output) = (arch(), Shared::new(output));
     (0..blocks * parts).into_par_iter().for_each(|index| {
@@ -210,7 +209,7 @@ impl WithSimd for Block<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { input, weights, start: before, rows, columns, output } = self;
         let Weights { inputs, outputs, ref values } = *weights;
-        let panel = vectors::<S>() * S::F32_LANES;
+        let panel = panel_width_for::<S>();
         if !before.is_zero() {
             for row in rows.clone() {
                 let place = row * outputs + columns.start;

@@ -11,7 +11,6 @@ use rayon::prelude::*;
 /// Group norm over maps `(batch, channels, …)`. In 32 bits on the CPU it runs on this crate's kernels, accurate to 10⁻⁶.
 #[derive(Debug)]
 pub struct GroupNorm {
-    plain: candle_nn::GroupNorm,
     groups: usize,
     epsilon: f64,
     weight: Tensor,
@@ -22,13 +21,17 @@ impl GroupNorm {
     /// `channels` in `groups`.
     pub fn new(groups: usize, channels: usize, epsilon: f64, vb: VarBuilder) -> Result<Self> {
         let (weight, bias) = (vb.get(channels, "weight")?, vb.get(channels, "bias")?);
-        let plain = candle_nn::GroupNorm::new(weight.clone(), bias.clone(), channels, groups, epsilon)?;
-        Ok(Self { plain, groups, epsilon, weight, bias })
+        Ok(Self { groups, epsilon, weight, bias })
     }
 
     /// The norm, then SiLU.
     pub fn forward_silu(&self, input: &Tensor) -> Result<Tensor> {
-        if self.serves(input) { self.normalize(input, true) } else { self.plain.forward(input)?.silu() }
+        if self.serves(input) { self.normalize(input, true) } else { self.plain(input)?.silu() }
+    }
+
+    fn plain(&self, input: &Tensor) -> Result<Tensor> {
+        let (weight, bias, channels) = (self.weight.clone(), self.bias.clone(), self.weight.elem_count());
+        candle_nn::GroupNorm::new(weight, bias, channels, self.groups, self.epsilon)?.forward(input)
     }
 
     fn serves(&self, input: &Tensor) -> bool {
@@ -68,7 +71,7 @@ impl GroupNorm {
 
 impl Module for GroupNorm {
     fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        if self.serves(input) { self.normalize(input, false) } else { self.plain.forward(input) }
+        if self.serves(input) { self.normalize(input, false) } else { self.plain(input) }
     }
 }
 
@@ -163,7 +166,6 @@ impl Scaled {
 /// Layer norm over the last dimension. In 32 bits on the CPU it runs on this crate's kernels, accurate to 10⁻⁶.
 #[derive(Debug)]
 pub struct LayerNorm {
-    plain: candle_nn::LayerNorm,
     epsilon: f64,
     weight: Tensor,
     bias: Tensor,
@@ -173,8 +175,7 @@ impl LayerNorm {
     /// Over `channels`.
     pub fn new(channels: usize, epsilon: f64, vb: VarBuilder) -> Result<Self> {
         let (weight, bias) = (vb.get(channels, "weight")?, vb.get(channels, "bias")?);
-        let plain = candle_nn::LayerNorm::new(weight.clone(), bias.clone(), epsilon);
-        Ok(Self { plain, epsilon, weight, bias })
+        Ok(Self { epsilon, weight, bias })
     }
 
     /// candle's fused layer norm has no gradient.
@@ -182,7 +183,7 @@ impl LayerNorm {
         if input.track_op() || self.weight.track_op() || self.bias.track_op() {
             return candle_nn::ops::layer_norm_slow(input, &self.weight, &self.bias, self.epsilon as f32);
         }
-        self.plain.forward(input)
+        candle_nn::LayerNorm::new(self.weight.clone(), self.bias.clone(), self.epsilon).forward(input)
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) fn panel_width() -> usize {
         type Output = usize;
         #[inline(always)]
         fn with_simd<S: Simd>(self, _: S) -> usize {
-            vectors::<S>() * S::F32_LANES
+            panel_width_for::<S>()
         }
     }
     arch().dispatch(Width)
@@ -47,6 +47,19 @@ pub(super) const fn vectors<S: Simd>() -> usize {
         16 | 8 => 2,
         _ => 4,
     }
+}
+
+/// [`panel_width`] in code for certain vectors.
+#[inline(always)]
+pub(super) const fn panel_width_for<S: Simd>() -> usize {
+    vectors::<S>() * S::F32_LANES
+}
+
+/// How much of `length` a thread takes at once, where `blocks` of it are there already: so that every thread has some,
+/// in multiples of `unit`, at least `least`.
+pub(super) fn share(length: usize, blocks: usize, unit: usize, least: usize) -> usize {
+    let wanted = (4 * rayon::current_num_threads()).div_ceil(blocks.max(1));
+    length.div_ceil(wanted).next_multiple_of(unit).max(least)
 }
 
 /// A matrix of which row r, depth d lies at `values[r · row_step + d · depth_step]`.
@@ -99,7 +112,7 @@ pub(super) unsafe fn product<S: Simd>(
     if rows == 0 || columns == 0 {
         return;
     }
-    let width = vectors::<S>() * S::F32_LANES;
+    let width = panel_width_for::<S>();
     assert!(
         (rows - 1) * left.row_step + depth.saturating_sub(1) * left.depth_step < left.values.len().max(1)
     );
@@ -126,7 +139,8 @@ unsafe fn tiles<S: Simd, const R: usize, const V: usize>(
     output: Output,
     add: bool,
 ) {
-    let width = V * S::F32_LANES;
+    assert_eq!(V, vectors::<S>());
+    let width = panel_width_for::<S>();
     for (panel, column) in (0..size.columns).step_by(width).enumerate() {
         let columns = width.min(size.columns - column);
         for row in (0..size.rows).step_by(R) {

@@ -204,7 +204,7 @@ impl Animator<'_> {
         trajectory: Option<TrajectoryTensors>,
     ) -> Result<()> {
         if let (Some(own), Some(tensors)) = (&mut self.trajectory, trajectory) {
-            own.resume(tensors, self.steps.len(), &self.model.device)?;
+            own.resume(tensors, &self.model.device)?;
         }
         let embedded = embed(self.model, self.controls, controls, &self.settings)?;
         self.look_back_at(latent.to_device(&self.model.device)?, embedded);

@@ -80,7 +80,7 @@ impl SubjectDenoiser<'_> {
         context.captured = kept.then(Vec::new);
         let output = self.networks.unet(latent, step.timestep, &mut context, control)?;
         if let (Some(layers), Some(trajectory)) = (context.captured, &mut self.trajectory) {
-            trajectory.keep(layers)?;
+            trajectory.keep(step.index, layers)?;
         }
         Ok(output)
     }

@@ -15,24 +15,27 @@ use crate::model::transformer::{LayerFeatures, ReferencePass};
 /// A frame's trajectory as a file holds it: `step.layer` → `(1, tokens, channels)` in 16 bits.
 pub type TrajectoryTensors = BTreeMap<String, Tensor>;
 
+/// What entered the layers, by step: guidance of weight zero leaves the pass out that is kept, so that steps may lack.
+type Steps = BTreeMap<usize, Vec<Tensor>>;
+
 /// The features of the previous frame's steps, and those of the frame in the making.
 #[derive(Debug)]
 pub struct Trajectory {
     weight: f64,
     dtype: DType,
-    past: Vec<Vec<Tensor>>,
-    present: Vec<Vec<Tensor>>,
+    past: Steps,
+    present: Steps,
 }
 
 impl Trajectory {
     /// Nothing yet. `weight` is ω of the previous frame, `dtype` the U-Net's type.
     pub fn new(weight: f64, dtype: DType) -> Self {
-        Self { weight, dtype, past: Vec::new(), present: Vec::new() }
+        Self { weight, dtype, past: Steps::new(), present: Steps::new() }
     }
 
     /// What the previous frame saw at a step, where there is a previous frame.
     pub(super) fn at(&self, step: usize) -> Result<Option<ReferencePass>> {
-        let Some(layers) = self.past.get(step) else { return Ok(None) };
+        let Some(layers) = self.past.get(&step) else { return Ok(None) };
         let tokens = |features: &Tensor| -> Result<Option<ReferenceTokens>> {
             let log_weights = match self.weight {
                 1.0 => None,
@@ -48,10 +51,10 @@ impl Trajectory {
         self.present.clear();
     }
 
-    /// Keeps what a step saw; steps come in order.
-    pub(super) fn keep(&mut self, layers: Vec<LayerFeatures>) -> Result<()> {
+    /// Keeps what a step saw.
+    pub(super) fn keep(&mut self, step: usize, layers: Vec<LayerFeatures>) -> Result<()> {
         let small = |layer: LayerFeatures| layer.features.to_dtype(DType::F16);
-        self.present.push(layers.into_iter().map(small).collect::<candle_core::Result<_>>()?);
+        self.present.insert(step, layers.into_iter().map(small).collect::<candle_core::Result<_>>()?);
         Ok(())
     }
 
@@ -68,30 +71,26 @@ impl Trajectory {
     /// The previous frame's, to be kept.
     pub(super) fn tensors(&self) -> TrajectoryTensors {
         let name = |step: usize, layer: usize| format!("{step}.{layer}");
-        let steps = self.past.iter().enumerate();
-        steps
-            .flat_map(|(step, layers)| {
-                layers.iter().enumerate().map(move |(layer, tensor)| (name(step, layer), tensor.clone()))
-            })
-            .collect()
+        let of_step = |(step, layers): (&usize, &Vec<Tensor>)| {
+            let named = |(layer, tensor): (usize, &Tensor)| (name(*step, layer), tensor.clone());
+            layers.iter().enumerate().map(named).collect::<Vec<_>>()
+        };
+        self.past.iter().flat_map(of_step).collect()
     }
 
-    /// Takes up the trajectory of a frame of `steps` steps.
-    pub(super) fn resume(
-        &mut self,
-        mut tensors: TrajectoryTensors,
-        steps: usize,
-        device: &Device,
-    ) -> Result<()> {
-        let layers = tensors.len() / steps;
-        let mut take = |step: usize, layer: usize| -> Result<Tensor> {
-            let missing = || Error::setting("trajectory", format!("layer {layer} of step {step} is missing"));
-            let tensor = tensors.remove(&format!("{step}.{layer}")).ok_or_else(missing)?;
-            Ok(tensor.to_device(device)?)
-        };
-        self.past = (0..steps)
-            .map(|step| (0..layers).map(|layer| take(step, layer)).collect::<Result<_>>())
-            .collect::<Result<_>>()?;
+    /// Takes up the trajectory of a frame.
+    pub(super) fn resume(&mut self, tensors: TrajectoryTensors, device: &Device) -> Result<()> {
+        let unknown = |name: &str| Error::setting("trajectory", format!("{name} is no step.layer"));
+        let mut layers = BTreeMap::new();
+        for (name, tensor) in tensors {
+            let numbers = name.split_once('.').map(|(step, layer)| (step.parse(), layer.parse::<usize>()));
+            let Some((Ok(step), Ok(layer))) = numbers else { return Err(unknown(&name)) };
+            layers.insert((step, layer), tensor.to_device(device)?);
+        }
+        self.past.clear();
+        for ((step, _), tensor) in layers {
+            self.past.entry(step).or_default().push(tensor);
+        }
         Ok(())
     }
 }

@@ -428,6 +428,20 @@ fn a_killed_render_that_looks_back_at_steps_goes_on_alike() {
     assert_eq!(stage.kept("out.mkv"), expected);
 }
 
+/// Steps that follow the reference have no pass to be kept where that guidance is off.
+#[test]
+fn steps_without_a_kept_pass_stay_in_their_places() {
+    let arguments = "--keep-frames --steps 6 --reference-scale 0 --reference-probability 0.5";
+    let stage = Stage::new(4);
+    stage.animate(&format!("-o straight.mkv {arguments}")).succeeded();
+    let mut running = Running::start(stage.animate_command(arguments));
+    running.wait_for("frame", 1);
+    running.child.kill().unwrap();
+    running.end();
+    stage.animate(arguments).succeeded();
+    assert_eq!(stage.kept("out.mkv"), stage.kept("straight.mkv"));
+}
+
 #[test]
 fn a_damaged_trajectory_is_named() {
     let stage = Stage::new(4);

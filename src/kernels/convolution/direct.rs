@@ -2,7 +2,9 @@
 //! all at once.
 
 use super::Start;
-use crate::kernels::product::{DEPTH, Left, Output, Panels, ROWS, Size, arch, panel_width, product, vectors};
+use crate::kernels::product::{
+    DEPTH, Left, Output, Panels, ROWS, Size, arch, panel_width, panel_width_for, product, share,
+};
 use crate::kernels::scratch::{Shared, with_scratch};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
@@ -87,8 +89,7 @@ fn fold(shape: Shape, input: &[f32], weight: &[f32], output: &mut [f32]) {
     let at_once = PANELS * panel_width();
     let blocks = (height * width).div_ceil(at_once);
     // Few results: the outputs are divided among the threads as well.
-    let wanted = (4 * rayon::current_num_threads()).div_ceil(shape.batch * blocks);
-    let rows = shape.outputs.div_ceil(wanted).next_multiple_of(12).max(48);
+    let rows = share(shape.outputs, shape.batch * blocks, 12, 48);
     let row_parts = shape.outputs.div_ceil(rows);
     let (arch, output) = (arch(), Shared::new(output));
     (0..shape.batch * blocks * row_parts).into_par_iter().for_each(|index| {
@@ -124,7 +125,7 @@ impl WithSimd for Block<'_> {
         let (padded_height, padded_width) = shape.padded();
         let map = padded_height * padded_width;
         let input = &input[picture * shape.inputs * map..][..shape.inputs * map];
-        let panel = vectors::<S>() * S::F32_LANES;
+        let panel = panel_width_for::<S>();
         let panels = columns.len().div_ceil(panel);
         let depth = shape.depth();
         let mut starts = [0; PANELS * 32];
@@ -159,7 +160,7 @@ impl WithSimd for Block<'_> {
 /// Packs what the results that start at `starts` see: one row of the panel for each input and place in the kernel.
 #[inline(always)]
 fn pack<S: Simd>(shape: Shape, input: &[f32], depth: Range<usize>, starts: &[usize], packed: &mut [f32]) {
-    let panel = vectors::<S>() * S::F32_LANES;
+    let panel = panel_width_for::<S>();
     let (height, width) = shape.padded();
     let side = shape.side;
     let consecutive = starts.len() == panel && starts[panel - 1] - starts[0] == panel - 1;

@@ -116,11 +116,20 @@ impl Convolution {
             if !worth_transforming(shape) {
                 return direct::convolve(*shape, input, weight, start, output);
             }
-            let transformed = || winograd::Weights::new(weight, shape.outputs, shape.inputs);
-            let weights = self.transformed.get_or_init(transformed);
+            let weights = self.transformed(weight, shape);
             let maps = winograd::Maps { batch: shape.batch, height: shape.height, width: shape.width };
             winograd::convolve(maps, input, weights, start, output);
         })
+    }
+
+    /// The transform is divided among the threads, so it is made before the lock is held: a thread that waits for its
+    /// parts may take up another pass through this very layer.
+    fn transformed(&self, weight: &[f32], shape: &Shape) -> &winograd::Weights {
+        if let Some(weights) = self.transformed.get() {
+            return weights;
+        }
+        let weights = winograd::Weights::new(weight, shape.outputs, shape.inputs);
+        self.transformed.get_or_init(|| weights)
     }
 }
 

@@ -1,6 +1,7 @@
 //! From values to frequencies.
 
 use super::{FREQUENCIES, Maps, Part, SIDE, WIDEST, load, times, transposed};
+use crate::kernels::product::panel_width_for;
 use crate::kernels::scratch::Shared;
 use pulp::{Simd, WithSimd};
 use std::array::from_fn;
@@ -23,7 +24,7 @@ impl WithSimd for Transform<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { part, panel, channels, values } = self;
-        let (lanes, inputs, width) = (S::F32_LANES, part.weights.inputs, super::panel_width_of::<S>());
+        let (lanes, inputs, width) = (S::F32_LANES, part.weights.inputs, panel_width_for::<S>());
         let mut tiles: Tiles = [[0.0; WIDEST]; FREQUENCIES];
         for start in (0..width).step_by(lanes) {
             let first = panel * width + start;

@@ -6,7 +6,9 @@
 mod input;
 mod output;
 
-use crate::kernels::product::{DEPTH, Left, Output, Panels, ROWS, Size, arch, panel_width, product, vectors};
+use crate::kernels::product::{
+    DEPTH, Left, Output, Panels, ROWS, Size, arch, panel_width, panel_width_for, product,
+};
 use crate::kernels::scratch::{Shared, with_scratch};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
@@ -172,7 +174,7 @@ impl WithSimd for Product<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { part, frequency, start, values, products } = self;
         let Weights { inputs, outputs, .. } = *part.weights;
-        let width = panel_width_of::<S>();
+        let width = panel_width_for::<S>();
         let columns = part.panels * width;
         let values = &values[frequency * columns * inputs..][..columns * inputs];
         let weights = part.weights.frequency(frequency);
@@ -188,11 +190,6 @@ impl WithSimd for Product<'_> {
             }
         }
     }
-}
-
-#[inline(always)]
-fn panel_width_of<S: Simd>() -> usize {
-    vectors::<S>() * S::F32_LANES
 }
 
 /// Values of the widest vector.

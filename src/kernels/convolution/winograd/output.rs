@@ -1,6 +1,7 @@
 //! From frequencies to results.
 
-use super::{Part, RESULTS, SIDE, WIDEST, load, panel_width_of, store, times, transposed};
+use super::{Part, RESULTS, SIDE, WIDEST, load, store, times, transposed};
+use crate::kernels::product::panel_width_for;
 use pulp::{Simd, WithSimd};
 use std::ops::Range;
 
@@ -22,7 +23,7 @@ impl WithSimd for Transform<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { part, panel, channels, products } = self;
-        let (lanes, width) = (S::F32_LANES, panel_width_of::<S>());
+        let (lanes, width) = (S::F32_LANES, panel_width_for::<S>());
         let (outputs, columns) = (part.weights.outputs, part.panels * width);
         let mut tiles: Tiles = [[0.0; WIDEST]; RESULTS * RESULTS];
         for channel in channels {
