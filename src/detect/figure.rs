@@ -3,7 +3,7 @@
 use image::{GrayImage, Rgb, RgbImage};
 
 use super::estimator::{Estimator, Found};
-use super::foreground::find_foreground;
+use super::foreground::Scenery;
 use super::head::look_at_smaller_heads;
 use crate::error::Result;
 
@@ -26,11 +26,12 @@ pub struct Figure {
 /// it was, the foreground reaches further up, and is looked for again.
 ///
 /// # Errors
-/// Those of [`Estimator::find_person`] and [`find_foreground`].
+/// Those of [`Estimator::find_person`] and [`find_foreground`](super::find_foreground).
 pub fn find_figure(estimator: &dyn Estimator, picture: &RgbImage) -> Result<Figure> {
     let first = estimator.find_person(picture)?;
     let mut busy = false;
-    let mut foreground = find_foreground(picture, || {
+    let scenery = Scenery::new(picture);
+    let mut foreground = scenery.find_foreground(|| {
         busy = true;
         Ok(first.as_ref().map(|found| found.person.clone()))
     })?;
@@ -45,7 +46,7 @@ pub fn find_figure(estimator: &dyn Estimator, picture: &RgbImage) -> Result<Figu
         && look_at_smaller_heads(estimator, white, &mut found.person)?
         && busy
     {
-        foreground = find_foreground(picture, || Ok(Some(found.person.clone())))?;
+        foreground = scenery.find_foreground(|| Ok(Some(found.person.clone())))?;
     }
     Ok(Figure { person, foreground })
 }

@@ -17,12 +17,14 @@ pub struct Colours {
 }
 
 impl Colours {
-    /// Counts the colours of a picture, whose pixels belong to the figure with `likelihood` 0 to 1.
+    /// Counts the colours of a picture, whose pixels belong to the figure with `likelihood` 0 to 1; the surer that is, the
+    /// more a pixel counts.
     pub fn count(picture: &RgbImage, likelihood: &[f32]) -> Self {
         let (mut figure, mut background) = (vec![0.0_f32; BINS.pow(3)], vec![0.0_f32; BINS.pow(3)]);
         for (pixel, &likelihood) in picture.pixels().zip(likelihood) {
-            figure[bin(pixel)] += likelihood;
-            background[bin(pixel)] += 1.0 - likelihood;
+            let surer = 2.0 * likelihood - 1.0;
+            figure[bin(pixel)] += surer.max(0.0);
+            background[bin(pixel)] += (-surer).max(0.0);
         }
         let (figure, background) = (shares(figure), shares(background));
         let ratios = figure.iter().zip(&background).map(|(figure, background)| (figure / background).ln());

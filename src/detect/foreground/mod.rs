@@ -14,6 +14,8 @@ mod plain;
 mod reach;
 mod u2net;
 
+use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
 use image::imageops::{self, FilterType};
@@ -23,7 +25,7 @@ use imageproc::region_labelling::{Connectivity, connected_components};
 use colours::Colours;
 use graph_cut::{GraphCut, Grid};
 use reach::{Closeness, Reach};
-use u2net::U2Net;
+use u2net::{Probabilities, U2Net};
 
 use crate::error::Result;
 use crate::pose::Person;
@@ -54,35 +56,70 @@ pub fn find_foreground(
     picture: &RgbImage,
     person: impl FnOnce() -> Result<Option<Person>>,
 ) -> Result<Option<GrayImage>> {
-    let (width, height) = picture.dimensions();
-    let scale = (LONGEST_SIDE as f32 / width.max(height) as f32).min(1.0);
-    let side = |side: u32| ((side as f32 * scale).round() as u32).max(1);
-    let small = match scale < 1.0 {
-        true => &imageops::resize(picture, side(width), side(height), FilterType::Triangle),
-        false => picture,
-    };
-    let mask = match plain::in_front_of_plain(small) {
-        Some(mask) => mask,
-        None => {
-            let scales = (small.width() as f32 / width as f32, small.height() as f32 / height as f32);
-            let person = person()?.map(|person| person.transformed(scales, (0.0, 0.0)));
-            cut_out(small, person.as_ref().and_then(Reach::new).as_ref())?
-        }
-    };
-    let inside = mask.as_raw().iter().filter(|&&value| value > 0).count();
-    if (inside as f64) < LEAST_SHARE * mask.as_raw().len() as f64 || inside == mask.as_raw().len() {
-        return Ok(None);
+    Scenery::new(picture).find_foreground(person)
+}
+
+/// A picture whose foreground may be looked for more than once.
+pub struct Scenery<'a> {
+    /// Width and height of the picture.
+    size: (u32, u32),
+    /// The picture, made smaller if it is large.
+    small: Cow<'a, RgbImage>,
+    /// What the network sees in it, once it was asked.
+    seen: OnceCell<Probabilities>,
+}
+
+impl<'a> Scenery<'a> {
+    pub fn new(picture: &'a RgbImage) -> Self {
+        let (width, height) = picture.dimensions();
+        let scale = (LONGEST_SIDE as f32 / width.max(height) as f32).min(1.0);
+        let side = |side: u32| ((side as f32 * scale).round() as u32).max(1);
+        let small = match scale < 1.0 {
+            true => Cow::Owned(imageops::resize(picture, side(width), side(height), FilterType::Triangle)),
+            false => Cow::Borrowed(picture),
+        };
+        Self { size: (width, height), small, seen: OnceCell::new() }
     }
-    Ok(Some(match scale < 1.0 {
-        true => imageops::resize(&mask, width, height, FilterType::Triangle),
-        false => mask,
-    }))
+
+    /// As [`find_foreground`].
+    ///
+    /// # Errors
+    /// Those of [`find_foreground`].
+    pub fn find_foreground(
+        &self,
+        person: impl FnOnce() -> Result<Option<Person>>,
+    ) -> Result<Option<GrayImage>> {
+        let ((width, height), small) = (self.size, &*self.small);
+        let mask = match plain::in_front_of_plain(small) {
+            Some(mask) => mask,
+            None => {
+                let scales = (small.width() as f32 / width as f32, small.height() as f32 / height as f32);
+                let person = person()?.map(|person| person.transformed(scales, (0.0, 0.0)));
+                cut_out(small, self.seen()?, person.as_ref().and_then(Reach::new).as_ref())
+            }
+        };
+        let inside = mask.as_raw().iter().filter(|&&value| value > 0).count();
+        if (inside as f64) < LEAST_SHARE * mask.as_raw().len() as f64 || inside == mask.as_raw().len() {
+            return Ok(None);
+        }
+        Ok(Some(match mask.dimensions() == self.size {
+            true => mask,
+            false => imageops::resize(&mask, width, height, FilterType::Triangle),
+        }))
+    }
+
+    fn seen(&self) -> Result<&Probabilities> {
+        if let Some(seen) = self.seen.get() {
+            return Ok(seen);
+        }
+        let seen = U2Net::published()?.look(&self.small)?;
+        Ok(self.seen.get_or_init(|| seen))
+    }
 }
 
 /// By network, pose and colours.
-fn cut_out(picture: &RgbImage, reach: Option<&Reach>) -> Result<GrayImage> {
+fn cut_out(picture: &RgbImage, seen: &Probabilities, reach: Option<&Reach>) -> GrayImage {
     let (width, height) = picture.dimensions();
-    let seen = U2Net::new()?.look(picture)?;
     let at =
         |x: u32, y: u32| reach.map_or(Closeness::Near(1.0), |reach| reach.at(x as f32 + 0.5, y as f32 + 0.5));
     let closeness: Vec<Closeness> = seen.enumerate_pixels().map(|(x, y, _)| at(x, y)).collect();
@@ -103,7 +140,7 @@ fn cut_out(picture: &RgbImage, reach: Option<&Reach>) -> Result<GrayImage> {
         }
     }
     let figure = whole_figure(&refine(picture, &likelihood, &closeness), &closeness);
-    Ok(outline::with_outline(picture, &figure))
+    outline::with_outline(picture, &figure)
 }
 
 /// Cuts where colours say, and where they change.

@@ -55,8 +55,8 @@ impl Reach {
             .iter()
             .filter_map(|&(from, to, beyond, reach)| {
                 let (from, to) = (person.joint(from)?, person.joint(to)?);
-                let end = from.towards(to, 1.0 + beyond);
-                Some(([from.x, from.y], [end.x, end.y], reach * size))
+                let end = [(from.x, to.x), (from.y, to.y)].map(|(from, to)| to + beyond * (to - from));
+                Some(([from.x, from.y], end, reach * size))
             })
             .collect();
         (!bones.is_empty()).then_some(Self { bones, size })

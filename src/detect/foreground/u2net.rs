@@ -3,6 +3,7 @@
 
 use std::io::Cursor;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use image::imageops::FilterType;
 use image::{ImageBuffer, Luma, RgbImage, imageops};
@@ -21,12 +22,17 @@ pub type Probabilities = ImageBuffer<Luma<f32>, Vec<f32>>;
 pub struct U2Net(Onnx);
 
 impl U2Net {
-    /// The network with its published weights.
+    /// The network with its published weights, which are read once.
     ///
     /// # Errors
     /// Failures of memory.
-    pub fn new() -> Result<Self> {
-        Onnx::read(Path::new("u2netp.onnx"), &mut Cursor::new(WEIGHTS), 1).map(Self)
+    pub fn published() -> Result<&'static Self> {
+        static NETWORK: OnceLock<U2Net> = OnceLock::new();
+        if let Some(network) = NETWORK.get() {
+            return Ok(network);
+        }
+        let network = Onnx::read(Path::new("u2netp.onnx"), &mut Cursor::new(WEIGHTS), 1)?;
+        Ok(NETWORK.get_or_init(|| Self(network)))
     }
 
     /// 0 to 1 for each pixel: the mean of what is seen in the picture and in its mirror image.
