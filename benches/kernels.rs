@@ -3,7 +3,7 @@
 use candle_core::{DType, Device, Module, Result, Tensor};
 use candle_nn::{Conv2dConfig, VarBuilder};
 use criterion::{Criterion, criterion_group, criterion_main};
-use dreamtuner::kernels::{Convolution, GroupNorm, LayerNorm, Linear, gated_gelu};
+use dreamtuner::kernels::{Convolution, GroupNorm, LayerNorm, Linear, Passes, gated_gelu};
 use dreamtuner::model::attention::{Segment, weighted_attention};
 use std::collections::HashMap;
 
@@ -48,7 +48,7 @@ fn convolutions(criterion: &mut Criterion) -> Result<()> {
     ] {
         let config = Conv2dConfig { stride, padding: kernel / 2, ..Default::default() };
         let vb = weights(&[channels, channels, kernel, kernel])?;
-        let ours = Convolution::new(channels, channels, kernel, config, vb.clone())?;
+        let ours = Convolution::new(channels, channels, kernel, config, Passes::Many, vb.clone())?;
         let candle = candle_nn::conv2d(channels, channels, kernel, config, vb)?;
         let name = format!("convolution {kernel}x{kernel} stride {stride}, {channels} at {side}x{side}");
         let input = chance(&[1, channels, side, side])?;

@@ -15,11 +15,12 @@ use dreamtuner::diffusion::{Guidance, NoiseSource, Purpose, Sampler};
 use dreamtuner::model::transformer::AttentionContext;
 use dreamtuner::model::weights::ModelFiles;
 use dreamtuner::model::{LoadOptions, StableDiffusion};
-use dreamtuner::render::animator::{Animator, ReferencePicture};
+use dreamtuner::render::animator::{Animator, ClipInputs, ReferencePicture};
 use dreamtuner::render::feature_store::FeatureCache;
 use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::render::networks::ControlUnit;
 use dreamtuner::render::settings::{PreviousFeatures, RenderSettings};
+use dreamtuner::render::texts::Texts;
 use dreamtuner::threads::in_pool;
 use image::RgbImage;
 use std::path::Path;
@@ -118,10 +119,10 @@ fn timed<'a>(model: &'a StableDiffusion, units: &'a [ControlUnit]) -> Result<Vec
         let settings = settings(side, features)?;
         let control = vec![Some(picture(side, 1)); units.len()];
         let reference = ReferencePicture { image: picture(side, 0), mask: None, controls: control.clone() };
-        let noise = NoiseSource::new(settings.seed);
+        let (texts, noise) = (Texts::encode(model, &settings)?, NoiseSource::new(settings.seed));
+        let inputs = ClipInputs { reference, texts, noise };
         let cache = FeatureCache::Keep { bytes: 1 << 32 };
-        let mut animator =
-            Animator::new(model, units, &reference, settings, noise, cache, Interrupt::default())?;
+        let mut animator = Animator::new(model, units, inputs, settings, cache, Interrupt::default())?;
         let mut frames = 0;
         all.push((
             name,

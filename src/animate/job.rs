@@ -18,12 +18,13 @@ use crate::extract::Extracted;
 use crate::model::StableDiffusion;
 use crate::picture::Fit;
 use crate::pose::Pose;
-use crate::render::animator::Animator;
+use crate::render::animator::{Animator, ClipInputs};
 use crate::render::clip::{ControlFrame, FinishedFrame, Outcome, Progress, render_clip};
 use crate::render::feature_store::FeatureCache;
 use crate::render::interrupt::Interrupt;
 use crate::render::journal::Journal;
 use crate::render::settings::RenderSettings;
+use crate::render::texts::Texts;
 use crate::video::{AudioSource, Container, EncodeSettings};
 
 /// All that `dreamtuner animate` is told.
@@ -154,7 +155,7 @@ fn render(job: &Job, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event)) -> 
     // 2. Weights.
     tracing::info!("{} frames; weights are read", pose.frames);
     let fingerprints = weights.fingerprints()?;
-    let (model, controls) = weights.load(&job.device, job.dtype, on_event)?;
+    let (mut model, controls) = weights.load(&job.device, job.dtype, on_event)?;
     interrupt.check()?;
     tracing::info!("weights are in place; the reference is prepared");
     // 3. The size of the frames, and with it everything else.
@@ -167,10 +168,13 @@ fn render(job: &Job, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event)) -> 
         journal.keep_poses(&kept_poses::to_bytes(found, &search_key)?)?;
     }
     let reference = reference.fit(width, height)?;
-    let mut animator =
-        Animator::new(&model, &controls, &reference, settings, noise, job.cache, interrupt.clone())?;
+    let picture = reference.image.clone();
+    let texts = Texts::encode(&model, &settings)?;
+    model.drop_text_encoder();
+    let inputs = ClipInputs { reference, texts, noise };
+    let mut animator = Animator::new(&model, &controls, inputs, settings, job.cache, interrupt.clone())?;
     let encode = EncodeSettings { metadata: vec![("comment".into(), plan.to_string())], ..encode };
-    let mut outputs = Outputs::create(&job.outputs, &reference.image, pose.frames, &encode)?;
+    let mut outputs = Outputs::create(&job.outputs, &picture, pose.frames, &encode)?;
     // 4. Rendering and encoding.
     on_event(Event::Begin {
         frames: pose.frames,

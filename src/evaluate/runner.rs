@@ -16,9 +16,10 @@ use crate::diffusion::NoiseSource;
 use crate::error::Result;
 use crate::files::{write_atomically, write_png};
 use crate::puppet::Identity;
-use crate::render::animator::Animator;
+use crate::render::animator::{Animator, ClipInputs};
 use crate::render::interrupt::Interrupt;
 use crate::render::settings::RenderSettings;
+use crate::render::texts::Texts;
 
 /// Changes when a measure does: results measured otherwise are not taken for these.
 const MEASURES: u32 = 1;
@@ -173,16 +174,10 @@ fn render(
     on_event: &mut dyn FnMut(Event),
 ) -> Result<Vec<RgbImage>> {
     let reference = truth.reference_picture(mask, model.controls.len())?;
-    let noise = NoiseSource::new(settings.seed);
-    let mut animator = Animator::new(
-        model.model,
-        model.controls,
-        &reference,
-        settings,
-        noise,
-        model.cache,
-        interrupt.clone(),
-    )?;
+    let (texts, noise) = (Texts::encode(model.model, &settings)?, NoiseSource::new(settings.seed));
+    let inputs = ClipInputs { reference, texts, noise };
+    let mut animator =
+        Animator::new(model.model, model.controls, inputs, settings, model.cache, interrupt.clone())?;
     let mut frames = Vec::with_capacity(truth.frames.len());
     for (index, frame) in truth.frames.iter().enumerate() {
         let controls = vec![Some(frame.control_image()); model.controls.len()];

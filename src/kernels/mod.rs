@@ -1,7 +1,7 @@
 //! What takes the time of a pass on the CPU, written for its vector units: convolution, linear layers, attention, norms.
 //!
-//! Every kernel serves tensors of 32 bits on the CPU; on other devices, in other types and where a gradient is asked for,
-//! the same is done by candle's own operations. Which vector instructions there are (AVX-512, AVX2, NEON) is found out
+//! Every kernel serves tensors of 32 bits on the CPU, with weights of 32 or 16 bits; on other devices, for other types and
+//! where a gradient is asked for, the same is done by candle's own operations. Which vector instructions there are (AVX-512, AVX2, NEON) is found out
 //! when the program runs; any other processor gets the same code without them. Results do not depend on the number of
 //! threads: sums run in an order that only the shapes decide.
 
@@ -15,10 +15,12 @@ mod linear;
 mod normalization;
 mod product;
 mod scratch;
+mod stored;
 mod values;
 
-pub use convolution::Convolution;
+pub use convolution::{Convolution, Passes};
 pub use gate::gated_gelu;
 pub use linear::Linear;
 pub(crate) use linear::Weights as LinearWeights;
 pub use normalization::{GroupNorm, LayerNorm};
+pub(crate) use stored::Values;

@@ -2,8 +2,9 @@
 
 use super::functions::silu;
 use super::product::arch;
+use super::stored::usable;
 use super::values::{filled, serve, with_all};
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 use candle_nn::{Module, VarBuilder};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
@@ -30,12 +31,13 @@ impl GroupNorm {
     }
 
     fn plain(&self, input: &Tensor) -> Result<Tensor> {
-        let (weight, bias, channels) = (self.weight.clone(), self.bias.clone(), self.weight.elem_count());
+        let [weight, bias] = in_type(input.dtype(), [&self.weight, &self.bias])?;
+        let channels = weight.elem_count();
         candle_nn::GroupNorm::new(weight, bias, channels, self.groups, self.epsilon)?.forward(input)
     }
 
     fn serves(&self, input: &Tensor) -> bool {
-        serve(&[input, &self.weight, &self.bias])
+        serve(&[input]) && usable(&self.weight) && usable(&self.bias)
     }
 
     fn normalize(&self, input: &Tensor, silu: bool) -> Result<Tensor> {
@@ -46,7 +48,8 @@ impl GroupNorm {
         let pixels = input.elem_count() / input.dim(0)? / channels;
         let size = pixels * channels / groups;
         filled(input.shape(), |output| {
-            let (weight, bias) = (self.weight.to_vec1::<f32>()?, self.bias.to_vec1::<f32>()?);
+            let [weight, bias] = in_type(DType::F32, [&self.weight, &self.bias])?;
+            let (weight, bias) = (weight.to_vec1::<f32>()?, bias.to_vec1::<f32>()?);
             with_all(input, |input| {
                 let arch = arch();
                 input.par_chunks(size).zip(output.par_chunks_mut(size)).enumerate().for_each(
@@ -73,6 +76,12 @@ impl Module for GroupNorm {
     fn forward(&self, input: &Tensor) -> Result<Tensor> {
         if self.serves(input) { self.normalize(input, false) } else { self.plain(input) }
     }
+}
+
+/// Weights in the type of what they are applied to.
+fn in_type(dtype: DType, weights: [&Tensor; 2]) -> Result<[Tensor; 2]> {
+    let [weight, bias] = weights.map(|weight| weight.to_dtype(dtype));
+    Ok([weight?, bias?])
 }
 
 /// One group of one picture: some channels, each with its pixels.
@@ -180,17 +189,18 @@ impl LayerNorm {
 
     /// candle's fused layer norm has no gradient.
     fn plain(&self, input: &Tensor) -> Result<Tensor> {
-        if input.track_op() || self.weight.track_op() || self.bias.track_op() {
-            return candle_nn::ops::layer_norm_slow(input, &self.weight, &self.bias, self.epsilon as f32);
+        let [weight, bias] = in_type(input.dtype(), [&self.weight, &self.bias])?;
+        if input.track_op() || weight.track_op() || bias.track_op() {
+            return candle_nn::ops::layer_norm_slow(input, &weight, &bias, self.epsilon as f32);
         }
-        candle_nn::LayerNorm::new(self.weight.clone(), self.bias.clone(), self.epsilon).forward(input)
+        candle_nn::LayerNorm::new(weight, bias, self.epsilon).forward(input)
     }
 }
 
 impl Module for LayerNorm {
     /// `(…, channels)` to the same.
     fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        if !serve(&[input, &self.weight, &self.bias]) {
+        if !(serve(&[input]) && usable(&self.weight) && usable(&self.bias)) {
             return self.plain(input);
         }
         let channels = self.weight.elem_count();
@@ -198,7 +208,8 @@ impl Module for LayerNorm {
             candle_core::bail!("{:?} given to a layer norm of {channels} channels", input.shape());
         }
         filled(input.shape(), |output| {
-            let (weight, bias) = (self.weight.to_vec1::<f32>()?, self.bias.to_vec1::<f32>()?);
+            let [weight, bias] = in_type(DType::F32, [&self.weight, &self.bias])?;
+            let (weight, bias) = (weight.to_vec1::<f32>()?, bias.to_vec1::<f32>()?);
             with_all(input, |input| {
                 let (arch, at_once, epsilon) = (arch(), 32 * channels, self.epsilon);
                 input.par_chunks(at_once).zip(output.par_chunks_mut(at_once)).for_each(|(input, output)| {

@@ -3,7 +3,7 @@
 use candle_core::{CpuStorage, DType, Device, Layout, Result, Shape, Storage, Tensor, bail};
 
 /// Whoever builds with another matrix library gets it.
-const OTHER_LIBRARY: bool = cfg!(any(feature = "accelerate", feature = "mkl"));
+pub(super) const OTHER_LIBRARY: bool = cfg!(any(feature = "accelerate", feature = "mkl"));
 
 /// Whether kernels serve these tensors: 32 bits on the CPU, and no gradient is asked for. Otherwise the same is done by
 /// candle's own operations.

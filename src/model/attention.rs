@@ -124,7 +124,7 @@ fn with_coordinate(tensor: &Tensor, value: f64) -> Result<Tensor> {
 /// One reference as one self-attention layer sees it.
 #[derive(Debug, Clone)]
 pub struct ReferenceTokens {
-    /// The reference's features as they entered this layer, `(1, tokens, channels)`.
+    /// The reference's features as they entered this layer, `(1, tokens, channels)`, in any type.
     pub features: Tensor,
     /// `log(ω·m)` of each token, `(tokens)`; `None` where every token counts once.
     pub log_weights: Option<Tensor>,
@@ -200,7 +200,8 @@ impl Attention {
         let batch = input.dim(0)?;
         let mut segments = vec![self.segment(input, batch, None)?];
         for reference in references {
-            segments.push(self.segment(&reference.features, batch, reference.log_weights.clone())?);
+            let features = reference.features.to_dtype(input.dtype())?;
+            segments.push(self.segment(&features, batch, reference.log_weights.clone())?);
         }
         self.attend(input, &segments)
     }

@@ -5,16 +5,16 @@
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{Conv2dConfig, Module, VarBuilder};
 
-use crate::kernels::{Convolution, GroupNorm, Linear};
+use crate::kernels::{Convolution, GroupNorm, Linear, Passes};
 
 /// A 3×3 convolution that keeps the size.
-pub fn conv3x3(inputs: usize, outputs: usize, vb: VarBuilder) -> Result<Convolution> {
-    Convolution::new(inputs, outputs, 3, Conv2dConfig { padding: 1, ..Default::default() }, vb)
+pub fn conv3x3(inputs: usize, outputs: usize, passes: Passes, vb: VarBuilder) -> Result<Convolution> {
+    Convolution::new(inputs, outputs, 3, Conv2dConfig { padding: 1, ..Default::default() }, passes, vb)
 }
 
 /// A 1×1 convolution.
 pub fn conv1x1(inputs: usize, outputs: usize, vb: VarBuilder) -> Result<Convolution> {
-    Convolution::new(inputs, outputs, 1, Conv2dConfig::default(), vb)
+    Convolution::new(inputs, outputs, 1, Conv2dConfig::default(), Passes::Many, vb)
 }
 
 /// The timestep as sines and cosines, then two linear layers (`time_embedding`).
@@ -78,20 +78,22 @@ pub struct ResnetSettings {
     pub epsilon: f64,
     /// Width of the timestep's embedding; `None` in a VAE.
     pub time_width: Option<usize>,
+    /// How often the network is passed through.
+    pub passes: Passes,
 }
 
 impl ResnetBlock {
     /// `inputs` channels in, `outputs` channels out.
     pub fn new(inputs: usize, outputs: usize, settings: ResnetSettings, vb: VarBuilder) -> Result<Self> {
-        let ResnetSettings { groups, epsilon, time_width } = settings;
+        let ResnetSettings { groups, epsilon, time_width, passes } = settings;
         Ok(Self {
             norm1: GroupNorm::new(groups, inputs, epsilon, vb.pp("norm1"))?,
-            conv1: conv3x3(inputs, outputs, vb.pp("conv1"))?,
+            conv1: conv3x3(inputs, outputs, passes, vb.pp("conv1"))?,
             time_projection: time_width
                 .map(|width| Linear::new(width, outputs, vb.pp("time_emb_proj")))
                 .transpose()?,
             norm2: GroupNorm::new(groups, outputs, epsilon, vb.pp("norm2"))?,
-            conv2: conv3x3(outputs, outputs, vb.pp("conv2"))?,
+            conv2: conv3x3(outputs, outputs, passes, vb.pp("conv2"))?,
             shortcut: (inputs != outputs)
                 .then(|| conv1x1(inputs, outputs, vb.pp("conv_shortcut")))
                 .transpose()?,
@@ -126,13 +128,19 @@ impl Downsample {
     /// Padding on all sides, as in the U-Net: odd sizes are rounded up.
     pub fn symmetric(channels: usize, vb: VarBuilder) -> Result<Self> {
         let config = Conv2dConfig { stride: 2, padding: 1, ..Default::default() };
-        Ok(Self { conv: Convolution::new(channels, channels, 3, config, vb.pp("conv"))?, pad_after: false })
+        Ok(Self {
+            conv: Convolution::new(channels, channels, 3, config, Passes::Many, vb.pp("conv"))?,
+            pad_after: false,
+        })
     }
 
     /// Padding on the right and at the bottom only, as in the VAE.
     pub fn asymmetric(channels: usize, vb: VarBuilder) -> Result<Self> {
         let config = Conv2dConfig { stride: 2, ..Default::default() };
-        Ok(Self { conv: Convolution::new(channels, channels, 3, config, vb.pp("conv"))?, pad_after: true })
+        Ok(Self {
+            conv: Convolution::new(channels, channels, 3, config, Passes::Few, vb.pp("conv"))?,
+            pad_after: true,
+        })
     }
 
     /// `(batch, channels, height, width)` to half the height and width.
@@ -153,8 +161,8 @@ pub struct Upsample {
 
 impl Upsample {
     /// Keeps the number of channels.
-    pub fn new(channels: usize, vb: VarBuilder) -> Result<Self> {
-        Ok(Self { conv: conv3x3(channels, channels, vb.pp("conv"))? })
+    pub fn new(channels: usize, passes: Passes, vb: VarBuilder) -> Result<Self> {
+        Ok(Self { conv: Convolution::for_large_maps(channels, channels, passes, vb.pp("conv"))? })
     }
 
     /// `(batch, channels, height, width)` to `size` = (height, width), which is twice the input's or, where the

@@ -9,7 +9,7 @@ use super::blocks::{conv1x1, conv3x3};
 use super::config::UNetConfig;
 use super::transformer::AttentionContext;
 use super::unet::{ControlResiduals, UNetEncoder};
-use crate::kernels::Convolution;
+use crate::kernels::{Convolution, Passes};
 
 /// Turns a control image into what is added to a U-Net's skip connections.
 #[derive(Debug)]
@@ -101,19 +101,20 @@ impl ConditionEmbedding {
         let halving = Conv2dConfig { stride: 2, padding: 1, ..Default::default() };
         let mut blocks = Vec::new();
         for pair in channels.windows(2) {
-            blocks.push(conv3x3(pair[0], pair[0], vb.pp(format!("blocks.{}", blocks.len())))?);
+            blocks.push(conv3x3(pair[0], pair[0], Passes::Few, vb.pp(format!("blocks.{}", blocks.len())))?);
             blocks.push(Convolution::new(
                 pair[0],
                 pair[1],
                 3,
                 halving,
+                Passes::Few,
                 vb.pp(format!("blocks.{}", blocks.len())),
             )?);
         }
         Ok(Self {
-            conv_in: conv3x3(3, first, vb.pp("conv_in"))?,
+            conv_in: conv3x3(3, first, Passes::Few, vb.pp("conv_in"))?,
             blocks,
-            conv_out: conv3x3(last, config.block_out_channels[0], vb.pp("conv_out"))?,
+            conv_out: conv3x3(last, config.block_out_channels[0], Passes::Few, vb.pp("conv_out"))?,
         })
     }
 

@@ -22,8 +22,9 @@ const NATIVE_SIDE: usize = 512;
 pub struct LoadOptions {
     /// Where the networks run.
     pub device: Device,
-    /// Type of the U-Net's and ControlNets' weights and activations. The VAE and the text encoder, where rounding shows
-    /// and little time is spent, stay in 32 bits.
+    /// Type of the U-Net's and ControlNets' weights and, but on the CPU, activations: there weights of 16 bits take half the
+    /// memory, and everything is computed in 32. The VAE and the text encoder, where rounding shows and little time is
+    /// spent, stay in 32 bits.
     pub dtype: DType,
     /// LoRAs to merge, each with its weight.
     pub loras: Vec<(Lora, f64)>,
@@ -38,8 +39,8 @@ pub struct StableDiffusion {
     pub unet: UNet,
     /// The autoencoder.
     pub vae: Vae,
-    /// The text encoder.
-    pub text_encoder: TextEncoder,
+    /// The text encoder, until it is dropped.
+    text_encoder: Option<TextEncoder>,
     /// The tokenizer, with the words of textual inversions.
     pub tokenizer: Tokenizer,
     /// `scheduler_config.json`.
@@ -52,8 +53,9 @@ pub struct StableDiffusion {
     pub size_step: usize,
     /// Where the networks run.
     pub device: Device,
-    /// Type of the U-Net's weights and activations.
+    /// Type of the U-Net's activations.
     pub dtype: DType,
+    weight_dtype: DType,
     unet_config: UNetConfig,
 }
 
@@ -98,11 +100,15 @@ impl StableDiffusion {
             size_step: vae_config.factor() << (unet_config.block_out_channels.len() - 1),
             latent_channels: vae_config.latent_channels,
             vae,
-            text_encoder,
+            text_encoder: Some(text_encoder),
             tokenizer,
             scheduler: files.scheduler.clone(),
             device: device.clone(),
-            dtype: options.dtype,
+            dtype: match options.dtype {
+                DType::F16 | DType::BF16 if device.is_cpu() => DType::F32,
+                dtype => dtype,
+            },
+            weight_dtype: options.dtype,
             unet_config,
         })
     }
@@ -114,7 +120,7 @@ impl StableDiffusion {
     pub fn load_controlnet(&self, files: &PartFiles) -> Result<(ControlNet, LoadReport)> {
         let config = UNetConfig::from_json(&files.config).map_err(in_file(files))?;
         self.check_controlnet(&config).map_err(|problem| Error::weights(files.path(), problem))?;
-        files.build(self.dtype, &self.device, &[], |vb| ControlNet::new(&config, vb))
+        files.build(self.weight_dtype, &self.device, &[], |vb| ControlNet::new(&config, vb))
     }
 
     fn check_controlnet(&self, config: &UNetConfig) -> std::result::Result<(), String> {
@@ -138,14 +144,23 @@ impl StableDiffusion {
     /// The context of a prompt, `(1, tokens, context width)`, in the U-Net's type.
     ///
     /// # Errors
-    /// A prompt that is too long or weighted out of range; a `clip_skip` past the number of layers.
+    /// A prompt that is too long or weighted out of range; a `clip_skip` past the number of layers; a text encoder that was
+    /// dropped.
     pub fn encode_prompt(&self, prompt: &str, clip_skip: usize) -> Result<Tensor> {
-        let layers = self.text_encoder.layers();
+        let text_encoder = self.text_encoder.as_ref();
+        let text_encoder = text_encoder
+            .ok_or_else(|| Error::setting("prompt", "cannot be encoded: the text encoder is gone"))?;
+        let layers = text_encoder.layers();
         if clip_skip == 0 || clip_skip > layers {
             return Err(Error::setting("clip-skip", format!("{clip_skip}; this model allows 1 to {layers}")));
         }
         let chunks = self.tokenizer.chunks(prompt)?;
-        Ok(self.text_encoder.encode(&chunks, clip_skip)?.to_dtype(self.dtype)?)
+        Ok(text_encoder.encode(&chunks, clip_skip)?.to_dtype(self.dtype)?)
+    }
+
+    /// Gives back the memory of the text encoder, once all texts are encoded.
+    pub fn drop_text_encoder(&mut self) {
+        self.text_encoder = None;
     }
 
     /// The latent of a picture, `(1, channels, height / factor, width / factor)`, 32 bits. `tile` is the side of the

@@ -9,7 +9,7 @@ use candle_nn::{Module, VarBuilder};
 use super::blocks::{Downsample, ResnetBlock, ResnetSettings, TimeEmbedding, Upsample, conv3x3};
 use super::config::UNetConfig;
 use super::transformer::{AttentionContext, Transformer, TransformerSettings};
-use crate::kernels::{Convolution, GroupNorm};
+use crate::kernels::{Convolution, GroupNorm, Passes};
 
 /// What a ControlNet adds to a U-Net: one tensor for each skip connection, and one for the middle.
 #[derive(Debug, Clone)]
@@ -64,7 +64,7 @@ impl UNet {
                 config.norm_eps,
                 vb.pp("conv_norm_out"),
             )?,
-            conv_out: conv3x3(finest, config.out_channels, vb.pp("conv_out"))?,
+            conv_out: conv3x3(finest, config.out_channels, Passes::Many, vb.pp("conv_out"))?,
         })
     }
 
@@ -137,7 +137,7 @@ impl UNetEncoder {
                 config.freq_shift,
                 vb.pp("time_embedding"),
             )?,
-            conv_in: conv3x3(config.in_channels, finest, vb.pp("conv_in"))?,
+            conv_in: conv3x3(config.in_channels, finest, Passes::Many, vb.pp("conv_in"))?,
             down_blocks,
             mid_resnets: [mid_resnet(0)?, mid_resnet(1)?],
             mid_attention: Transformer::new(
@@ -262,7 +262,8 @@ impl UpBlock {
             )?;
             layers.push(Layer { resnet, attention: attention_at(config, level, attends, layer, &vb)? });
         }
-        let upsample = (level > 0).then(|| Upsample::new(outputs, vb.pp("upsamplers.0"))).transpose()?;
+        let upsample =
+            (level > 0).then(|| Upsample::new(outputs, Passes::Many, vb.pp("upsamplers.0"))).transpose()?;
         Ok(Self { layers, upsample })
     }
 
@@ -295,6 +296,7 @@ fn resnet_settings(config: &UNetConfig) -> ResnetSettings {
         groups: config.norm_num_groups,
         epsilon: config.norm_eps,
         time_width: Some(4 * config.block_out_channels[0]),
+        passes: Passes::Many,
     }
 }
 

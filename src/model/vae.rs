@@ -8,7 +8,7 @@ use candle_nn::{Module, VarBuilder};
 use super::attention::{Segment, weighted_attention};
 use super::blocks::{Downsample, ResnetBlock, ResnetSettings, Upsample, conv1x1, conv3x3};
 use super::config::VaeConfig;
-use crate::kernels::{Convolution, GroupNorm, Linear};
+use crate::kernels::{Convolution, GroupNorm, Linear, Passes};
 
 /// Encodes pictures into latents and decodes them again.
 #[derive(Debug)]
@@ -115,11 +115,11 @@ impl Encoder {
             down_blocks.push((resnets, downsample));
         }
         Ok(Self {
-            conv_in: conv3x3(config.in_channels, channels[0], vb.pp("conv_in"))?,
+            conv_in: conv3x3(config.in_channels, channels[0], Passes::Few, vb.pp("conv_in"))?,
             down_blocks,
             mid: MidBlock::new(config, deepest, vb.pp("mid_block"))?,
             norm_out: GroupNorm::new(config.norm_num_groups, deepest, EPSILON, vb.pp("conv_norm_out"))?,
-            conv_out: conv3x3(deepest, 2 * config.latent_channels, vb.pp("conv_out"))?,
+            conv_out: conv3x3(deepest, 2 * config.latent_channels, Passes::Few, vb.pp("conv_out"))?,
         })
     }
 
@@ -158,16 +158,17 @@ impl Decoder {
             let vb = vb.pp(format!("up_blocks.{index}"));
             let inputs = channels[(level + 1).min(levels - 1)];
             let resnets = resnets(config, config.layers_per_block + 1, inputs, channels[level], &vb)?;
-            let upsample =
-                (level > 0).then(|| Upsample::new(channels[level], vb.pp("upsamplers.0"))).transpose()?;
+            let upsample = (level > 0)
+                .then(|| Upsample::new(channels[level], Passes::Few, vb.pp("upsamplers.0")))
+                .transpose()?;
             up_blocks.push((resnets, upsample));
         }
         Ok(Self {
-            conv_in: conv3x3(config.latent_channels, deepest, vb.pp("conv_in"))?,
+            conv_in: conv3x3(config.latent_channels, deepest, Passes::Few, vb.pp("conv_in"))?,
             mid: MidBlock::new(config, deepest, vb.pp("mid_block"))?,
             up_blocks,
             norm_out: GroupNorm::new(config.norm_num_groups, channels[0], EPSILON, vb.pp("conv_norm_out"))?,
-            conv_out: conv3x3(channels[0], config.out_channels, vb.pp("conv_out"))?,
+            conv_out: conv3x3(channels[0], config.out_channels, Passes::Few, vb.pp("conv_out"))?,
         })
     }
 
@@ -190,7 +191,7 @@ impl Decoder {
 const EPSILON: f64 = 1e-6;
 
 fn resnet_settings(config: &VaeConfig) -> ResnetSettings {
-    ResnetSettings { groups: config.norm_num_groups, epsilon: EPSILON, time_width: None }
+    ResnetSettings { groups: config.norm_num_groups, epsilon: EPSILON, time_width: None, passes: Passes::Few }
 }
 
 fn resnets(

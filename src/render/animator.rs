@@ -12,6 +12,7 @@ use crate::render::interrupt::Interrupt;
 use crate::render::networks::{ControlUnit, Networks};
 use crate::render::reference::{CachedReference, Mask, Reference};
 use crate::render::settings::{PreviousFeatures, RenderSettings};
+use crate::render::texts::Texts;
 use crate::render::trajectory::{Trajectory, TrajectoryTensors};
 
 /// The character: a picture of the size of the frames.
@@ -23,6 +24,17 @@ pub struct ReferencePicture {
     pub mask: Option<Mask>,
     /// The picture's own control image for each ControlNet, where there is one.
     pub controls: Vec<Option<RgbImage>>,
+}
+
+/// What a clip is made from, besides its settings and control images.
+#[derive(Debug, Clone)]
+pub struct ClipInputs {
+    /// The character.
+    pub reference: ReferencePicture,
+    /// The texts.
+    pub texts: Texts,
+    /// All randomness.
+    pub noise: NoiseSource,
 }
 
 /// A finished frame.
@@ -53,8 +65,7 @@ pub struct Animator<'a> {
     start: Tensor,
     reference_noise: Tensor,
     lambdas: Vec<f64>,
-    prompt: Tensor,
-    negative: Tensor,
+    texts: Texts,
     reference: CachedReference,
     first: Option<CachedReference>,
     previous: Option<CachedReference>,
@@ -62,20 +73,20 @@ pub struct Animator<'a> {
 }
 
 impl Animator<'_> {
-    /// Prepares a clip: checks the settings, encodes texts and reference, draws the noise.
+    /// Prepares a clip: checks the settings, encodes the reference, draws the noise.
     ///
     /// # Errors
     /// A setting out of range, a picture of another size than the frames, noise of the wrong shape.
     pub fn new<'a>(
         model: &'a StableDiffusion,
         controls: &'a [ControlUnit],
-        reference: &ReferencePicture,
+        inputs: ClipInputs,
         settings: RenderSettings,
-        noise: NoiseSource,
         cache: FeatureCache,
         interrupt: Interrupt,
     ) -> Result<Animator<'a>> {
         settings.check(model.vae.factor())?;
+        let ClipInputs { reference, texts, noise } = inputs;
         check_size("reference", &reference.image, &settings)?;
         let schedule = settings.schedule(&model.scheduler)?;
         let steps = settings.sampler.steps(&schedule, settings.steps)?;
@@ -88,25 +99,18 @@ impl Animator<'_> {
         let draw = |purpose| noise.normal(purpose, 0, &shape, DType::F32, &model.device);
         let (start, reference_noise) = (draw(Purpose::Latent)?, draw(Purpose::Reference)?);
 
-        let text = |name: &str, text: &str| encode_text(model, name, text, settings.clip_skip);
-        let prompt = text("prompt", &settings.prompt)?;
-        let negative = text("negative-prompt", &settings.negative_prompt)?;
-        let reference_text = match &settings.reference_prompt {
-            Some(reference) => text("reference-prompt", reference)?,
-            None => prompt.clone(),
-        };
         let reference = Reference {
             latent: model.encode_image(&reference.image, settings.vae_tile)?,
             noise: reference_noise.clone(),
-            mask: reference.mask.clone(),
-            text: reference_text,
+            mask: reference.mask,
+            text: texts.reference.clone(),
             controls: embed(model, controls, &reference.controls, &settings)?,
             weight: settings.reference_weight,
         };
         let reference = CachedReference::new(reference, FeatureStore::new(cache));
         let trajectory = (settings.previous_features == PreviousFeatures::Trajectory
             && settings.previous_weight > 0.0)
-            .then(|| Trajectory::new(settings.previous_weight, model.dtype));
+            .then(|| Trajectory::new(settings.previous_weight));
         Ok(Animator {
             model,
             controls,
@@ -119,8 +123,7 @@ impl Animator<'_> {
             start,
             reference_noise,
             lambdas,
-            prompt,
-            negative,
+            texts,
             reference,
             first: None,
             previous: None,
@@ -137,8 +140,8 @@ impl Animator<'_> {
     /// number of steps done.
     ///
     /// # Errors
-    /// [`Error::Interrupted`], images of the wrong size, failures of the networks. The animator then stands where
-    /// it stood before the call.
+    /// [`Error::Interrupted`], images of the wrong size, failures of the networks. Unless decoding failed, the animator then
+    /// stands where it stood before the call.
     pub fn render(
         &mut self,
         controls: &[Option<RgbImage>],
@@ -163,8 +166,8 @@ impl Animator<'_> {
             prediction: self.schedule.config().prediction_type,
             guidance: self.settings.guidance,
             lambdas: &self.lambdas,
-            prompt: &self.prompt,
-            negative: &self.negative,
+            prompt: &self.texts.prompt,
+            negative: &self.texts.negative,
             controls: &embedded,
             references,
             trajectory: self.trajectory.as_mut(),
@@ -178,12 +181,12 @@ impl Animator<'_> {
             &self.noise,
             &mut denoiser,
         )?;
-        // 3. The picture; then this frame is the previous one.
-        let image = self.model.decode(&latent, self.settings.vae_tile)?;
+        // 3. This frame is the previous one; then the picture, which takes the memory that frame before gave back.
         self.look_back_at(latent.clone(), embedded);
         if let Some(trajectory) = &mut self.trajectory {
             trajectory.advance();
         }
+        let image = self.model.decode(&latent, self.settings.vae_tile)?;
         Ok(Rendered { image, latent, trajectory: self.trajectory.as_ref().map(Trajectory::tensors) })
     }
 
@@ -222,7 +225,7 @@ impl Animator<'_> {
     fn look_back_at(&mut self, latent: Tensor, controls: Vec<Option<Tensor>>) {
         let reference = |weight, cache| {
             let (latent, controls) = (latent.clone(), controls.clone());
-            let (noise, text) = (self.reference_noise.clone(), self.prompt.clone());
+            let (noise, text) = (self.reference_noise.clone(), self.texts.prompt.clone());
             let reference = Reference { latent, noise, mask: None, text, controls, weight };
             CachedReference::new(reference, FeatureStore::new(cache))
         };
@@ -233,14 +236,6 @@ impl Animator<'_> {
             self.previous = Some(reference(self.settings.previous_weight, FeatureCache::Recompute));
         }
     }
-}
-
-/// The context of a text; what is wrong with it is said of the setting called `name`.
-fn encode_text(model: &StableDiffusion, name: &str, text: &str, clip_skip: usize) -> Result<Tensor> {
-    model.encode_prompt(text, clip_skip).map_err(|error| match error {
-        Error::Setting { name: found, problem } if found == "prompt" => Error::setting(name, problem),
-        other => other,
-    })
 }
 
 /// Each ControlNet's view of its image.

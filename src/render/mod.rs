@@ -9,4 +9,5 @@ pub mod journal;
 pub mod networks;
 pub mod reference;
 pub mod settings;
+pub mod texts;
 pub mod trajectory;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 
 use crate::diffusion::Step;
 use crate::error::Result;
@@ -59,6 +59,14 @@ impl Mask {
     }
 }
 
+/// Features without the bits that nobody sees: they are the results of norms, which 16 bits hold well.
+pub(super) fn in_16_bits(features: &Tensor) -> Result<Tensor> {
+    Ok(match features.dtype() {
+        DType::F32 => features.to_dtype(DType::F16)?,
+        _ => features.clone(),
+    })
+}
+
 /// One reference: a picture that the render keeps looking at.
 #[derive(Debug)]
 pub struct Reference {
@@ -93,8 +101,9 @@ impl Reference {
         layers.into_iter().map(|layer| self.tokens(layer)).collect()
     }
 
-    /// The tokens of a layer that the mask leaves, with `log(ω·m)` for each.
+    /// The tokens of a layer that the mask leaves, with `log(ω·m)` for each. They are kept in 16 bits.
     fn tokens(&self, layer: LayerFeatures) -> Result<Option<ReferenceTokens>> {
+        let layer = LayerFeatures { features: in_16_bits(&layer.features)?, ..layer };
         let device = layer.features.device();
         let Some(mask) = &self.mask else {
             let log_weights = self.log_weights(&vec![1.0; layer.height * layer.width], device)?;

@@ -22,15 +22,14 @@ type Steps = BTreeMap<usize, Vec<Tensor>>;
 #[derive(Debug)]
 pub struct Trajectory {
     weight: f64,
-    dtype: DType,
     past: Steps,
     present: Steps,
 }
 
 impl Trajectory {
-    /// Nothing yet. `weight` is ω of the previous frame, `dtype` the U-Net's type.
-    pub fn new(weight: f64, dtype: DType) -> Self {
-        Self { weight, dtype, past: Steps::new(), present: Steps::new() }
+    /// Nothing yet. `weight` is ω of the previous frame.
+    pub fn new(weight: f64) -> Self {
+        Self { weight, past: Steps::new(), present: Steps::new() }
     }
 
     /// What the previous frame saw at a step, where there is a previous frame.
@@ -41,7 +40,7 @@ impl Trajectory {
                 1.0 => None,
                 weight => Some(Tensor::full(weight.ln() as f32, features.dim(1)?, features.device())?),
             };
-            Ok(Some(ReferenceTokens { features: features.to_dtype(self.dtype)?, log_weights }))
+            Ok(Some(ReferenceTokens { features: features.clone(), log_weights }))
         };
         layers.iter().map(tokens).collect::<Result<_>>().map(Some)
     }

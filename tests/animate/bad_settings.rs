@@ -84,7 +84,6 @@ fn names_that_are_not_known() {
         refused_at_once(&stage, &format!("--{option} moon"), &[&format!("--{option}"), "moon", known]);
     }
     refused_at_once(&stage, "--device cuda:x", &["--device", "cuda:x"]);
-    refused_at_once(&stage, "--dtype bf16 --device cpu", &["--dtype", "bf16"]);
     refused_at_once(&stage, "--unknown", &["--unknown"]);
     #[cfg(not(feature = "cuda"))]
     refused_at_once(&stage, "--device cuda", &["--device", "cuda"]);

@@ -13,9 +13,12 @@ pub struct DeviceArgs {
     /// Where the networks run: auto, cpu, cuda, cuda:1, metal
     #[arg(long, default_value = "auto", value_name = "DEVICE", help_heading = "Machine")]
     device: String,
-    /// Type of the U-Net's numbers
+    /// Type of the weights of U-Net and ControlNets, and on a GPU of all their numbers; the CPU computes in 32 bits
     #[arg(long, value_enum, default_value_t, value_name = "TYPE", help_heading = "Machine")]
     dtype: DTypeOption,
+    /// Half the memory: weights in 16 bits, features of the references in a temporary file
+    #[arg(long, help_heading = "Machine")]
+    pub low_memory: bool,
     /// Threads on the CPU; one for each core where absent
     #[arg(long, value_name = "NUMBER", help_heading = "Machine")]
     threads: Option<usize>,
@@ -24,7 +27,7 @@ pub struct DeviceArgs {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum DTypeOption {
-    /// f16 on a GPU, f32 on the CPU
+    /// f16 on a GPU and with --low-memory, f32 on the CPU
     #[default]
     Auto,
     /// 32 bits
@@ -42,12 +45,9 @@ impl DeviceArgs {
         unsafe { set_threads(self.threads)? };
         let device = self.device()?;
         let dtype = match self.dtype {
-            DTypeOption::Auto if device.is_cpu() => DType::F32,
+            DTypeOption::Auto if device.is_cpu() && !self.low_memory => DType::F32,
             DTypeOption::Auto | DTypeOption::F16 => DType::F16,
             DTypeOption::F32 => DType::F32,
-            DTypeOption::Bf16 if device.is_cpu() => {
-                return Err(Error::setting("dtype", "bf16 is for GPUs; f32 and f16 are allowed on the CPU"));
-            }
             DTypeOption::Bf16 => DType::BF16,
         };
         Ok((device, dtype))

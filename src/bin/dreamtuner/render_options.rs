@@ -97,7 +97,7 @@ pub struct RenderArgs {
     #[serde(flatten)]
     pub device: DeviceArgs,
     /// Memory for the features of the reference, and again for those of the first frame if it counts, in MiB; what exceeds it
-    /// goes to a temporary file
+    /// goes to a temporary file, with --low-memory everything
     #[arg(long, default_value_t = 4096, value_name = "MIB", help_heading = "Machine")]
     feature_memory: usize,
     /// Compute the reference's features anew for every frame: slow, for comparison
@@ -146,7 +146,8 @@ impl RenderArgs {
         if self.recompute_features {
             return FeatureCache::Recompute;
         }
-        FeatureCache::Keep { bytes: self.feature_memory.saturating_mul(1 << 20) }
+        let budget = if self.device.low_memory { 0 } else { self.feature_memory };
+        FeatureCache::Keep { bytes: budget.saturating_mul(1 << 20) }
     }
 
     /// What the frames look like, but for the texts. The size, and with it the tile, is chosen once model and dance are known.

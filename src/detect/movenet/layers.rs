@@ -5,7 +5,7 @@ use candle_nn::VarBuilder;
 use pulp::{Arch, NullaryFnOnce};
 use rayon::prelude::*;
 
-use crate::kernels::LinearWeights;
+use crate::kernels::{LinearWeights, Values};
 
 /// What follows a convolution.
 #[derive(Debug, Clone, Copy)]
@@ -48,7 +48,7 @@ impl Pointwise {
         vb: VarBuilder,
     ) -> Result<Self> {
         let weight: Vec<f32> = vb.get((inputs, outputs), "weight")?.t()?.flatten_all()?.to_vec1()?;
-        let weights = LinearWeights::new(&weight, outputs, inputs);
+        let weights = LinearWeights::new(Values::F32(&weight), outputs, inputs);
         Ok(Self { weights, bias: vb.get(outputs, "bias")?.to_vec1()?, activation })
     }
 

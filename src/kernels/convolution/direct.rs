@@ -6,6 +6,7 @@ use crate::kernels::product::{
     DEPTH, Left, Output, Panels, ROWS, Size, arch, panel_width, panel_width_for, product, share,
 };
 use crate::kernels::scratch::{Shared, with_scratch};
+use crate::kernels::stored::Values;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -45,7 +46,7 @@ impl Shape {
 }
 
 /// Folds `input` with `weight` `(outputs, inputs, side, side)` and adds the bias.
-pub(super) fn convolve(shape: Shape, input: &[f32], weight: &[f32], start: Start, output: &mut [f32]) {
+pub(super) fn convolve(shape: Shape, input: &[f32], weight: Values, start: Start, output: &mut [f32]) {
     let (height, width) = shape.results();
     assert_eq!(input.len(), shape.batch * shape.inputs * shape.height * shape.width);
     assert_eq!(weight.len(), shape.outputs * shape.depth());
@@ -84,7 +85,7 @@ fn pad(shape: Shape, map: &[f32], padded: &mut [f32]) {
 }
 
 /// Adds the products to `output`; `input` has its zeros.
-fn fold(shape: Shape, input: &[f32], weight: &[f32], output: &mut [f32]) {
+fn fold(shape: Shape, input: &[f32], weight: Values, output: &mut [f32]) {
     let (height, width) = shape.results();
     let at_once = PANELS * panel_width();
     let blocks = (height * width).div_ceil(at_once);
@@ -97,8 +98,11 @@ fn fold(shape: Shape, input: &[f32], weight: &[f32], output: &mut [f32]) {
             (index / (blocks * row_parts), index / row_parts % blocks, index % row_parts);
         let columns = block * at_once..(height * width).min((block + 1) * at_once);
         let rows = part * rows..shape.outputs.min((part + 1) * rows);
-        with_scratch(at_once * DEPTH.min(shape.depth()), |packed| {
-            arch.dispatch(Block { shape, picture, columns, rows, input, weight, packed, output });
+        let depth = DEPTH.min(shape.depth());
+        let (values, weights) = (at_once * depth, weight.scratch(ROWS.min(rows.len()) * depth));
+        with_scratch(values + weights, |scratch| {
+            let (packed, widened) = scratch.split_at_mut(values);
+            arch.dispatch(Block { shape, picture, columns, rows, input, weight, packed, widened, output });
         });
     });
 }
@@ -110,8 +114,9 @@ struct Block<'a> {
     columns: Range<usize>,
     rows: Range<usize>,
     input: &'a [f32],
-    weight: &'a [f32],
+    weight: Values<'a>,
     packed: &'a mut [f32],
+    widened: &'a mut [f32],
     output: Shared,
 }
 
@@ -120,7 +125,7 @@ impl WithSimd for Block<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { shape, picture, columns, rows, input, weight, packed, output } = self;
+        let Self { shape, picture, columns, rows, input, weight, packed, widened, output } = self;
         let (height, width) = shape.results();
         let (padded_height, padded_width) = shape.padded();
         let map = padded_height * padded_width;
@@ -142,9 +147,9 @@ impl WithSimd for Block<'_> {
             }
             let right = Panels { values: packed, step: panel * some.len() };
             for row in rows.clone().step_by(ROWS) {
-                let values = &weight[row * depth + first..];
-                let left = Left { values, row_step: depth, depth_step: 1 };
                 let count = ROWS.min(rows.end - row);
+                let (values, row_step) = weight.lines(row * depth + first, depth, count, some.len(), widened);
+                let left = Left { values, row_step, depth_step: 1 };
                 let size = Size { rows: count, depth: some.len(), columns: columns.len() };
                 let start = (picture * shape.outputs + row) * height * width + columns.start;
                 // SAFETY: rows and columns of its own.

@@ -4,23 +4,58 @@ mod direct;
 mod winograd;
 
 use super::product::panel_width;
+use super::scratch::with_scratch;
+use super::stored::{usable, with_weights};
 use super::values::{filled, serve, with_all, with_optional};
-use candle_core::{Result, Tensor};
-use candle_nn::{Conv2d, Conv2dConfig, Module, VarBuilder, conv2d};
+use candle_core::{DType, Device, Result, Tensor};
+use candle_nn::{Conv2d, Conv2dConfig, Module, VarBuilder};
 use std::sync::OnceLock;
 
 use direct::Shape;
 
-/// Kernels of 3×3 with more weights than this are not transformed: it would take four times their memory, and such layers
-/// work on small maps, where reading the weights is what takes time.
+/// Kernels of 3×3 with more weights than this are not transformed unless they are for large maps: it would take four times
+/// their memory, and on small maps reading the weights is what takes time.
 const LARGEST_TRANSFORMED: usize = 9 * 1280 * 1024;
+/// With more weights than this they are kept transformed alone, not twice.
+const LARGEST_KEPT_TWICE: usize = 9 * 256 * 256;
+/// Fewer channels are not worth a transform.
+const FEWEST_CHANNELS: usize = 16;
+/// Weights that are transformed anew each time need this many tiles to be worth it.
+const FEWEST_TILES: usize = 64;
 
-/// A convolution with square kernels. In 32 bits on the CPU it runs on this crate's kernels: accurate to 4·10⁻⁶ of the
-/// results' root mean square where Winograd's transform is used, to 4·10⁻⁷ elsewhere.
+/// How often a layer is passed through: what decides whether transformed weights are worth their memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Passes {
+    /// In every step of every frame.
+    Many,
+    /// Once a frame or less.
+    Few,
+}
+
+/// A convolution with square kernels. On the CPU, for maps of 32 bits, it runs on this crate's kernels: accurate to 4·10⁻⁶
+/// of the results' root mean square where Winograd's transform is used, to 4·10⁻⁷ elsewhere.
 #[derive(Debug)]
 pub struct Convolution {
-    plain: Conv2d,
-    transformed: OnceLock<winograd::Weights>,
+    kernels: Kernels,
+    bias: Tensor,
+    config: Conv2dConfig,
+    outputs: usize,
+    /// Inputs of one group.
+    inputs: usize,
+    side: usize,
+    /// Whether maps that are large enough are folded by Winograd's transform.
+    can_be_transformed: bool,
+}
+
+/// The weights, `(outputs, inputs, side, side)`.
+#[derive(Debug)]
+enum Kernels {
+    /// As they were read, and transformed once large maps were seen.
+    AsRead { weight: Tensor, transformed: OnceLock<Vec<f32>> },
+    /// As they were read; transformed anew for large maps.
+    TransformedAnew(Tensor),
+    /// Transformed alone.
+    Transformed(Vec<f32>),
 }
 
 impl Convolution {
@@ -30,14 +65,44 @@ impl Convolution {
         outputs: usize,
         side: usize,
         config: Conv2dConfig,
+        passes: Passes,
         vb: VarBuilder,
     ) -> Result<Self> {
-        Ok(Self { plain: conv2d(inputs, outputs, side, config, vb)?, transformed: OnceLock::new() })
+        Self::with_limit(LARGEST_TRANSFORMED, (inputs, outputs, side), config, passes, vb)
     }
 
-    fn served(&self) -> bool {
-        let config = self.plain.config();
-        config.groups == 1 && config.dilation == 1 && serve(&[self.plain.weight()])
+    /// [`Self::new`] for maps that are large for the number of channels, 3×3 with zeros around.
+    pub fn for_large_maps(inputs: usize, outputs: usize, passes: Passes, vb: VarBuilder) -> Result<Self> {
+        let config = Conv2dConfig { padding: 1, ..Default::default() };
+        Self::with_limit(usize::MAX, (inputs, outputs, 3), config, passes, vb)
+    }
+
+    fn with_limit(
+        limit: usize,
+        (inputs, outputs, side): (usize, usize, usize),
+        config: Conv2dConfig,
+        passes: Passes,
+        vb: VarBuilder,
+    ) -> Result<Self> {
+        let inputs = inputs / config.groups;
+        let (weight, bias) = (vb.get((outputs, inputs, side, side), "weight")?, vb.get(outputs, "bias")?);
+        let can_be_transformed = usable(&weight)
+            && (side, config.stride, config.padding) == (3, 1, 1)
+            && (config.groups, config.dilation) == (1, 1)
+            && inputs.min(outputs) >= FEWEST_CHANNELS
+            && weight.elem_count() <= limit;
+        let kernels = match weight.dtype() {
+            DType::F32
+                if can_be_transformed
+                    && passes == Passes::Many
+                    && weight.elem_count() > LARGEST_KEPT_TWICE =>
+            {
+                Kernels::Transformed(transformed(&weight)?)
+            }
+            DType::F32 if passes == Passes::Many => Kernels::AsRead { weight, transformed: OnceLock::new() },
+            _ => Kernels::TransformedAnew(weight),
+        };
+        Ok(Self { kernels, bias, config, outputs, inputs, side, can_be_transformed })
     }
 
     /// The result, with `shift` `(1, outputs)` added to every pixel, and `residual` of the result's shape.
@@ -48,10 +113,12 @@ impl Convolution {
         residual: Option<&Tensor>,
     ) -> Result<Tensor> {
         let given: Vec<&Tensor> = [Some(input), shift, residual].into_iter().flatten().collect();
-        if self.served() && serve(&given) {
+        if self.serves() && serve(&given) {
             return self.convolve(input, shift, residual);
         }
-        let mut result = self.plain.forward(input)?;
+        let bias = self.bias.to_dtype(input.dtype())?;
+        let weight = self.weight()?.to_dtype(input.dtype())?;
+        let mut result = Conv2d::new(weight, Some(bias), self.config).forward(input)?;
         if let Some(shift) = shift {
             result = result.broadcast_add(&shift.unsqueeze(2)?.unsqueeze(3)?)?;
         }
@@ -61,12 +128,28 @@ impl Convolution {
         }
     }
 
-    /// The bias of each output, and the shift.
-    fn bias(&self, shift: Option<&Tensor>) -> Result<Vec<f32>> {
-        let mut bias = match self.plain.bias() {
-            Some(bias) => bias.to_vec1()?,
-            None => vec![0.0; self.plain.weight().dim(0)?],
+    fn serves(&self) -> bool {
+        let usable = match &self.kernels {
+            Kernels::AsRead { weight, .. } | Kernels::TransformedAnew(weight) => usable(weight),
+            Kernels::Transformed(_) => true,
         };
+        usable && self.config.groups == 1 && self.config.dilation == 1
+    }
+
+    /// The weights as they were read.
+    fn weight(&self) -> Result<Tensor> {
+        match &self.kernels {
+            Kernels::AsRead { weight, .. } | Kernels::TransformedAnew(weight) => Ok(weight.clone()),
+            Kernels::Transformed(values) => {
+                let shape = (self.outputs, self.inputs, self.side, self.side);
+                Tensor::from_vec(self.with(values).recovered(), shape, &Device::Cpu)
+            }
+        }
+    }
+
+    /// The bias of each output, and the shift.
+    fn start(&self, shift: Option<&Tensor>) -> Result<Vec<f32>> {
+        let mut bias: Vec<f32> = self.bias.to_dtype(DType::F32)?.to_vec1()?;
         if let Some(shift) = shift {
             let shift: Vec<f32> = shift.squeeze(0)?.to_vec1()?;
             if shift.len() != bias.len() {
@@ -78,59 +161,82 @@ impl Convolution {
     }
 
     fn convolve(&self, input: &Tensor, shift: Option<&Tensor>, residual: Option<&Tensor>) -> Result<Tensor> {
-        let config = self.plain.config();
         let (batch, inputs, height, width) = input.dims4()?;
-        let (outputs, expected, side, _) = self.plain.weight().dims4()?;
-        if inputs != expected || (height.min(width) + 2 * config.padding) < side {
+        let Self { outputs, side, .. } = *self;
+        let Conv2dConfig { stride, padding, .. } = self.config;
+        if inputs != self.inputs || (height.min(width) + 2 * padding) < side {
+            let expected = self.inputs;
             candle_core::bail!(
                 "maps {:?} do not fit a convolution of {expected} channels, {side}x{side}",
                 input.shape()
             );
         }
-        let shape = Shape {
-            batch,
-            inputs,
-            outputs,
-            height,
-            width,
-            side,
-            stride: config.stride,
-            padding: config.padding,
-        };
+        let shape = Shape { batch, inputs, outputs, height, width, side, stride, padding };
         let (result_height, result_width) = shape.results();
         let result_shape = [batch, outputs, result_height, result_width];
         if residual.is_some_and(|residual| residual.dims() != result_shape) {
             candle_core::bail!("{result_shape:?} cannot be added to a residual of another shape");
         }
-        let bias = self.bias(shift)?;
+        let bias = self.start(shift)?;
         filled(&result_shape[..], |output| {
             with_optional(residual, |residual| {
                 let start = Start { bias: &bias, residual };
-                with_all(input, |input| self.fold(&shape, input, start, output))?
+                with_all(input, |input| self.fold(shape, input, start, output))?
             })?
         })
     }
 
-    fn fold(&self, shape: &Shape, input: &[f32], start: Start, output: &mut [f32]) -> Result<()> {
-        with_all(self.plain.weight(), |weight| {
-            if !worth_transforming(shape) {
-                return direct::convolve(*shape, input, weight, start, output);
+    fn fold(&self, shape: Shape, input: &[f32], start: Start, output: &mut [f32]) -> Result<()> {
+        let maps = winograd::Maps { batch: shape.batch, height: shape.height, width: shape.width };
+        let tiles = maps.tiles();
+        let fits = self.can_be_transformed;
+        match &self.kernels {
+            Kernels::Transformed(values) => {
+                winograd::convolve(maps, input, self.with(values), start, output);
+                Ok(())
             }
-            let weights = self.transformed(weight, shape);
-            let maps = winograd::Maps { batch: shape.batch, height: shape.height, width: shape.width };
-            winograd::convolve(maps, input, weights, start, output);
-        })
+            Kernels::AsRead { weight, transformed } if fits && 4 * tiles >= 3 * panel_width() => {
+                let weights = self.with(kept(weight, transformed)?);
+                winograd::convolve(maps, input, weights, start, output);
+                Ok(())
+            }
+            Kernels::TransformedAnew(weight)
+                if fits && tiles >= FEWEST_TILES && weight.elem_count() <= LARGEST_TRANSFORMED =>
+            {
+                with_weights(weight, |weight| {
+                    let length = winograd::transformed_length(self.outputs, self.inputs);
+                    with_scratch(length, |values| {
+                        winograd::transform(weight, values);
+                        winograd::convolve(maps, input, self.with(values), start, output);
+                    });
+                })
+            }
+            Kernels::AsRead { weight, .. } | Kernels::TransformedAnew(weight) => {
+                with_weights(weight, |weight| direct::convolve(shape, input, weight, start, output))
+            }
+        }
     }
 
-    /// The transform is divided among the threads, so it is made before the lock is held: a thread that waits for its
-    /// parts may take up another pass through this very layer.
-    fn transformed(&self, weight: &[f32], shape: &Shape) -> &winograd::Weights {
-        if let Some(weights) = self.transformed.get() {
-            return weights;
-        }
-        let weights = winograd::Weights::new(weight, shape.outputs, shape.inputs);
-        self.transformed.get_or_init(|| weights)
+    fn with<'a>(&self, values: &'a [f32]) -> winograd::Weights<'a> {
+        winograd::Weights { values, outputs: self.outputs, inputs: self.inputs }
     }
+}
+
+fn transformed(weight: &Tensor) -> Result<Vec<f32>> {
+    let (outputs, inputs, _, _) = weight.dims4()?;
+    let mut values = vec![0.0; winograd::transformed_length(outputs, inputs)];
+    with_weights(weight, |weight| winograd::transform(weight, &mut values))?;
+    Ok(values)
+}
+
+/// The transform is divided among the threads, so it is made before the lock is held: a thread that waits for its parts may
+/// take up another pass through this very layer.
+fn kept<'a>(weight: &Tensor, place: &'a OnceLock<Vec<f32>>) -> Result<&'a [f32]> {
+    if let Some(values) = place.get() {
+        return Ok(values);
+    }
+    let values = transformed(weight)?;
+    Ok(place.get_or_init(|| values))
 }
 
 /// What a convolution is added to.
@@ -140,16 +246,6 @@ struct Start<'a> {
     bias: &'a [f32],
     /// As the results.
     residual: Option<&'a [f32]>,
-}
-
-fn worth_transforming(shape: &Shape) -> bool {
-    let fitting = (shape.side, shape.stride, shape.padding) == (3, 1, 1);
-    let tiles = shape.batch * shape.height.div_ceil(4) * shape.width.div_ceil(4);
-    let weights = 9 * shape.inputs * shape.outputs;
-    fitting
-        && shape.inputs.min(shape.outputs) >= 16
-        && 4 * tiles >= 3 * panel_width()
-        && weights <= LARGEST_TRANSFORMED
 }
 
 impl Module for Convolution {

@@ -18,6 +18,8 @@ use crate::error::{Error, Result};
 const MAX_HEADER_BYTES: usize = 64 << 20;
 /// Most tensors in one file. A whole Stable Diffusion checkpoint has about 1,100.
 const MAX_TENSORS: usize = 200_000;
+/// Bytes that are hashed before their memory is given back.
+const HASHED_BYTES: usize = 256 << 20;
 /// Length of the number that precedes the header.
 const LENGTH_BYTES: usize = 8;
 /// Extensions of files that hold Python objects.
@@ -106,7 +108,27 @@ impl TensorFile {
 
     /// BLAKE3 of the whole file, computed once.
     pub fn hash(&self) -> blake3::Hash {
-        *self.hash.get_or_init(|| blake3::Hasher::new().update_rayon(self.content()).finalize())
+        *self.hash.get_or_init(|| {
+            let mut hasher = blake3::Hasher::new();
+            for (index, part) in self.content().chunks(HASHED_BYTES).enumerate() {
+                hasher.update_rayon(part);
+                self.release(index * HASHED_BYTES, part.len());
+            }
+            hasher.finalize()
+        })
+    }
+
+    /// Gives back the memory that a part of the file takes up in this process.
+    fn release(&self, offset: usize, length: usize) {
+        #[cfg(unix)]
+        if let Bytes::Mapped(map) = &self.bytes {
+            // SAFETY: the map is private and only read: its pages come back from the file as they were.
+            let released =
+                unsafe { map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, offset, length) };
+            if let Err(error) = released {
+                tracing::debug!("{}: memory could not be given back: {error}", self.path.display());
+            }
+        }
     }
 
     /// The tensor called `key` on the CPU, in its stored type, and the largest magnitude in it.
@@ -143,7 +165,9 @@ impl TensorFile {
         if !magnitude.is_finite() {
             return Err(fail("holds NaN or infinity".into()));
         }
-        Ok((Tensor::from_raw_buffer(data, dtype, &shape, &Device::Cpu)?, magnitude))
+        let tensor = Tensor::from_raw_buffer(data, dtype, &shape, &Device::Cpu)?;
+        self.release(self.data_start + begin, end - begin);
+        Ok((tensor, magnitude))
     }
 
     /// A single number: a tensor with one value, which some files store as an integer.

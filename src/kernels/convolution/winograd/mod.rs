@@ -10,6 +10,7 @@ use crate::kernels::product::{
     DEPTH, Left, Output, Panels, ROWS, Size, arch, panel_width, panel_width_for, product,
 };
 use crate::kernels::scratch::{Shared, with_scratch};
+use crate::kernels::stored::Values;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use std::array::from_fn;
@@ -25,32 +26,58 @@ const SIDE: usize = 6;
 const FREQUENCIES: usize = SIDE * SIDE;
 /// Values of scratch memory that is worked on at once: about the third-level cache.
 const SCRATCH: usize = 3 << 20;
+/// Kernels that a thread transforms at once.
+const TRANSFORMED_AT_ONCE: usize = 64;
 
 /// Weights as Winograd's products want them: `(frequencies, outputs, inputs)`.
-#[derive(Debug)]
-pub(super) struct Weights {
-    values: Vec<f32>,
-    inputs: usize,
-    outputs: usize,
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Weights<'a> {
+    pub values: &'a [f32],
+    pub outputs: usize,
+    pub inputs: usize,
 }
 
-impl Weights {
-    /// From `(outputs, inputs, 3, 3)`.
-    pub(super) fn new(weight: &[f32], outputs: usize, inputs: usize) -> Self {
-        let mut values = vec![0.0; FREQUENCIES * outputs * inputs];
-        let place = Shared::new(&mut values);
-        weight.par_chunks_exact(9).enumerate().for_each(|(index, kernel)| {
-            for (frequency, value) in transformed_kernel(kernel).into_iter().enumerate() {
-                // SAFETY: index < outputs · inputs, and every kernel has its own places.
-                unsafe { *place.at(frequency * outputs * inputs + index) = value };
-            }
-        });
-        Self { values, inputs, outputs }
-    }
-
-    fn frequency(&self, frequency: usize) -> &[f32] {
+impl<'a> Weights<'a> {
+    fn frequency(self, frequency: usize) -> &'a [f32] {
         &self.values[frequency * self.outputs * self.inputs..][..self.outputs * self.inputs]
     }
+
+    /// `(outputs, inputs, 3, 3)` again, accurate to 10⁻⁶ of a kernel's largest value.
+    pub(super) fn recovered(self) -> Vec<f32> {
+        let count = self.outputs * self.inputs;
+        let line = |values: [f64; SIDE]| [4.0 * values[0], 3.0 * (values[2] - values[1]), values[5]];
+        let kernel = |index: usize| -> [f32; 9] {
+            let value = |place: usize| f64::from(self.values[place * count + index]);
+            let rows: [[f64; 3]; SIDE] = from_fn(|row| line(from_fn(|column| value(row * SIDE + column))));
+            let columns: [[f64; 3]; 3] = from_fn(|column| line(from_fn(|row| rows[row][column])));
+            from_fn(|index| columns[index % 3][index / 3] as f32)
+        };
+        (0..count).flat_map(kernel).collect()
+    }
+}
+
+/// Number of values of transformed weights.
+pub(super) fn transformed_length(outputs: usize, inputs: usize) -> usize {
+    FREQUENCIES * outputs * inputs
+}
+
+/// Transforms `weight` `(outputs, inputs, 3, 3)`.
+pub(super) fn transform(weight: Values, transformed: &mut [f32]) {
+    let count = weight.len() / 9;
+    assert_eq!(transformed.len(), FREQUENCIES * count);
+    let place = Shared::new(transformed);
+    (0..count.div_ceil(TRANSFORMED_AT_ONCE)).into_par_iter().for_each(|part| {
+        let first = part * TRANSFORMED_AT_ONCE;
+        let mut kernels = [0.0; 9 * TRANSFORMED_AT_ONCE];
+        let kernels = &mut kernels[..9 * TRANSFORMED_AT_ONCE.min(count - first)];
+        weight.widen(9 * first, kernels);
+        for (index, kernel) in kernels.chunks_exact(9).enumerate() {
+            for (frequency, value) in transformed_kernel(kernel).into_iter().enumerate() {
+                // SAFETY: first + index < count, and every kernel has its own places.
+                unsafe { *place.at(frequency * count + first + index) = value };
+            }
+        }
+    });
 }
 
 /// `G·g·Gᵀ`.
@@ -87,7 +114,7 @@ impl Maps {
         self.width.div_ceil(RESULTS)
     }
 
-    fn tiles(&self) -> usize {
+    pub(super) fn tiles(&self) -> usize {
         self.batch * self.height.div_ceil(RESULTS) * self.tiles_across()
     }
 
@@ -99,7 +126,7 @@ impl Maps {
 }
 
 /// Folds `input` `(batch, inputs, height, width)`, zeros around it, to `output` `(batch, outputs, height, width)`.
-pub(super) fn convolve(maps: Maps, input: &[f32], weights: &Weights, start: Start, output: &mut [f32]) {
+pub(super) fn convolve(maps: Maps, input: &[f32], weights: Weights, start: Start, output: &mut [f32]) {
     let pixels = maps.batch * maps.height * maps.width;
     assert_eq!((input.len(), output.len()), (pixels * weights.inputs, pixels * weights.outputs));
     let width = panel_width();
@@ -118,7 +145,7 @@ pub(super) fn convolve(maps: Maps, input: &[f32], weights: &Weights, start: Star
 struct Part<'a> {
     maps: Maps,
     input: &'a [f32],
-    weights: &'a Weights,
+    weights: Weights<'a>,
     start: Start<'a>,
     output: Shared,
     first: usize,
@@ -128,7 +155,7 @@ struct Part<'a> {
 
 impl Part<'_> {
     fn fold(self, width: usize) {
-        let Weights { inputs, outputs, .. } = *self.weights;
+        let Weights { inputs, outputs, .. } = self.weights;
         let columns = self.panels * width;
         with_scratch(FREQUENCIES * columns * (inputs + outputs), |scratch| {
             let (values, products) = scratch.split_at_mut(FREQUENCIES * columns * inputs);
@@ -173,7 +200,7 @@ impl WithSimd for Product<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { part, frequency, start, values, products } = self;
-        let Weights { inputs, outputs, .. } = *part.weights;
+        let Weights { inputs, outputs, .. } = part.weights;
         let width = panel_width_for::<S>();
         let columns = part.panels * width;
         let values = &values[frequency * columns * inputs..][..columns * inputs];
