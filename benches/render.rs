@@ -11,7 +11,7 @@ mod asked;
 use candle_core::{DType, Device};
 use criterion::Criterion;
 use dreamtuner::Result;
-use dreamtuner::diffusion::{Guidance, NoiseSource, Purpose, Sampler};
+use dreamtuner::diffusion::{Guidance, GuidanceInterval, NoiseSource, Purpose, Sampler};
 use dreamtuner::model::transformer::AttentionContext;
 use dreamtuner::model::weights::ModelFiles;
 use dreamtuner::model::{LoadOptions, StableDiffusion};
@@ -83,6 +83,7 @@ fn settings(side: usize, previous_features: PreviousFeatures) -> Result<RenderSe
             less_noise: 10.0,
             more_noise: 10.0,
         },
+        guidance_interval: GuidanceInterval::ALL,
         prediction: None,
         reference_weight: 10.0,
         previous_weight: 1.0,

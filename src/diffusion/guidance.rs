@@ -64,23 +64,30 @@ impl Guidance {
     /// The passes of a step whose `λ` is `lambda`, those of weight zero left out.
     pub fn passes(&self, lambda: f64) -> Vec<Pass> {
         use PassText::{Negative, Prompt};
-        use ReferenceNoise::{Less, More, Same};
-        let (scale, towards, away) = match *self {
-            Self::ClassifierFree { scale } => (scale, (Prompt, Some(Same)), (Negative, Some(Same))),
+        use ReferenceNoise::{More, Same};
+        let (scale, away) = match *self {
+            Self::ClassifierFree { scale } => (scale, (Negative, Some(Same))),
             Self::Interleaved { reference_probability, reference_scale, .. }
                 if lambda <= reference_probability =>
             {
-                (reference_scale, (Prompt, Some(Less)), (Prompt, None))
+                (reference_scale, (Prompt, None))
             }
-            Self::Interleaved { text_scale, .. } => {
-                (text_scale, (Prompt, Some(Less)), (Negative, Some(More)))
-            }
+            Self::Interleaved { text_scale, .. } => (text_scale, (Negative, Some(More))),
         };
-        [(towards, scale), (away, 1.0 - scale)]
+        let (text, references) = away;
+        [Pass { weight: scale, ..self.unguided() }, Pass { text, references, weight: 1.0 - scale }]
             .into_iter()
-            .filter(|&(_, weight)| weight != 0.0)
-            .map(|((text, references), weight)| Pass { text, references, weight })
+            .filter(|pass| pass.weight != 0.0)
             .collect()
+    }
+
+    /// The one pass of a step that is not guided: towards prompt and references.
+    pub fn unguided(&self) -> Pass {
+        let noise = match self {
+            Self::ClassifierFree { .. } => ReferenceNoise::Same,
+            Self::Interleaved { .. } => ReferenceNoise::Less,
+        };
+        Pass { text: PassText::Prompt, references: Some(noise), weight: 1.0 }
     }
 
     /// The time of references that carry `noise` when the picture is at `timestep`, kept within 0 to `last_timestep`.

@@ -14,12 +14,14 @@
 mod arithmetic;
 mod denoiser;
 mod guidance;
+mod guidance_interval;
 mod noise;
 mod sampler;
 mod schedule;
 
 pub use denoiser::{Denoiser, Prediction, PredictionType, Step};
 pub use guidance::{Guidance, Pass, PassText, ReferenceNoise};
+pub use guidance_interval::GuidanceInterval;
 pub use noise::{NoiseSource, Purpose};
 pub use sampler::{Sampler, sample, sample_from};
 pub use schedule::{BetaSchedule, NoiseLevel, Schedule, ScheduleConfig, TimestepSpacing};

@@ -165,6 +165,7 @@ impl Animator<'_> {
             },
             prediction: self.schedule.config().prediction_type,
             guidance: self.settings.guidance,
+            guidance_interval: self.settings.guidance_interval,
             lambdas: &self.lambdas,
             prompt: &self.texts.prompt,
             negative: &self.texts.negative,

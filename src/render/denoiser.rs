@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use candle_core::Tensor;
 
-use crate::diffusion::{Denoiser, Guidance, Pass, PassText, Prediction, PredictionType, Step};
+use crate::diffusion::{
+    Denoiser, Guidance, GuidanceInterval, Pass, PassText, Prediction, PredictionType, Step,
+};
 use crate::error::{Error, Result};
 use crate::model::transformer::{AttentionContext, ReferencePass};
 use crate::model::unet::ControlResiduals;
@@ -22,6 +24,8 @@ pub struct SubjectDenoiser<'a> {
     pub prediction: PredictionType,
     /// How passes are combined.
     pub guidance: Guidance,
+    /// In which steps they are.
+    pub guidance_interval: GuidanceInterval,
     /// λ of each step, for interleaved guidance.
     pub lambdas: &'a [f64],
     /// The prompt, `(1, tokens, context width)`.
@@ -47,7 +51,11 @@ impl SubjectDenoiser<'_> {
         // Passes with the same text share what the ControlNets say about the picture.
         let mut residuals: HashMap<PassText, Option<ControlResiduals>> = HashMap::new();
         let mut sum: Option<Tensor> = None;
-        for pass in self.guidance.passes(lambda) {
+        let passes = match self.guidance_interval.contains(step) {
+            true => self.guidance.passes(lambda),
+            false => vec![self.guidance.unguided()],
+        };
+        for pass in passes {
             let control = match residuals.entry(pass.text) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(unknown) => {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::diffusion::{Guidance, PredictionType, Sampler, Schedule, ScheduleConfig};
+use crate::diffusion::{Guidance, GuidanceInterval, PredictionType, Sampler, Schedule, ScheduleConfig};
 use crate::error::{Error, Result};
 use crate::frame::MAX_SIDE;
 
@@ -31,6 +31,9 @@ pub struct RenderSettings {
     pub sampler: Sampler,
     /// How the passes of a step are combined.
     pub guidance: Guidance,
+    /// In which steps they are combined.
+    #[serde(default)]
+    pub guidance_interval: GuidanceInterval,
     /// What the U-Net predicts; as the model's files say where absent.
     pub prediction: Option<PredictionType>,
     /// ω of the reference picture.

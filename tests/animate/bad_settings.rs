@@ -29,6 +29,10 @@ fn numbers_out_of_range() {
             refused_at_once(&stage, &format!("--{option} {value}"), &[&format!("--{option}"), &shown]);
         }
     }
+    for interval in ["-0.1:1", "0:1.1", "0.6:0.4", "NaN:1", "0:NaN", "0.5", "a:b"] {
+        let option = format!("--guidance-interval={interval}");
+        refused_at_once(&stage, &option, &["--guidance-interval", interval, "START:END"]);
+    }
     refused_at_once(&stage, "--fps=-inf", &["--fps", "-inf"]);
     refused_at_once(&stage, "--guidance classifier-free --guidance-scale NaN", &["--guidance-scale", "NaN"]);
     refused_at_once(&stage, "--start 2 --end 1", &["--end", "1 s", "2 s"]);

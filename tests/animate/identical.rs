@@ -49,3 +49,23 @@ fn weight_zero_equals_no_reference() {
     image::RgbImage::from_pixel(64, 64, image::Rgb([200, 0, 90])).save(stage.path("hero.png")).unwrap();
     assert_eq!(kept(&stage, "--reference-weight 0", "other.mkv"), without);
 }
+
+#[test]
+fn steps_without_guidance() {
+    let stage = Stage::new(2);
+    for guidance in ["interleaved --reference-probability 0.5", "classifier-free"] {
+        let with = |scale: u32, interval: &str| {
+            let arguments = format!(
+                "--overwrite --steps 4 --prompt dancer --guidance {guidance} --guidance-interval {interval} \
+                 --guidance-scale {scale} --reference-scale {scale}"
+            );
+            kept(&stage, &arguments, "out.mkv")
+        };
+        let (always, half, never) = (with(3, "0:1"), with(3, "0.5:1"), with(3, "0:0"));
+        assert_ne!(always, half);
+        assert_ne!(half, never);
+        assert_ne!(never, always);
+        // A scale of one leaves nothing of what is guided away from.
+        assert_eq!(with(1, "0:1"), never);
+    }
+}

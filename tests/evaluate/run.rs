@@ -4,7 +4,7 @@ use std::path::Path;
 
 use candle_core::{DType, Device};
 use dreamtuner::Error;
-use dreamtuner::diffusion::{Guidance, Sampler};
+use dreamtuner::diffusion::{Guidance, GuidanceInterval, Sampler};
 use dreamtuner::evaluate::{
     Benchmark, BenchmarkModel, Caption, Dance, Event, Metric, Report, Row, Source, ablations, round_trip,
 };
@@ -35,6 +35,7 @@ fn settings() -> RenderSettings {
             less_noise: 10.0,
             more_noise: 10.0,
         },
+        guidance_interval: GuidanceInterval::ALL,
         prediction: None,
         reference_weight: 10.0,
         previous_weight: 1.0,

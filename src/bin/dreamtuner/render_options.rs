@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use dreamtuner::Result;
 use dreamtuner::animate::weights::WeightFiles;
-use dreamtuner::diffusion::{Guidance, PredictionType, Sampler};
+use dreamtuner::diffusion::{Guidance, GuidanceInterval, PredictionType, Sampler};
 use dreamtuner::model::weights::ModelDefaults;
 use dreamtuner::render::feature_store::FeatureCache;
 use dreamtuner::render::settings::{PreviousFeatures, RenderSettings};
@@ -77,6 +77,9 @@ pub struct RenderArgs {
     /// DreamTuner's interleaved guidance, or plain classifier-free guidance
     #[arg(long, value_enum, default_value_t, value_name = "KIND", help_heading = "Sampling")]
     guidance: GuidanceOption,
+    /// The part of the steps that is guided, as fractions; the others take one pass instead of two
+    #[arg(long, default_value_t, value_name = "START:END", help_heading = "Sampling")]
+    guidance_interval: GuidanceInterval,
     /// Guidance scale towards the text (ω_c) [default: the model's own, else 7.5]
     #[arg(long, value_name = "SCALE", help_heading = "Sampling")]
     guidance_scale: Option<f64>,
@@ -167,6 +170,7 @@ impl RenderArgs {
             steps: self.steps.unwrap_or(defaults.steps),
             sampler: self.sampler,
             guidance: self.guidance(&defaults),
+            guidance_interval: self.guidance_interval,
             prediction: self.prediction,
             reference_weight: self.reference_weight.unwrap_or(defaults.reference_weight),
             previous_weight: self.previous_weight.unwrap_or(defaults.previous_weight),
