@@ -34,6 +34,7 @@ pub mod extract;
 pub mod files;
 pub mod frame;
 pub mod kernels;
+mod memory;
 pub mod model;
 pub mod picture;
 pub mod pose;

@@ -99,6 +99,7 @@ impl Fixture {
             },
             prediction: PredictionType::Epsilon,
             guidance,
+            guidance_interval: GuidanceInterval::ALL,
             lambdas: &lambdas,
             prompt: &self.inputs["context"],
             negative: &self.inputs["negative_context"],

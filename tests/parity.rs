@@ -4,9 +4,10 @@ mod common;
 
 use candle_core::{DType, Device, Tensor};
 use common::{assert_close, fixtures, tensors};
-use dreamtuner::model::config::{TextConfig, UNetConfig, VaeConfig};
+use dreamtuner::model::config::{TextConfig, TinyVaeConfig, UNetConfig, VaeConfig};
 use dreamtuner::model::controlnet::ControlNet;
 use dreamtuner::model::text::TextEncoder;
+use dreamtuner::model::tiny_vae::TinyVae;
 use dreamtuner::model::transformer::AttentionContext;
 use dreamtuner::model::unet::UNet;
 use dreamtuner::model::vae::Vae;
@@ -132,4 +133,24 @@ fn controlnet_of_sd1() {
 #[test]
 fn controlnet_of_sd2() {
     check_controlnet("sd2");
+}
+
+/// As diffusers stores it, and its decoder alone as its authors do.
+#[test]
+fn tiny_vae() {
+    let folder = fixtures().join("tiny_vae");
+    let expected = tensors("tiny_vae/expected.safetensors");
+    let alone = tempfile::tempdir().unwrap();
+    let decoder = alone.path().join("taesd_decoder.safetensors");
+    std::fs::copy(folder.join("taesd_decoder.safetensors"), &decoder).unwrap();
+    for path in [&folder, &decoder] {
+        let files = PartFiles::open(path, Part::TinyVae).unwrap();
+        let config = TinyVaeConfig::from_json(&files.config).unwrap();
+        let (vae, report) =
+            files.build(DType::F32, &Device::Cpu, &[], |vb| TinyVae::new(&config, vb)).unwrap();
+        assert!(report.unused.is_empty(), "{report}");
+        assert_eq!(vae.factor(), 4);
+        let picture = vae.decode(&expected["latent"]).unwrap();
+        assert_close("decoded", &picture, &expected["picture"], TOLERANCE);
+    }
 }

@@ -24,6 +24,8 @@ pub struct WeightFiles {
     pub model_config: Option<PathBuf>,
     /// A VAE in place of the model's own.
     pub vae: Option<PathBuf>,
+    /// A tiny decoder that decodes in its place.
+    pub tiny_vae: Option<PathBuf>,
     /// LoRA files, each with its weight.
     pub loras: Vec<(PathBuf, f64)>,
     /// Textual-inversion files.
@@ -49,6 +51,7 @@ pub struct ControlNetFile {
 #[derive(Debug)]
 pub struct OpenWeights {
     model: ModelFiles,
+    tiny_vae: Option<PartFiles>,
     loras: Vec<(Lora, f64)>,
     lora_hashes: Vec<Value>,
     textual_inversions: Vec<TextualInversion>,
@@ -58,7 +61,7 @@ pub struct OpenWeights {
 impl WeightFiles {
     /// The files and folders that are read.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
-        let single = [&self.model, &self.model_config, &self.vae].into_iter().flatten();
+        let single = [&self.model, &self.model_config, &self.vae, &self.tiny_vae].into_iter().flatten();
         let controlnets = self.controlnets.iter().filter_map(|file| file.path.as_ref());
         let loras = self.loras.iter().map(|(path, _)| path);
         single.chain(controlnets).chain(loras).chain(&self.textual_inversions).map(PathBuf::as_path)
@@ -77,6 +80,7 @@ impl WeightFiles {
         if let Some(path) = &self.vae {
             model.vae = PartFiles::open(path, Part::Vae)?;
         }
+        let tiny_vae = self.tiny_vae.as_ref().map(|path| PartFiles::open(path, Part::TinyVae)).transpose()?;
         let mut controlnets = Vec::new();
         for file in &self.controlnets {
             let part = match &file.path {
@@ -98,7 +102,7 @@ impl WeightFiles {
             .collect();
         let textual_inversions =
             self.textual_inversions.iter().map(|path| TextualInversion::open(path)).collect::<Result<_>>()?;
-        Ok(OpenWeights { model, loras, lora_hashes, textual_inversions, controlnets })
+        Ok(OpenWeights { model, tiny_vae, loras, lora_hashes, textual_inversions, controlnets })
     }
 
     fn check(&self) -> Result<()> {
@@ -151,6 +155,7 @@ impl OpenWeights {
         Ok(json!({
             "unet": self.model.unet.fingerprint(),
             "vae": self.model.vae.fingerprint(),
+            "tiny_vae": self.tiny_vae.as_ref().map(PartFiles::fingerprint),
             "text_encoder": self.model.text_encoder.fingerprint(),
             "tokenizer": tokenizer_hash(&self.model.tokenizer)?,
             "scheduler": self.model.scheduler,
@@ -178,7 +183,10 @@ impl OpenWeights {
                 on_event(Event::Note(format!("{}: {report}", part.path().display())));
             }
         };
-        let model = StableDiffusion::load(&self.model, &options, &mut note)?;
+        let mut model = StableDiffusion::load(&self.model, &options, &mut note)?;
+        if let Some(part) = &self.tiny_vae {
+            note(part, &model.use_tiny_vae(part)?);
+        }
         let mut units = Vec::new();
         for (part, file) in &self.controlnets {
             let (network, report) = model.load_controlnet(part)?;

@@ -173,7 +173,7 @@ impl Upsample {
 }
 
 /// Each value repeated twice along height and width. Written with shapes alone, so that it has a gradient.
-fn double(input: &Tensor) -> Result<Tensor> {
+pub(super) fn double(input: &Tensor) -> Result<Tensor> {
     let (batch, channels, height, width) = input.dims4()?;
     input
         .reshape((batch, channels, height, 1, width, 1))?

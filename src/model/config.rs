@@ -295,6 +295,74 @@ impl VaeConfig {
     }
 }
 
+/// A tiny decoder (`AutoencoderTiny`).
+#[derive(Debug, Clone, Deserialize)]
+pub struct TinyVaeConfig {
+    /// Channels of the decoded picture.
+    #[serde(default = "three")]
+    pub out_channels: usize,
+    /// Channels of the latent.
+    #[serde(default = "four")]
+    pub latent_channels: usize,
+    /// Channels at each resolution, all the same.
+    pub decoder_block_out_channels: Vec<usize>,
+    /// Blocks at each resolution, coarsest first.
+    pub num_decoder_blocks: Vec<usize>,
+    /// Latents are divided by this.
+    #[serde(default = "unscaled")]
+    pub scaling_factor: f64,
+    /// What each resolution is enlarged by.
+    #[serde(default = "two")]
+    pub upsampling_scaling_factor: usize,
+    /// The activation.
+    #[serde(default = "relu")]
+    pub act_fn: String,
+}
+
+impl TinyVaeConfig {
+    /// Reads and checks `config.json` of a tiny autoencoder.
+    pub fn from_json(json: &serde_json::Value) -> Result<Self> {
+        let config: Self = parse("config.json of a tiny VAE", json)?;
+        let refuse =
+            |field: &str, problem: String| Err(Error::setting(format!("config.json, {field}"), problem));
+        let (channels, blocks) = (&config.decoder_block_out_channels, &config.num_decoder_blocks);
+        if !(1..=8).contains(&blocks.len()) || blocks.iter().any(|&count| count > MOST_LAYERS) {
+            return refuse(
+                "num_decoder_blocks",
+                format!("{blocks:?}; 1 to 8 numbers up to {MOST_LAYERS} are allowed"),
+            );
+        }
+        if channels.len() != blocks.len() || channels.iter().any(|&count| count != channels[0] || count == 0)
+        {
+            return refuse(
+                "decoder_block_out_channels",
+                format!("{channels:?}; {} equal numbers are allowed", blocks.len()),
+            );
+        }
+        let scaling = config.scaling_factor;
+        if !(scaling.is_finite() && scaling > 0.0) {
+            return refuse("scaling_factor", format!("{scaling}; numbers above 0 are allowed"));
+        }
+        match (config.out_channels, config.latent_channels, config.upsampling_scaling_factor) {
+            (3, 1..=256, 2) if config.act_fn == "relu" => Ok(config),
+            (3, 1..=256, 2) => refuse("act_fn", format!("{}; relu is allowed", config.act_fn)),
+            (3, 1..=256, factor) => refuse("upsampling_scaling_factor", format!("{factor}; 2 is allowed")),
+            (3, count, _) => refuse("latent_channels", format!("{count}; 1 to 256 are allowed")),
+            (count, ..) => refuse("out_channels", format!("{count}; 3 are allowed")),
+        }
+    }
+
+    /// Channels at every resolution.
+    pub fn channels(&self) -> usize {
+        self.decoder_block_out_channels[0]
+    }
+
+    /// Pixels of the picture per value of the latent, along each side.
+    pub fn factor(&self) -> usize {
+        1 << (self.num_decoder_blocks.len() - 1)
+    }
+}
+
 /// The layers that both of CLIP's encoders are stacked from.
 #[derive(Debug, Clone, Deserialize)]
 pub struct EncoderConfig {
@@ -412,6 +480,18 @@ fn unsupported(field: &str, value: &serde_json::Value, meaning: &str) -> Error {
 fn one() -> usize {
     1
 }
+fn two() -> usize {
+    2
+}
+
+fn unscaled() -> f64 {
+    1.0
+}
+
+fn relu() -> String {
+    "relu".to_owned()
+}
+
 fn three() -> usize {
     3
 }

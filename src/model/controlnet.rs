@@ -35,7 +35,7 @@ impl ControlNet {
         }
         let deepest = channels[channels.len() - 1];
         Ok(Self {
-            encoder: UNetEncoder::new(config, vb.clone())?,
+            encoder: UNetEncoder::new(config, Passes::OnceAStep, vb.clone())?,
             condition: ConditionEmbedding::new(config, vb.pp("controlnet_cond_embedding"))?,
             down,
             mid: conv1x1(deepest, deepest, vb.pp("controlnet_mid_block"))?,

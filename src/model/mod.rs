@@ -1,6 +1,6 @@
 //! The networks of Stable Diffusion 1.x and 2.x with self-subject-attention, their text input and their weights.
 //!
-//! `config` describes a network; `text`, `unet`, `controlnet` and `vae` are the networks. `clip` puts pictures and texts into
+//! `config` describes a network; `text`, `unet`, `controlnet`, `vae` and `tiny_vae` are the networks. `clip` puts pictures and texts into
 //! one space, to compare them.
 
 pub mod attention;
@@ -13,6 +13,7 @@ pub mod image_encoder;
 pub mod prompt;
 pub mod stable_diffusion;
 pub mod text;
+pub mod tiny_vae;
 mod tokenizer;
 mod tokenizer_files;
 pub mod transformer;

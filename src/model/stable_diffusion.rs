@@ -3,9 +3,10 @@
 use candle_core::{DType, Device, Tensor};
 use image::RgbImage;
 
-use super::config::{TextConfig, UNetConfig, VaeConfig};
+use super::config::{TextConfig, TinyVaeConfig, UNetConfig, VaeConfig};
 use super::controlnet::ControlNet;
 use super::text::TextEncoder;
+use super::tiny_vae::TinyVae;
 use super::tokenizer::Tokenizer;
 use super::unet::UNet;
 use super::vae::Vae;
@@ -39,6 +40,8 @@ pub struct StableDiffusion {
     pub unet: UNet,
     /// The autoencoder.
     pub vae: Vae,
+    /// What decodes in the autoencoder's place.
+    tiny_vae: Option<TinyVae>,
     /// The text encoder, until it is dropped.
     text_encoder: Option<TextEncoder>,
     /// The tokenizer, with the words of textual inversions.
@@ -100,6 +103,7 @@ impl StableDiffusion {
             size_step: vae_config.factor() << (unet_config.block_out_channels.len() - 1),
             latent_channels: vae_config.latent_channels,
             vae,
+            tiny_vae: None,
             text_encoder: Some(text_encoder),
             tokenizer,
             scheduler: files.scheduler.clone(),
@@ -121,6 +125,25 @@ impl StableDiffusion {
         let config = UNetConfig::from_json(&files.config).map_err(in_file(files))?;
         self.check_controlnet(&config).map_err(|problem| Error::weights(files.path(), problem))?;
         files.build(self.weight_dtype, &self.device, &[], |vb| ControlNet::new(&config, vb))
+    }
+
+    /// Lets a tiny decoder decode in the autoencoder's place.
+    ///
+    /// # Errors
+    /// Those of [`Self::load`], and [`Error::Weights`] for one made for other latents.
+    pub fn use_tiny_vae(&mut self, files: &PartFiles) -> Result<LoadReport> {
+        let config = TinyVaeConfig::from_json(&files.config).map_err(in_file(files))?;
+        let (tiny, report) = files.build(DType::F32, &self.device, &[], |vb| TinyVae::new(&config, vb))?;
+        for (what, found, own) in [
+            ("latents of channels", tiny.latent_channels(), self.latent_channels),
+            ("pictures enlarged by", tiny.factor(), self.vae.factor()),
+        ] {
+            if found != own {
+                return Err(Error::weights(files.path(), format!("{what}: {found}, the model's are {own}")));
+            }
+        }
+        self.tiny_vae = Some(tiny);
+        Ok(report)
     }
 
     fn check_controlnet(&self, config: &UNetConfig) -> std::result::Result<(), String> {
@@ -174,11 +197,13 @@ impl StableDiffusion {
         Ok(latent?)
     }
 
-    /// The picture of a latent `(1, channels, height, width)`.
+    /// The picture of a latent `(1, channels, height, width)`. `tile` is the side of the VAE's tiles in pixels; a tiny decoder
+    /// needs none.
     pub fn decode(&self, latent: &Tensor, tile: Option<usize>) -> Result<RgbImage> {
-        let pixels = in_pool(|| match tile {
-            Some(tile) => self.vae.decode_tiled(latent, tile),
-            None => self.vae.decode(latent),
+        let pixels = in_pool(|| match (&self.tiny_vae, tile) {
+            (Some(tiny), _) => tiny.decode(latent),
+            (None, Some(tile)) => self.vae.decode_tiled(latent, tile),
+            (None, None) => self.vae.decode(latent),
         })?;
         tensor_to_image(&((pixels + 1.0)? / 2.0)?)
     }

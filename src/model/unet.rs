@@ -56,7 +56,7 @@ impl UNet {
             .map(|index| UpBlock::new(config, index, vb.pp(format!("up_blocks.{index}"))))
             .collect::<Result<_>>()?;
         Ok(Self {
-            encoder: UNetEncoder::new(config, vb.clone())?,
+            encoder: UNetEncoder::new(config, Passes::Many, vb.clone())?,
             up_blocks,
             norm_out: GroupNorm::new(
                 config.norm_num_groups,
@@ -119,16 +119,21 @@ pub(super) struct UNetEncoder {
 }
 
 impl UNetEncoder {
-    pub(super) fn new(config: &UNetConfig, vb: VarBuilder) -> Result<Self> {
+    pub(super) fn new(config: &UNetConfig, passes: Passes, vb: VarBuilder) -> Result<Self> {
         let finest = config.block_out_channels[0];
         let levels = config.block_out_channels.len();
         let down_blocks = (0..levels)
-            .map(|level| DownBlock::new(config, level, vb.pp(format!("down_blocks.{level}"))))
+            .map(|level| DownBlock::new(config, level, passes, vb.pp(format!("down_blocks.{level}"))))
             .collect::<Result<_>>()?;
         let deepest = config.block_out_channels[levels - 1];
         let mid = vb.pp("mid_block");
         let mid_resnet = |index| {
-            ResnetBlock::new(deepest, deepest, resnet_settings(config), mid.pp(format!("resnets.{index}")))
+            ResnetBlock::new(
+                deepest,
+                deepest,
+                resnet_settings(config, passes),
+                mid.pp(format!("resnets.{index}")),
+            )
         };
         Ok(Self {
             time_embedding: TimeEmbedding::new(
@@ -194,7 +199,7 @@ struct DownBlock {
 }
 
 impl DownBlock {
-    fn new(config: &UNetConfig, level: usize, vb: VarBuilder) -> Result<Self> {
+    fn new(config: &UNetConfig, level: usize, passes: Passes, vb: VarBuilder) -> Result<Self> {
         let outputs = config.block_out_channels[level];
         let attends = config.down_block_types[level] == "CrossAttnDownBlock2D";
         let mut layers = Vec::new();
@@ -203,7 +208,7 @@ impl DownBlock {
             let resnet = ResnetBlock::new(
                 inputs,
                 outputs,
-                resnet_settings(config),
+                resnet_settings(config, passes),
                 vb.pp(format!("resnets.{layer}")),
             )?;
             layers.push(Layer { resnet, attention: attention_at(config, level, attends, layer, &vb)? });
@@ -257,7 +262,7 @@ impl UpBlock {
             let resnet = ResnetBlock::new(
                 hidden + skip,
                 outputs,
-                resnet_settings(config),
+                resnet_settings(config, Passes::Many),
                 vb.pp(format!("resnets.{layer}")),
             )?;
             layers.push(Layer { resnet, attention: attention_at(config, level, attends, layer, &vb)? });
@@ -291,12 +296,12 @@ fn take_skip(skips: &mut Vec<Tensor>) -> Result<Tensor> {
         .ok_or_else(|| candle_core::Error::Msg("the U-Net's decoder has more layers than its encoder".into()))
 }
 
-fn resnet_settings(config: &UNetConfig) -> ResnetSettings {
+fn resnet_settings(config: &UNetConfig, passes: Passes) -> ResnetSettings {
     ResnetSettings {
         groups: config.norm_num_groups,
         epsilon: config.norm_eps,
         time_width: Some(4 * config.block_out_channels[0]),
-        passes: Passes::Many,
+        passes,
     }
 }
 

@@ -20,9 +20,18 @@ fn files_that_are_missing_empty_or_something_else() {
     stage.write("empty.mp4", "");
     stage.write("noise.bin", [7_u8, 200, 31, 0].repeat(1000));
     std::fs::create_dir(stage.path("folder")).unwrap();
-    for option in
-        ["pose", "reference", "reference-pose", "mask", "model", "vae", "lora", "embedding", "noise"]
-    {
+    for option in [
+        "pose",
+        "reference",
+        "reference-pose",
+        "mask",
+        "model",
+        "vae",
+        "tiny-vae",
+        "lora",
+        "embedding",
+        "noise",
+    ] {
         let absent = stage.animate(&format!("--{option} absent"));
         let code = absent.code;
         assert!(matches!(code, Some(3..=5)), "{option}: {code:?} {}", absent.stderr);

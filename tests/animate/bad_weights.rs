@@ -103,6 +103,11 @@ fn other_kinds_of_weights() {
     stage.refuses("--embedding model.ckpt", 4, &["model.ckpt", "pickle"]);
     let vae = text(&repository("tests/fixtures/sd1/single/vae.safetensors"));
     stage.refuses(&format!("--lora {vae}"), 4, &["vae.safetensors"]);
+    stage.refuses(&format!("--tiny-vae {vae}"), 4, &["vae.safetensors", "tiny VAE"]);
+    // It enlarges by four, the model's own by two.
+    let (other, tiny) = (repository("tests/fixtures/sd2"), repository("tests/fixtures/tiny_vae"));
+    let arguments = format!("--model {} --tiny-vae {}", text(&other), text(&tiny));
+    stage.refuses(&arguments, 4, &["tiny_vae", "4", "2"]);
     stage.refuses(&format!("--embedding {vae}"), 4, &["vae.safetensors"]);
     stage.refuses(&format!("--controlnet {vae}"), 4, &["vae.safetensors"]);
     stage.refuses(&format!("--model {vae}"), 4, &["vae.safetensors"]);

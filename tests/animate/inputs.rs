@@ -315,3 +315,27 @@ fn noise_from_a_file_replaces_the_seed() {
     candle_core::safetensors::save(&tensors, stage.path("noise.safetensors")).unwrap();
     stage.refuses(noise, 3, &["no tensor \"reference\"", "lambda, latent"]);
 }
+
+/// Decoded by something else, of the same size; the frames before and after are looked back at as latents.
+#[test]
+fn a_tiny_decoder() {
+    let stage = Stage::new(2);
+    let tiny = text(&repository("tests/fixtures/tiny_vae"));
+    stage.animate("--keep-frames").succeeded();
+    stage.animate(&format!("--keep-frames --tiny-vae {tiny} -o tiny.mkv")).succeeded();
+    let frames = stage.frames("tiny.mkv");
+    assert_eq!((frames.len(), frames[0].dimensions()), (2, (32, 32)));
+    assert!(stage.kept("tiny.mkv").iter().zip(&stage.kept("out.mkv")).all(|(tiny, own)| tiny != own));
+}
+
+/// Weights of 16 bits and features in a file: the same frames, but for rounding (the fixture's weights fit 16 bits).
+#[test]
+fn little_memory() {
+    let stage = Stage::new(2);
+    stage.animate("-o usual.mkv").succeeded();
+    for (name, arguments) in [("low", "--low-memory"), ("half", "--dtype f16"), ("brain", "--dtype bf16")] {
+        let output = format!("{name}.mkv");
+        stage.animate(&format!("{arguments} -o {output}")).succeeded();
+        close(&stage.frames("usual.mkv"), &stage.frames(&output), 1.0);
+    }
+}

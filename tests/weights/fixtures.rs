@@ -119,6 +119,8 @@ fn inspection_of_every_form() {
         ("sd1/single/controlnet.safetensors", Kind::ControlNet, Some("1.x")),
         ("sd1/controlnet", Kind::ControlNet, Some("1.x")),
         ("sd1/single/vae.safetensors", Kind::Vae, None),
+        ("tiny_vae/diffusion_pytorch_model.safetensors", Kind::TinyVae, None),
+        ("tiny_vae/taesd_decoder.safetensors", Kind::TinyVae, None),
         ("sd1/text_encoder", Kind::TextEncoder, None),
     ] {
         let description = inspect(&fixtures().join(path)).unwrap();

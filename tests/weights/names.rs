@@ -73,6 +73,7 @@ fn class(part: Part) -> &'static str {
         Part::Unet => r#"{"_class_name": "UNet2DConditionModel"}"#,
         Part::ControlNet => r#"{"_class_name": "ControlNetModel"}"#,
         Part::Vae => r#"{"_class_name": "AutoencoderKL"}"#,
+        Part::TinyVae => r#"{"_class_name": "AutoencoderTiny"}"#,
         Part::TextEncoder => r#"{"architectures": ["CLIPTextModel"]}"#,
         Part::ImageEncoder => r#"{"architectures": ["CLIPVisionModel"]}"#,
     }

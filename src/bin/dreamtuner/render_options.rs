@@ -35,6 +35,9 @@ pub struct RenderArgs {
     /// A VAE in place of the model's own
     #[arg(long, value_name = "PATH", help_heading = "Weights")]
     vae: Option<PathBuf>,
+    /// A tiny decoder (TAESD) that decodes in its place: faster, with less memory and a little less detail
+    #[arg(long, value_name = "PATH", help_heading = "Weights")]
+    tiny_vae: Option<PathBuf>,
     /// A ControlNet: PATH or `model` (the model's own), then if needed ,strength=1,start=0,end=1 (fractions of the
     /// steps),video=FILE (in place of the dance),reference=FILE (the reference's control image); can be repeated
     #[arg(long, value_name = "CONTROLNET", default_value = "model", help_heading = "Weights")]
@@ -101,7 +104,7 @@ pub struct RenderArgs {
     pub device: DeviceArgs,
     /// Memory for the features of the reference, and again for those of the first frame if it counts, in MiB; what exceeds it
     /// goes to a temporary file, with --low-memory everything
-    #[arg(long, default_value_t = 4096, value_name = "MIB", help_heading = "Machine")]
+    #[arg(long, default_value_t = 256, value_name = "MIB", help_heading = "Machine")]
     feature_memory: usize,
     /// Compute the reference's features anew for every frame: slow, for comparison
     #[arg(long, help_heading = "Machine")]
@@ -138,6 +141,7 @@ impl RenderArgs {
             model: (self.model != "mini").then(|| self.model.clone().into()),
             model_config: self.model_config.clone(),
             vae: self.vae.clone(),
+            tiny_vae: self.tiny_vae.clone(),
             loras: self.lora.iter().map(|option| (option.path.clone(), option.weight)).collect(),
             textual_inversions: self.embedding.clone(),
             controlnets: self.controlnet.iter().map(|option| option.file.clone()).collect(),

@@ -4,7 +4,6 @@ mod direct;
 mod winograd;
 
 use super::product::panel_width;
-use super::scratch::with_scratch;
 use super::stored::{usable, with_weights};
 use super::values::{filled, serve, with_all, with_optional};
 use candle_core::{DType, Device, Result, Tensor};
@@ -16,18 +15,26 @@ use direct::Shape;
 /// Kernels of 3×3 with more weights than this are not transformed unless they are for large maps: it would take four times
 /// their memory, and on small maps reading the weights is what takes time.
 const LARGEST_TRANSFORMED: usize = 9 * 1280 * 1024;
-/// With more weights than this they are kept transformed alone, not twice.
+/// With more weights than this they are kept transformed alone, not twice,
 const LARGEST_KEPT_TWICE: usize = 9 * 256 * 256;
+/// and with more than this as they were read.
+const LARGEST_KEPT: usize = 9 * 640 * 640;
 /// Fewer channels are not worth a transform.
 const FEWEST_CHANNELS: usize = 16;
 /// Weights that are transformed anew each time need this many tiles to be worth it.
-const FEWEST_TILES: usize = 64;
+const FEWEST_TILES: usize = 16;
+
+/// What keeps the size of maps.
+const WITH_ZEROS_AROUND: Conv2dConfig =
+    Conv2dConfig { padding: 1, stride: 1, dilation: 1, groups: 1, cudnn_fwd_algo: None };
 
 /// How often a layer is passed through: what decides whether transformed weights are worth their memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Passes {
-    /// In every step of every frame.
+    /// More than once in every step of a frame.
     Many,
+    /// Once in every step.
+    OnceAStep,
     /// Once a frame or less.
     Few,
 }
@@ -68,38 +75,49 @@ impl Convolution {
         passes: Passes,
         vb: VarBuilder,
     ) -> Result<Self> {
-        Self::with_limit(LARGEST_TRANSFORMED, (inputs, outputs, side), config, passes, vb)
+        let bias = vb.get(outputs, "bias")?;
+        Self::with_limit(LARGEST_KEPT, (inputs, outputs, side), config, passes, bias, vb)
     }
 
-    /// [`Self::new`] for maps that are large for the number of channels, 3×3 with zeros around.
+    /// 3×3 with zeros around, without bias.
+    pub fn without_bias(inputs: usize, outputs: usize, passes: Passes, vb: VarBuilder) -> Result<Self> {
+        let bias = Tensor::zeros(outputs, vb.dtype(), vb.device())?;
+        Self::with_limit(LARGEST_KEPT, (inputs, outputs, 3), WITH_ZEROS_AROUND, passes, bias, vb)
+    }
+
+    /// 3×3 with zeros around, for maps that are large for the number of channels.
     pub fn for_large_maps(inputs: usize, outputs: usize, passes: Passes, vb: VarBuilder) -> Result<Self> {
-        let config = Conv2dConfig { padding: 1, ..Default::default() };
-        Self::with_limit(usize::MAX, (inputs, outputs, 3), config, passes, vb)
+        let bias = vb.get(outputs, "bias")?;
+        Self::with_limit(usize::MAX, (inputs, outputs, 3), WITH_ZEROS_AROUND, passes, bias, vb)
     }
 
+    /// `kept`: with more weights they are not kept transformed.
     fn with_limit(
-        limit: usize,
+        kept: usize,
         (inputs, outputs, side): (usize, usize, usize),
         config: Conv2dConfig,
         passes: Passes,
+        bias: Tensor,
         vb: VarBuilder,
     ) -> Result<Self> {
         let inputs = inputs / config.groups;
-        let (weight, bias) = (vb.get((outputs, inputs, side, side), "weight")?, vb.get(outputs, "bias")?);
+        let weight = vb.get((outputs, inputs, side, side), "weight")?;
         let can_be_transformed = usable(&weight)
             && (side, config.stride, config.padding) == (3, 1, 1)
             && (config.groups, config.dilation) == (1, 1)
             && inputs.min(outputs) >= FEWEST_CHANNELS
-            && weight.elem_count() <= limit;
+            && weight.elem_count() <= kept.max(LARGEST_TRANSFORMED);
         let kernels = match weight.dtype() {
             DType::F32
                 if can_be_transformed
                     && passes == Passes::Many
-                    && weight.elem_count() > LARGEST_KEPT_TWICE =>
+                    && (LARGEST_KEPT_TWICE + 1..=kept).contains(&weight.elem_count()) =>
             {
                 Kernels::Transformed(transformed(&weight)?)
             }
-            DType::F32 if passes == Passes::Many => Kernels::AsRead { weight, transformed: OnceLock::new() },
+            DType::F32 if passes != Passes::Few && weight.elem_count() <= LARGEST_KEPT_TWICE => {
+                Kernels::AsRead { weight, transformed: OnceLock::new() }
+            }
             _ => Kernels::TransformedAnew(weight),
         };
         Ok(Self { kernels, bias, config, outputs, inputs, side, can_be_transformed })
@@ -203,13 +221,9 @@ impl Convolution {
             Kernels::TransformedAnew(weight)
                 if fits && tiles >= FEWEST_TILES && weight.elem_count() <= LARGEST_TRANSFORMED =>
             {
-                with_weights(weight, |weight| {
-                    let length = winograd::transformed_length(self.outputs, self.inputs);
-                    with_scratch(length, |values| {
-                        winograd::transform(weight, values);
-                        winograd::convolve(maps, input, self.with(values), start, output);
-                    });
-                })
+                let values = transformed(weight)?;
+                winograd::convolve(maps, input, self.with(&values), start, output);
+                Ok(())
             }
             Kernels::AsRead { weight, .. } | Kernels::TransformedAnew(weight) => {
                 with_weights(weight, |weight| direct::convolve(shape, input, weight, start, output))

@@ -59,6 +59,7 @@ pub(super) fn config(part: Part, shapes: &Shapes, open_clip: bool) -> Result<Val
         Part::Unet => unet(shapes),
         Part::ControlNet => controlnet(shapes),
         Part::Vae => vae(shapes),
+        Part::TinyVae => tiny_vae(shapes),
         Part::TextEncoder => text_encoder(shapes, open_clip),
         Part::ImageEncoder => image_encoder(shapes),
     }
@@ -155,6 +156,34 @@ fn vae(shapes: &Shapes) -> Result<Value, String> {
         "scaling_factor": 0.18215,
         "use_quant_conv": shapes.has("quant_conv."),
         "use_post_quant_conv": shapes.has("post_quant_conv."),
+    }))
+}
+
+fn tiny_vae(shapes: &Shapes) -> Result<Value, String> {
+    let layer = |index: usize| format!("decoder.layers.{index}.");
+    let channels = shapes.dim(&(layer(0) + "weight"), 0)?;
+    let (mut blocks, mut next) = (Vec::new(), 2);
+    let outputs = loop {
+        let count = (next..).take_while(|&index| shapes.has(&(layer(index) + "conv."))).count();
+        blocks.push(count);
+        next += count;
+        // The last convolution follows blocks, the others follow an upsampling without weights.
+        if shapes.has(&layer(next)) {
+            break shapes.dim(&(layer(next) + "weight"), 0)?;
+        }
+        shapes.dim(&(layer(next + 1) + "weight"), 0)?;
+        next += 2;
+    };
+    Ok(json!({
+        "_class_name": "AutoencoderTiny",
+        "act_fn": "relu",
+        "decoder_block_out_channels": vec![channels; blocks.len()],
+        "latent_channels": shapes.dim(&(layer(0) + "weight"), 1)?,
+        "num_decoder_blocks": blocks,
+        "out_channels": outputs,
+        "scaling_factor": 1.0,
+        "upsample_fn": "nearest",
+        "upsampling_scaling_factor": 2,
     }))
 }
 

@@ -34,6 +34,8 @@ pub enum Kind {
     ControlNet,
     /// An autoencoder.
     Vae,
+    /// A tiny decoder.
+    TinyVae,
     /// A text encoder.
     TextEncoder,
     /// An image encoder.
@@ -261,6 +263,7 @@ fn kind(part: Part) -> Kind {
         Part::Unet => Kind::Unet,
         Part::ControlNet => Kind::ControlNet,
         Part::Vae => Kind::Vae,
+        Part::TinyVae => Kind::TinyVae,
         Part::TextEncoder => Kind::TextEncoder,
         Part::ImageEncoder => Kind::ImageEncoder,
     }
@@ -316,12 +319,13 @@ impl Description {
 
 /// The fields of a configuration that tell models apart.
 fn architecture(part: &PartFiles) -> Map<String, Value> {
-    const FIELDS: [&str; 16] = [
+    const FIELDS: [&str; 17] = [
         "in_channels",
         "out_channels",
         "latent_channels",
         "block_out_channels",
         "layers_per_block",
+        "num_decoder_blocks",
         "cross_attention_dim",
         "attention_head_dim",
         "use_linear_projection",
@@ -389,6 +393,7 @@ impl fmt::Display for Kind {
             Self::Unet => "U-Net",
             Self::ControlNet => "ControlNet",
             Self::Vae => "VAE",
+            Self::TinyVae => "tiny VAE",
             Self::TextEncoder => "text encoder",
             Self::ImageEncoder => "image encoder",
             Self::Lora => "LoRA",

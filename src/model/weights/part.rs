@@ -24,6 +24,8 @@ pub enum Part {
     ControlNet,
     /// The autoencoder between pictures and latents.
     Vae,
+    /// A tiny decoder in its place.
+    TinyVae,
     /// CLIP's text encoder.
     TextEncoder,
     /// CLIP's image encoder.
@@ -32,8 +34,8 @@ pub enum Part {
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Unet, Self::ControlNet, Self::Vae, Self::TextEncoder, Self::ImageEncoder];
+    pub const ALL: [Self; 6] =
+        [Self::Unet, Self::ControlNet, Self::Vae, Self::TinyVae, Self::TextEncoder, Self::ImageEncoder];
 
     /// The part's folder within a diffusers model.
     pub fn folder(self) -> &'static str {
@@ -41,6 +43,7 @@ impl Part {
             Self::Unet => "unet",
             Self::ControlNet => "controlnet",
             Self::Vae => "vae",
+            Self::TinyVae => "tiny_vae",
             Self::TextEncoder => "text_encoder",
             Self::ImageEncoder => "image_encoder",
         }
@@ -52,6 +55,7 @@ impl Part {
             Self::Unet => "UNet2DConditionModel",
             Self::ControlNet => "ControlNetModel",
             Self::Vae => "AutoencoderKL",
+            Self::TinyVae => "AutoencoderTiny",
             Self::TextEncoder => "CLIPTextModel",
             Self::ImageEncoder => "CLIPVisionModel",
         }
@@ -69,6 +73,7 @@ impl fmt::Display for Part {
             Self::Unet => "U-Net",
             Self::ControlNet => "ControlNet",
             Self::Vae => "VAE",
+            Self::TinyVae => "tiny VAE",
             Self::TextEncoder => "text encoder",
             Self::ImageEncoder => "image encoder",
         })
@@ -354,7 +359,8 @@ fn split(part: Part, file: usize, key: &str, name: String, shape: &[usize]) -> V
     vec![(name, entry(None, shape))]
 }
 
-/// Whether a key of a file without prefixes belongs to a part that is stored with one.
+/// Whether a key of a file without prefixes belongs to a part that is stored with one, or to the encoder of a tiny VAE, which
+/// is not used.
 fn of_another_part(part: Part, key: &str) -> bool {
     const PREFIXES: [(&str, Part); 5] = [
         ("model.diffusion_model.", Part::Unet),
@@ -363,5 +369,6 @@ fn of_another_part(part: Part, key: &str) -> bool {
         ("vae.", Part::Vae),
         ("cond_stage_model.", Part::TextEncoder),
     ];
-    PREFIXES.iter().any(|&(prefix, owner)| owner != part && key.starts_with(prefix))
+    let is_encoder = part == Part::TinyVae && key.starts_with("encoder.");
+    is_encoder || PREFIXES.iter().any(|&(prefix, owner)| owner != part && key.starts_with(prefix))
 }

@@ -4,6 +4,7 @@
 mod naming;
 mod renames;
 mod text;
+mod tiny_vae;
 mod unet;
 mod vae;
 

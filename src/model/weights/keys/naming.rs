@@ -1,6 +1,6 @@
 //! Which naming a file uses for one of its parts.
 
-use super::{Renames, text, unet, vae};
+use super::{Renames, text, tiny_vae, unet, vae};
 use crate::model::weights::Part;
 
 /// The naming of one part within a file: the prefix that its keys carry, and how the rest is read.
@@ -41,6 +41,7 @@ impl Naming {
         let comp_vis = |prefix: &'static str| {
             let renames = match part {
                 Part::Vae => vae::from_original(under(prefix)),
+                Part::TinyVae => tiny_vae::from_original(under(prefix)),
                 _ => unet::from_original(under(prefix)),
             };
             Some(Self { prefix, style: Style::CompVis(renames) })
@@ -67,6 +68,14 @@ impl Naming {
                     comp_vis(prefix)
                 }
             }
+            Part::TinyVae if has("decoder.layers.0.") => diffusers(""),
+            Part::TinyVae => {
+                let numbered = |prefix: &&str| {
+                    let layer = |end: &str| has(&format!("{prefix}{end}"));
+                    !layer("0.") && layer("1.weight") && layer("3.conv.0.weight")
+                };
+                comp_vis(["", "decoder."].into_iter().find(numbered)?)
+            }
             Part::TextEncoder if has("cond_stage_model.transformer.") => {
                 diffusers("cond_stage_model.transformer.")
             }
@@ -84,6 +93,7 @@ impl Naming {
         match (&self.style, part) {
             (Style::CompVis(renames) | Style::OpenClip(renames), _) => renames.to_canonical(name),
             (Style::Diffusers, Part::Vae) => Some(vae::from_diffusers(name)),
+            (Style::Diffusers, Part::TinyVae) if name.starts_with("encoder.") => None,
             (Style::Diffusers, Part::TextEncoder) => {
                 Some(name.strip_prefix("text_model.").unwrap_or(name).to_owned())
             }
