@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use candle_core::{DType, Device, Tensor};
 use common::{assert_close, fixtures, relative_error, tensors};
 use dreamtuner::diffusion::{
-    Guidance, NoiseSource, PredictionType, Purpose, Sampler, Schedule, ScheduleConfig, sample,
+    Guidance, GuidanceInterval, NoiseSource, PredictionType, Purpose, Sampler, Schedule, ScheduleConfig,
+    sample,
 };
 use dreamtuner::model::config::UNetConfig;
 use dreamtuner::model::controlnet::ControlNet;
