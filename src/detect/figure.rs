@@ -29,24 +29,20 @@ pub struct Figure {
 /// Those of [`Estimator::find_person`] and [`find_foreground`](super::find_foreground).
 pub fn find_figure(estimator: &dyn Estimator, picture: &RgbImage) -> Result<Figure> {
     let first = estimator.find_person(picture)?;
-    let mut busy = false;
     let scenery = Scenery::new(picture);
-    let mut foreground = scenery.find_foreground(|| {
-        busy = true;
-        Ok(first.as_ref().map(|found| found.person.clone()))
-    })?;
+    let mut foreground = scenery.find_foreground(first.as_ref().map(|found| &found.person))?;
     let white = foreground.as_ref().map(|mask| on_white(picture, mask));
     let again = match &white {
-        Some(white) if busy => estimator.find_person(white)?,
+        Some(white) if scenery.is_busy() => estimator.find_person(white)?,
         _ => None,
     };
     let score = |found: &Option<Found>| found.as_ref().map_or(0.0, |found| found.score);
     let mut person = if score(&again) > score(&first) { again } else { first };
     if let (Some(found), Some(white)) = (&mut person, &white)
         && look_at_smaller_heads(estimator, white, &mut found.person)?
-        && busy
+        && scenery.is_busy()
     {
-        foreground = scenery.find_foreground(|| Ok(Some(found.person.clone())))?;
+        foreground = scenery.find_foreground(Some(&found.person))?;
     }
     Ok(Figure { person, foreground })
 }

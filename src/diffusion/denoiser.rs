@@ -27,6 +27,12 @@ impl Step {
     pub fn level(&self) -> NoiseLevel {
         NoiseLevel { alpha: self.alpha, sigma: self.sigma }
     }
+
+    /// Whether all of the step lies between two fractions of the sampler's steps, 0 to 1: diffusers' rule for ControlNets.
+    pub fn lies_within(&self, start: f64, end: f64) -> bool {
+        let count = self.count as f64;
+        self.index as f64 / count >= start && (self.index + 1) as f64 / count <= end
+    }
 }
 
 /// What a network says about a noisy latent `(batch, channels, height, width)`.

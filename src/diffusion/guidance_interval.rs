@@ -35,8 +35,7 @@ impl GuidanceInterval {
 
     /// Whether all of `step` lies within.
     pub fn contains(self, step: &Step) -> bool {
-        let count = step.count as f64;
-        step.index as f64 / count >= self.start && (step.index + 1) as f64 / count <= self.end
+        step.lies_within(self.start, self.end)
     }
 }
 

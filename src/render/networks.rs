@@ -29,12 +29,9 @@ impl ControlUnit {
         Self { network, strength, start: 0.0, end: 1.0 }
     }
 
-    /// Whether the ControlNet acts in `step`; the rule is that of diffusers.
+    /// Whether the ControlNet acts in `step`.
     fn acts(&self, step: &Step) -> bool {
-        let count = step.count as f64;
-        self.strength != 0.0
-            && step.index as f64 / count >= self.start
-            && (step.index + 1) as f64 / count <= self.end
+        self.strength != 0.0 && step.lies_within(self.start, self.end)
     }
 }
 

@@ -60,7 +60,7 @@ impl Mask {
 }
 
 /// Features without the bits that nobody sees: they are the results of norms, which 16 bits hold well.
-pub(super) fn in_16_bits(features: &Tensor) -> Result<Tensor> {
+fn in_16_bits(features: &Tensor) -> Result<Tensor> {
     Ok(match features.dtype() {
         DType::F32 => features.to_dtype(DType::F16)?,
         _ => features.clone(),

@@ -56,7 +56,9 @@ pub fn find_foreground(
     picture: &RgbImage,
     person: impl FnOnce() -> Result<Option<Person>>,
 ) -> Result<Option<GrayImage>> {
-    Scenery::new(picture).find_foreground(person)
+    let scenery = Scenery::new(picture);
+    let person = if scenery.is_busy() { person()? } else { None };
+    scenery.find_foreground(person.as_ref())
 }
 
 /// A picture whose foreground may be looked for more than once.
@@ -65,6 +67,8 @@ pub struct Scenery<'a> {
     size: (u32, u32),
     /// The picture, made smaller if it is large.
     small: Cow<'a, RgbImage>,
+    /// What is in front of a plain background, where there is one.
+    in_front: Option<GrayImage>,
     /// What the network sees in it, once it was asked.
     seen: OnceCell<Probabilities>,
 }
@@ -78,23 +82,26 @@ impl<'a> Scenery<'a> {
             true => Cow::Owned(imageops::resize(picture, side(width), side(height), FilterType::Triangle)),
             false => Cow::Borrowed(picture),
         };
-        Self { size: (width, height), small, seen: OnceCell::new() }
+        let in_front = plain::in_front_of_plain(&small);
+        Self { size: (width, height), small, in_front, seen: OnceCell::new() }
+    }
+
+    /// Whether the background is not plain, so that it matters who is in front of it.
+    pub fn is_busy(&self) -> bool {
+        self.in_front.is_none()
     }
 
     /// As [`find_foreground`].
     ///
     /// # Errors
-    /// Those of [`find_foreground`].
-    pub fn find_foreground(
-        &self,
-        person: impl FnOnce() -> Result<Option<Person>>,
-    ) -> Result<Option<GrayImage>> {
+    /// Failures of memory.
+    pub fn find_foreground(&self, person: Option<&Person>) -> Result<Option<GrayImage>> {
         let ((width, height), small) = (self.size, &*self.small);
-        let mask = match plain::in_front_of_plain(small) {
-            Some(mask) => mask,
+        let mask = match &self.in_front {
+            Some(mask) => mask.clone(),
             None => {
                 let scales = (small.width() as f32 / width as f32, small.height() as f32 / height as f32);
-                let person = person()?.map(|person| person.transformed(scales, (0.0, 0.0)));
+                let person = person.map(|person| person.transformed(scales, (0.0, 0.0)));
                 cut_out(small, self.seen()?, person.as_ref().and_then(Reach::new).as_ref())
             }
         };

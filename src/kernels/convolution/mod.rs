@@ -50,17 +50,15 @@ pub struct Convolution {
     /// Inputs of one group.
     inputs: usize,
     side: usize,
-    /// Whether maps that are large enough are folded by Winograd's transform.
+    /// Whether weights as they were read are transformed for maps that are large enough.
     can_be_transformed: bool,
 }
 
 /// The weights, `(outputs, inputs, side, side)`.
 #[derive(Debug)]
 enum Kernels {
-    /// As they were read, and transformed once large maps were seen.
-    AsRead { weight: Tensor, transformed: OnceLock<Vec<f32>> },
-    /// As they were read; transformed anew for large maps.
-    TransformedAnew(Tensor),
+    /// As they were read. For large maps they are transformed; that is kept if there is a place for it, else made anew.
+    AsRead { weight: Tensor, kept: Option<OnceLock<Vec<f32>>> },
     /// Transformed alone.
     Transformed(Vec<f32>),
 }
@@ -76,24 +74,24 @@ impl Convolution {
         vb: VarBuilder,
     ) -> Result<Self> {
         let bias = vb.get(outputs, "bias")?;
-        Self::with_limit(LARGEST_KEPT, (inputs, outputs, side), config, passes, bias, vb)
+        Self::build(LARGEST_KEPT, (inputs, outputs, side), config, passes, bias, vb)
     }
 
     /// 3×3 with zeros around, without bias.
     pub fn without_bias(inputs: usize, outputs: usize, passes: Passes, vb: VarBuilder) -> Result<Self> {
         let bias = Tensor::zeros(outputs, vb.dtype(), vb.device())?;
-        Self::with_limit(LARGEST_KEPT, (inputs, outputs, 3), WITH_ZEROS_AROUND, passes, bias, vb)
+        Self::build(LARGEST_KEPT, (inputs, outputs, 3), WITH_ZEROS_AROUND, passes, bias, vb)
     }
 
     /// 3×3 with zeros around, for maps that are large for the number of channels.
     pub fn for_large_maps(inputs: usize, outputs: usize, passes: Passes, vb: VarBuilder) -> Result<Self> {
         let bias = vb.get(outputs, "bias")?;
-        Self::with_limit(usize::MAX, (inputs, outputs, 3), WITH_ZEROS_AROUND, passes, bias, vb)
+        Self::build(usize::MAX, (inputs, outputs, 3), WITH_ZEROS_AROUND, passes, bias, vb)
     }
 
-    /// `kept`: with more weights they are not kept transformed.
-    fn with_limit(
-        kept: usize,
+    /// With more than `largest` weights they are not kept transformed.
+    fn build(
+        largest: usize,
         (inputs, outputs, side): (usize, usize, usize),
         config: Conv2dConfig,
         passes: Passes,
@@ -105,21 +103,16 @@ impl Convolution {
         let can_be_transformed = usable(&weight)
             && (side, config.stride, config.padding) == (3, 1, 1)
             && (config.groups, config.dilation) == (1, 1)
-            && inputs.min(outputs) >= FEWEST_CHANNELS
-            && weight.elem_count() <= kept.max(LARGEST_TRANSFORMED);
-        let kernels = match weight.dtype() {
-            DType::F32
-                if can_be_transformed
-                    && passes == Passes::Many
-                    && (LARGEST_KEPT_TWICE + 1..=kept).contains(&weight.elem_count()) =>
-            {
-                Kernels::Transformed(transformed(&weight)?)
-            }
-            DType::F32 if passes != Passes::Few && weight.elem_count() <= LARGEST_KEPT_TWICE => {
-                Kernels::AsRead { weight, transformed: OnceLock::new() }
-            }
-            _ => Kernels::TransformedAnew(weight),
+            && inputs.min(outputs) >= FEWEST_CHANNELS;
+        let count = weight.elem_count();
+        let (whole, small) = (weight.dtype() == DType::F32, count <= LARGEST_KEPT_TWICE);
+        let kernels = if whole && can_be_transformed && passes == Passes::Many && !small && count <= largest {
+            Kernels::Transformed(transformed(&weight)?)
+        } else {
+            let kept = (whole && small && passes != Passes::Few).then(OnceLock::new);
+            Kernels::AsRead { weight, kept }
         };
+        let can_be_transformed = can_be_transformed && count <= LARGEST_TRANSFORMED;
         Ok(Self { kernels, bias, config, outputs, inputs, side, can_be_transformed })
     }
 
@@ -148,7 +141,7 @@ impl Convolution {
 
     fn serves(&self) -> bool {
         let usable = match &self.kernels {
-            Kernels::AsRead { weight, .. } | Kernels::TransformedAnew(weight) => usable(weight),
+            Kernels::AsRead { weight, .. } => usable(weight),
             Kernels::Transformed(_) => true,
         };
         usable && self.config.groups == 1 && self.config.dilation == 1
@@ -157,7 +150,7 @@ impl Convolution {
     /// The weights as they were read.
     fn weight(&self) -> Result<Tensor> {
         match &self.kernels {
-            Kernels::AsRead { weight, .. } | Kernels::TransformedAnew(weight) => Ok(weight.clone()),
+            Kernels::AsRead { weight, .. } => Ok(weight.clone()),
             Kernels::Transformed(values) => {
                 let shape = (self.outputs, self.inputs, self.side, self.side);
                 Tensor::from_vec(self.with(values).recovered(), shape, &Device::Cpu)
@@ -206,29 +199,26 @@ impl Convolution {
 
     fn fold(&self, shape: Shape, input: &[f32], start: Start, output: &mut [f32]) -> Result<()> {
         let maps = winograd::Maps { batch: shape.batch, height: shape.height, width: shape.width };
-        let tiles = maps.tiles();
-        let fits = self.can_be_transformed;
-        match &self.kernels {
-            Kernels::Transformed(values) => {
-                winograd::convolve(maps, input, self.with(values), start, output);
-                Ok(())
-            }
-            Kernels::AsRead { weight, transformed } if fits && 4 * tiles >= 3 * panel_width() => {
-                let weights = self.with(kept(weight, transformed)?);
-                winograd::convolve(maps, input, weights, start, output);
-                Ok(())
-            }
-            Kernels::TransformedAnew(weight)
-                if fits && tiles >= FEWEST_TILES && weight.elem_count() <= LARGEST_TRANSFORMED =>
+        let anew;
+        let transformed = match &self.kernels {
+            Kernels::Transformed(values) => values,
+            Kernels::AsRead { weight, kept: Some(place) }
+                if self.can_be_transformed && 4 * maps.tiles() >= 3 * panel_width() =>
             {
-                let values = transformed(weight)?;
-                winograd::convolve(maps, input, self.with(&values), start, output);
-                Ok(())
+                kept(weight, place)?
             }
-            Kernels::AsRead { weight, .. } | Kernels::TransformedAnew(weight) => {
-                with_weights(weight, |weight| direct::convolve(shape, input, weight, start, output))
+            Kernels::AsRead { weight, kept: None }
+                if self.can_be_transformed && maps.tiles() >= FEWEST_TILES =>
+            {
+                anew = transformed(weight)?;
+                &anew
             }
-        }
+            Kernels::AsRead { weight, .. } => {
+                return with_weights(weight, |weight| direct::convolve(shape, input, weight, start, output));
+            }
+        };
+        winograd::convolve(maps, input, self.with(transformed), start, output);
+        Ok(())
     }
 
     fn with<'a>(&self, values: &'a [f32]) -> winograd::Weights<'a> {
@@ -245,7 +235,7 @@ fn transformed(weight: &Tensor) -> Result<Vec<f32>> {
 
 /// The transform is divided among the threads, so it is made before the lock is held: a thread that waits for its parts may
 /// take up another pass through this very layer.
-fn kept<'a>(weight: &Tensor, place: &'a OnceLock<Vec<f32>>) -> Result<&'a [f32]> {
+fn kept<'a>(weight: &Tensor, place: &'a OnceLock<Vec<f32>>) -> Result<&'a Vec<f32>> {
     if let Some(values) = place.get() {
         return Ok(values);
     }
