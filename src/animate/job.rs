@@ -15,7 +15,6 @@ use crate::detect::PoseModelChoice;
 use crate::diffusion::NoiseSource;
 use crate::error::{Error, Result};
 use crate::extract::Extracted;
-use crate::memory;
 use crate::model::StableDiffusion;
 use crate::picture::Fit;
 use crate::pose::Pose;
@@ -172,7 +171,6 @@ fn render(job: &Job, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event)) -> 
     let picture = reference.image.clone();
     let texts = Texts::encode(&model, &settings)?;
     model.drop_text_encoder();
-    memory::give_back();
     let inputs = ClipInputs { reference, texts, noise };
     let mut animator = Animator::new(&model, &controls, inputs, settings, job.cache, interrupt.clone())?;
     let encode = EncodeSettings { metadata: vec![("comment".into(), plan.to_string())], ..encode };

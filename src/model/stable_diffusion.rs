@@ -13,6 +13,7 @@ use super::vae::Vae;
 use super::weights::{LoadReport, Lora, ModelFiles, PartFiles, TextualInversion, TokenizerFiles};
 use crate::error::{Error, Result};
 use crate::frame::{image_to_tensor, tensor_to_image};
+use crate::memory;
 use crate::threads::in_pool;
 
 /// What Stable Diffusion 1.x was trained on.
@@ -184,6 +185,7 @@ impl StableDiffusion {
     /// Gives back the memory of the text encoder, once all texts are encoded.
     pub fn drop_text_encoder(&mut self) {
         self.text_encoder = None;
+        memory::give_back();
     }
 
     /// The latent of a picture, `(1, channels, height / factor, width / factor)`, 32 bits. `tile` is the side of the
