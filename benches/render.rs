@@ -121,7 +121,7 @@ fn timed<'a>(model: &'a StableDiffusion, units: &'a [ControlUnit]) -> Result<Vec
         let control = vec![Some(picture(side, 1)); units.len()];
         let reference = ReferencePicture { image: picture(side, 0), mask: None, controls: control.clone() };
         let (texts, noise) = (Texts::encode(model, &settings)?, NoiseSource::new(settings.seed));
-        let inputs = ClipInputs { reference, texts, noise };
+        let inputs = ClipInputs { reference: reference.encode(model, &settings)?, texts, noise };
         let cache = FeatureCache::Keep { bytes: 1 << 32 };
         let mut animator = Animator::new(model, units, inputs, settings, cache, Interrupt::default())?;
         let mut frames = 0;

@@ -169,8 +169,8 @@ fn render(job: &Job, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event)) -> 
     }
     let reference = reference.fit(width, height)?;
     let picture = reference.image.clone();
-    let texts = Texts::encode(&model, &settings)?;
-    model.drop_text_encoder();
+    let (reference, texts) = (reference.encode(&model, &settings)?, Texts::encode(&model, &settings)?);
+    model.drop_encoders();
     let inputs = ClipInputs { reference, texts, noise };
     let mut animator = Animator::new(&model, &controls, inputs, settings, job.cache, interrupt.clone())?;
     let encode = EncodeSettings { metadata: vec![("comment".into(), plan.to_string())], ..encode };

@@ -174,7 +174,9 @@ fn render(
     on_event: &mut dyn FnMut(Event),
 ) -> Result<Vec<RgbImage>> {
     let reference = truth.reference_picture(mask, model.controls.len())?;
-    let (texts, noise) = (Texts::encode(model.model, &settings)?, NoiseSource::new(settings.seed));
+    let (reference, texts) =
+        (reference.encode(model.model, &settings)?, Texts::encode(model.model, &settings)?);
+    let noise = NoiseSource::new(settings.seed);
     let inputs = ClipInputs { reference, texts, noise };
     let mut animator =
         Animator::new(model.model, model.controls, inputs, settings, model.cache, interrupt.clone())?;

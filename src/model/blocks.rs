@@ -162,7 +162,7 @@ pub struct Upsample {
 impl Upsample {
     /// Keeps the number of channels.
     pub fn new(channels: usize, passes: Passes, vb: VarBuilder) -> Result<Self> {
-        Ok(Self { conv: Convolution::for_large_maps(channels, channels, passes, vb.pp("conv"))? })
+        Ok(Self { conv: conv3x3(channels, channels, passes, vb.pp("conv"))? })
     }
 
     /// `(batch, channels, height, width)` to `size` = (height, width), which is twice the input's or, where the

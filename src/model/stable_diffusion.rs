@@ -182,14 +182,18 @@ impl StableDiffusion {
         Ok(text_encoder.encode(&chunks, clip_skip)?.to_dtype(self.dtype)?)
     }
 
-    /// Gives back the memory of the text encoder, once all texts are encoded.
-    pub fn drop_text_encoder(&mut self) {
+    /// Gives back the memory of what encodes texts and pictures, once all of them are encoded.
+    pub fn drop_encoders(&mut self) {
         self.text_encoder = None;
+        self.vae.drop_encoder();
         memory::give_back();
     }
 
     /// The latent of a picture, `(1, channels, height / factor, width / factor)`, 32 bits. `tile` is the side of the
     /// VAE's tiles in pixels.
+    ///
+    /// # Errors
+    /// An encoder that was dropped.
     pub fn encode_image(&self, image: &RgbImage, tile: Option<usize>) -> Result<Tensor> {
         let pixels = ((image_to_tensor(image, &self.device)? * 2.0)? - 1.0)?;
         let latent = in_pool(|| match tile {

@@ -13,8 +13,8 @@ use crate::kernels::{Convolution, GroupNorm, Linear, Passes};
 /// Encodes pictures into latents and decodes them again.
 #[derive(Debug)]
 pub struct Vae {
-    encoder: Encoder,
-    quant_conv: Option<Convolution>,
+    /// With its last convolution, until it is dropped.
+    encoder: Option<(Encoder, Option<Convolution>)>,
     post_quant_conv: Option<Convolution>,
     decoder: Decoder,
     config: VaeConfig,
@@ -24,12 +24,12 @@ impl Vae {
     /// Builds the network that `config` describes with the weights under `vb`.
     pub fn new(config: &VaeConfig, vb: VarBuilder) -> Result<Self> {
         let latent = config.latent_channels;
+        let quant_conv = config
+            .use_quant_conv
+            .then(|| conv1x1(2 * latent, 2 * latent, vb.pp("quant_conv")))
+            .transpose()?;
         Ok(Self {
-            encoder: Encoder::new(config, vb.pp("encoder"))?,
-            quant_conv: config
-                .use_quant_conv
-                .then(|| conv1x1(2 * latent, 2 * latent, vb.pp("quant_conv")))
-                .transpose()?,
+            encoder: Some((Encoder::new(config, vb.pp("encoder"))?, quant_conv)),
             post_quant_conv: config
                 .use_post_quant_conv
                 .then(|| conv1x1(latent, latent, vb.pp("post_quant_conv")))
@@ -37,6 +37,11 @@ impl Vae {
             decoder: Decoder::new(config, vb.pp("decoder"))?,
             config: config.clone(),
         })
+    }
+
+    /// Gives back the memory of the encoder.
+    pub fn drop_encoder(&mut self) {
+        self.encoder = None;
     }
 
     /// Pixels per latent value, along each side.
@@ -68,8 +73,11 @@ impl Vae {
     }
 
     fn mean(&self, picture: &Tensor) -> Result<Tensor> {
-        let mut moments = self.encoder.forward(picture)?;
-        if let Some(conv) = &self.quant_conv {
+        let Some((encoder, quant_conv)) = &self.encoder else {
+            candle_core::bail!("the VAE's encoder is gone");
+        };
+        let mut moments = encoder.forward(picture)?;
+        if let Some(conv) = quant_conv {
             moments = conv.forward(&moments)?;
         }
         moments.narrow(1, 0, self.config.latent_channels)

@@ -26,11 +26,34 @@ pub struct ReferencePicture {
     pub controls: Vec<Option<RgbImage>>,
 }
 
+impl ReferencePicture {
+    /// Encodes the picture.
+    ///
+    /// # Errors
+    /// A picture of another size than the frames.
+    pub fn encode(self, model: &StableDiffusion, settings: &RenderSettings) -> Result<EncodedReference> {
+        check_size("reference", &self.image, settings)?;
+        let latent = model.encode_image(&self.image, settings.vae_tile)?;
+        Ok(EncodedReference { latent, mask: self.mask, controls: self.controls })
+    }
+}
+
+/// The character, encoded.
+#[derive(Debug, Clone)]
+pub struct EncodedReference {
+    /// The picture's latent, `(1, channels, height, width)`.
+    pub latent: Tensor,
+    /// Where the character is; `None` for the whole picture.
+    pub mask: Option<Mask>,
+    /// The picture's own control image for each ControlNet, where there is one.
+    pub controls: Vec<Option<RgbImage>>,
+}
+
 /// What a clip is made from, besides its settings and control images.
 #[derive(Debug, Clone)]
 pub struct ClipInputs {
     /// The character.
-    pub reference: ReferencePicture,
+    pub reference: EncodedReference,
     /// The texts.
     pub texts: Texts,
     /// All randomness.
@@ -73,10 +96,10 @@ pub struct Animator<'a> {
 }
 
 impl Animator<'_> {
-    /// Prepares a clip: checks the settings, encodes the reference, draws the noise.
+    /// Prepares a clip: checks the settings, draws the noise.
     ///
     /// # Errors
-    /// A setting out of range, a picture of another size than the frames, noise of the wrong shape.
+    /// A setting out of range, a control image of another size than the frames, noise of the wrong shape.
     pub fn new<'a>(
         model: &'a StableDiffusion,
         controls: &'a [ControlUnit],
@@ -87,7 +110,6 @@ impl Animator<'_> {
     ) -> Result<Animator<'a>> {
         settings.check(model.vae.factor())?;
         let ClipInputs { reference, texts, noise } = inputs;
-        check_size("reference", &reference.image, &settings)?;
         let schedule = settings.schedule(&model.scheduler)?;
         let steps = settings.sampler.steps(&schedule, settings.steps)?;
         let lambdas = match settings.guidance {
@@ -100,7 +122,7 @@ impl Animator<'_> {
         let (start, reference_noise) = (draw(Purpose::Latent)?, draw(Purpose::Reference)?);
 
         let reference = Reference {
-            latent: model.encode_image(&reference.image, settings.vae_tile)?,
+            latent: reference.latent,
             noise: reference_noise.clone(),
             mask: reference.mask,
             text: texts.reference.clone(),

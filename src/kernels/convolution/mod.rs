@@ -12,17 +12,14 @@ use std::sync::OnceLock;
 
 use direct::Shape;
 
-/// Kernels of 3×3 with more weights than this are not transformed unless they are for large maps: it would take four times
-/// their memory, and on small maps reading the weights is what takes time.
-const LARGEST_TRANSFORMED: usize = 9 * 1280 * 1024;
 /// With more weights than this they are kept transformed alone, not twice,
 const LARGEST_KEPT_TWICE: usize = 9 * 256 * 256;
-/// and with more than this as they were read.
-const LARGEST_KEPT: usize = 9 * 640 * 640;
+/// and with more than this as they were read: transformed they take four times their memory.
+const LARGEST_KEPT: usize = 9 * 1280 * 1024;
 /// Fewer channels are not worth a transform.
 const FEWEST_CHANNELS: usize = 16;
 /// Weights that are transformed anew each time need this many tiles to be worth it.
-const FEWEST_TILES: usize = 16;
+const FEWEST_TILES: usize = 32;
 
 /// What keeps the size of maps.
 const WITH_ZEROS_AROUND: Conv2dConfig =
@@ -74,24 +71,16 @@ impl Convolution {
         vb: VarBuilder,
     ) -> Result<Self> {
         let bias = vb.get(outputs, "bias")?;
-        Self::build(LARGEST_KEPT, (inputs, outputs, side), config, passes, bias, vb)
+        Self::build((inputs, outputs, side), config, passes, bias, vb)
     }
 
     /// 3×3 with zeros around, without bias.
     pub fn without_bias(inputs: usize, outputs: usize, passes: Passes, vb: VarBuilder) -> Result<Self> {
         let bias = Tensor::zeros(outputs, vb.dtype(), vb.device())?;
-        Self::build(LARGEST_KEPT, (inputs, outputs, 3), WITH_ZEROS_AROUND, passes, bias, vb)
+        Self::build((inputs, outputs, 3), WITH_ZEROS_AROUND, passes, bias, vb)
     }
 
-    /// 3×3 with zeros around, for maps that are large for the number of channels.
-    pub fn for_large_maps(inputs: usize, outputs: usize, passes: Passes, vb: VarBuilder) -> Result<Self> {
-        let bias = vb.get(outputs, "bias")?;
-        Self::build(usize::MAX, (inputs, outputs, 3), WITH_ZEROS_AROUND, passes, bias, vb)
-    }
-
-    /// With more than `largest` weights they are not kept transformed.
     fn build(
-        largest: usize,
         (inputs, outputs, side): (usize, usize, usize),
         config: Conv2dConfig,
         passes: Passes,
@@ -106,13 +95,13 @@ impl Convolution {
             && inputs.min(outputs) >= FEWEST_CHANNELS;
         let count = weight.elem_count();
         let (whole, small) = (weight.dtype() == DType::F32, count <= LARGEST_KEPT_TWICE);
-        let kernels = if whole && can_be_transformed && passes == Passes::Many && !small && count <= largest {
-            Kernels::Transformed(transformed(&weight)?)
-        } else {
-            let kept = (whole && small && passes != Passes::Few).then(OnceLock::new);
-            Kernels::AsRead { weight, kept }
-        };
-        let can_be_transformed = can_be_transformed && count <= LARGEST_TRANSFORMED;
+        let kernels =
+            if whole && can_be_transformed && passes == Passes::Many && !small && count <= LARGEST_KEPT {
+                Kernels::Transformed(transformed(&weight)?)
+            } else {
+                let kept = (whole && small && passes != Passes::Few).then(OnceLock::new);
+                Kernels::AsRead { weight, kept }
+            };
         Ok(Self { kernels, bias, config, outputs, inputs, side, can_be_transformed })
     }
 

@@ -5,18 +5,18 @@
 
 mod input;
 mod output;
+mod weights;
 
 use crate::kernels::product::{
     DEPTH, Left, Output, Panels, ROWS, Size, arch, panel_width, panel_width_for, product,
 };
 use crate::kernels::scratch::{Shared, with_scratch};
-use crate::kernels::stored::Values;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
-use std::array::from_fn;
 use std::ops::Range;
 
 use super::Start;
+pub(super) use weights::{Weights, transform, transformed_length};
 
 /// Results along one side of a tile.
 const RESULTS: usize = 4;
@@ -26,76 +26,6 @@ const SIDE: usize = 6;
 const FREQUENCIES: usize = SIDE * SIDE;
 /// Values of scratch memory that is worked on at once: about the third-level cache.
 const SCRATCH: usize = 3 << 20;
-/// Kernels that a thread transforms at once.
-const TRANSFORMED_AT_ONCE: usize = 64;
-
-/// Weights as Winograd's products want them: `(frequencies, outputs, inputs)`.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Weights<'a> {
-    pub values: &'a [f32],
-    pub outputs: usize,
-    pub inputs: usize,
-}
-
-impl<'a> Weights<'a> {
-    fn frequency(self, frequency: usize) -> &'a [f32] {
-        &self.values[frequency * self.outputs * self.inputs..][..self.outputs * self.inputs]
-    }
-
-    /// `(outputs, inputs, 3, 3)` again, accurate to 10⁻⁶ of a kernel's largest value.
-    pub(super) fn recovered(self) -> Vec<f32> {
-        let count = self.outputs * self.inputs;
-        let line = |values: [f64; SIDE]| [4.0 * values[0], 3.0 * (values[2] - values[1]), values[5]];
-        let kernel = |index: usize| -> [f32; 9] {
-            let value = |place: usize| f64::from(self.values[place * count + index]);
-            let rows: [[f64; 3]; SIDE] = from_fn(|row| line(from_fn(|column| value(row * SIDE + column))));
-            let columns: [[f64; 3]; 3] = from_fn(|column| line(from_fn(|row| rows[row][column])));
-            from_fn(|index| columns[index % 3][index / 3] as f32)
-        };
-        (0..count).flat_map(kernel).collect()
-    }
-}
-
-/// Number of values of transformed weights.
-pub(super) fn transformed_length(outputs: usize, inputs: usize) -> usize {
-    FREQUENCIES * outputs * inputs
-}
-
-/// Transforms `weight` `(outputs, inputs, 3, 3)`.
-pub(super) fn transform(weight: Values, transformed: &mut [f32]) {
-    let count = weight.len() / 9;
-    assert_eq!(transformed.len(), FREQUENCIES * count);
-    let place = Shared::new(transformed);
-    (0..count.div_ceil(TRANSFORMED_AT_ONCE)).into_par_iter().for_each(|part| {
-        let first = part * TRANSFORMED_AT_ONCE;
-        let mut kernels = [0.0; 9 * TRANSFORMED_AT_ONCE];
-        let kernels = &mut kernels[..9 * TRANSFORMED_AT_ONCE.min(count - first)];
-        weight.widen(9 * first, kernels);
-        for (index, kernel) in kernels.chunks_exact(9).enumerate() {
-            for (frequency, value) in transformed_kernel(kernel).into_iter().enumerate() {
-                // SAFETY: first + index < count, and every kernel has its own places.
-                unsafe { *place.at(frequency * count + first + index) = value };
-            }
-        }
-    });
-}
-
-/// `G·g·Gᵀ`.
-fn transformed_kernel(kernel: &[f32]) -> [f32; FREQUENCIES] {
-    let line = |[a, b, c]: [f64; 3]| {
-        [
-            a / 4.0,
-            -(a + b + c) / 6.0,
-            (b - a - c) / 6.0,
-            a / 24.0 + b / 12.0 + c / 6.0,
-            a / 24.0 - b / 12.0 + c / 6.0,
-            c,
-        ]
-    };
-    let columns: [[f64; SIDE]; 3] = from_fn(|x| line(from_fn(|y| f64::from(kernel[y * 3 + x]))));
-    let rows: [[f64; SIDE]; SIDE] = from_fn(|y| line(from_fn(|x| columns[x][y])));
-    from_fn(|index| rows[index / SIDE][index % SIDE] as f32)
-}
 
 /// Maps that are folded: `(batch, channels, height, width)`.
 #[derive(Clone, Copy)]
