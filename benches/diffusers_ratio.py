@@ -61,6 +61,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path, nargs="?", default=ROOT / "models/mini", help="diffusers folder (default: models/mini)")
     parser.add_argument("--size", type=int, help="side of the picture in pixels (default: that of the VAE's config)")
+    parser.add_argument("--only", metavar="NAME", help="of the three")
     parser.add_argument("--runs", type=int, default=5, help="runs of each, after one that does not count")
     parser.add_argument("--threads", type=int, default=2, help="of PyTorch; ours are set by RAYON_NUM_THREADS")
     options = parser.parse_args()
@@ -70,6 +71,8 @@ def main() -> None:
         ours = Benchmark("render", BENCH_MODEL=str(options.model.resolve()), BENCH_SIDE=str(size))
         print(f"{'':17} {'diffusers':>9} {'least':>9} {'most':>9} {'dreamtuner':>10} {'least':>9} {'most':>9}  ratio   (seconds)")
         for name, run in runs.items():
+            if options.only not in (None, name):
+                continue
             times: tuple[list[float], list[float]] = ([], [])
             for count in range(options.runs + 1):
                 begin = time.perf_counter()

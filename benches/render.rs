@@ -84,6 +84,7 @@ fn settings(side: usize, previous_features: PreviousFeatures) -> Result<RenderSe
             more_noise: 10.0,
         },
         guidance_interval: GuidanceInterval::ALL,
+        deep_cache: 1,
         prediction: None,
         reference_weight: 10.0,
         previous_weight: 1.0,
@@ -107,7 +108,7 @@ fn timed<'a>(model: &'a StableDiffusion, units: &'a [ControlUnit]) -> Result<Vec
     let (side, factor) = (side(model), model.vae.factor());
     let shape = [1, model.latent_channels, side / factor, side / factor];
     let latent = NoiseSource::new(0).normal(Purpose::Latent, 0, &shape, DType::F32, &Device::Cpu)?;
-    let text = model.encode_prompt(PROMPT, 1)?;
+    let text = model.unet.read(&model.encode_prompt(PROMPT, 1)?)?;
     let pass = move || {
         // As in a render, on one of the pool's threads.
         in_pool(|| model.unet.forward(&latent, 481.0, &mut AttentionContext::new(&text), None))?;

@@ -10,7 +10,7 @@ use candle_nn::VarBuilder;
 use candle_nn::init::Init;
 use candle_nn::var_builder::SimpleBackend;
 use dreamtuner::model::config::UNetConfig;
-use dreamtuner::model::transformer::AttentionContext;
+use dreamtuner::model::transformer::{AttentionContext, TextReading};
 use dreamtuner::model::unet::UNet;
 use dreamtuner::threads::in_pool;
 use std::time::Instant;
@@ -42,7 +42,7 @@ impl SimpleBackend for Chance {
 
 struct Bench {
     unet: UNet,
-    text: Tensor,
+    text: TextReading,
 }
 
 impl Bench {
@@ -57,7 +57,8 @@ impl Bench {
         }))?;
         let weights = VarBuilder::from_backend(Box::new(Chance), DType::F32, Device::Cpu);
         let text = Tensor::randn(0f32, 1.0, (1, 77, 768), &Device::Cpu)?;
-        Ok(Self { unet: UNet::new(&config, weights)?, text })
+        let unet = UNet::new(&config, weights)?;
+        Ok(Self { text: unet.read(&text)?, unet })
     }
 
     /// Seconds of one pass at `side` × `side` pixels.

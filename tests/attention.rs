@@ -164,8 +164,10 @@ fn a_layer_without_references_is_plain_self_attention() {
     let input =
         Tensor::from_vec(random(&mut ChaCha8Rng::seed_from_u64(1), 2 * 5 * 8), (2, 5, 8), &Device::Cpu)
             .unwrap();
-    let plain: Vec<f32> = layer.cross(&input, &input).unwrap().flatten_all().unwrap().to_vec1().unwrap();
-    let none: Vec<f32> = layer.with_references(&input, []).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+    let context = layer.read(&input).unwrap();
+    let plain: Vec<f32> = layer.cross(&input, &context).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+    let none: Vec<f32> =
+        layer.with_references(&input, &[]).unwrap().flatten_all().unwrap().to_vec1().unwrap();
     assert_eq!(plain, none);
 }
 
@@ -176,9 +178,9 @@ fn a_reference_equal_to_the_input_with_weight_one_changes_nothing() {
         Tensor::from_vec(random(&mut ChaCha8Rng::seed_from_u64(1), 5 * 8), (1, 5, 8), &Device::Cpu).unwrap();
     let reference = ReferenceTokens { features: input.clone(), log_weights: None };
     let alone: Vec<f32> =
-        layer.with_references(&input, []).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+        layer.with_references(&input, &[]).unwrap().flatten_all().unwrap().to_vec1().unwrap();
     let twice: Vec<f32> =
-        layer.with_references(&input, [&reference]).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+        layer.with_references(&input, &[vec![&reference]]).unwrap().flatten_all().unwrap().to_vec1().unwrap();
     for (alone, twice) in alone.iter().zip(&twice) {
         assert!((alone - twice).abs() < 1e-5, "{twice} instead of {alone}");
     }

@@ -3,22 +3,24 @@
 
 mod common;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 use common::{assert_close, fixtures, relative_error, tensors};
 use dreamtuner::diffusion::{
-    Guidance, GuidanceInterval, NoiseSource, PredictionType, Purpose, Sampler, Schedule, ScheduleConfig,
-    sample,
+    Guidance, GuidanceInterval, NoiseSource, PredictionType, Purpose, ReferenceNoise, Sampler, Schedule,
+    ScheduleConfig, sample,
 };
 use dreamtuner::model::config::UNetConfig;
 use dreamtuner::model::controlnet::ControlNet;
 use dreamtuner::model::unet::UNet;
 use dreamtuner::model::weights::{Part, PartFiles};
+use dreamtuner::render::deep_cache::DeepCache;
 use dreamtuner::render::denoiser::SubjectDenoiser;
 use dreamtuner::render::feature_store::{FeatureCache, FeatureStore};
 use dreamtuner::render::interrupt::Interrupt;
-use dreamtuner::render::networks::{ControlUnit, Networks};
+use dreamtuner::render::networks::{ControlUnit, Networks, TextReadings};
 use dreamtuner::render::reference::{CachedReference, Mask, Reference};
 
 /// Largest relative error of the final latent.
@@ -33,6 +35,7 @@ struct Fixture {
     expected: HashMap<String, Tensor>,
     settings: serde_json::Value,
     noise: NoiseSource,
+    interrupt: Interrupt,
 }
 
 impl Fixture {
@@ -57,6 +60,7 @@ impl Fixture {
             expected: tensors("method/expected.safetensors"),
             settings: serde_json::from_str(&header.metadata().as_ref().unwrap()["settings"]).unwrap(),
             noise: NoiseSource::from_file(fixtures().join("method/noise.safetensors")).unwrap(),
+            interrupt: Interrupt::default(),
         }
     }
 
@@ -64,8 +68,21 @@ impl Fixture {
         self.settings[name].as_f64().unwrap_or_else(|| panic!("{name}: {}", self.settings[name]))
     }
 
+    fn networks(&self) -> Networks<'_> {
+        Networks {
+            unet: &self.unet,
+            controls: &self.controls,
+            schedule: &self.schedule,
+            interrupt: &self.interrupt,
+        }
+    }
+
     fn embedded(&self, image: &str) -> Vec<Option<Tensor>> {
         vec![Some(self.controls[0].network.embed(&self.inputs[image]).unwrap())]
+    }
+
+    fn read(&self, text: &str) -> TextReadings {
+        TextReadings::new(&self.inputs[text], &self.unet, &self.controls).unwrap()
     }
 
     fn reference(&self, name: &str, weight: f64, cache: FeatureCache) -> CachedReference {
@@ -77,7 +94,7 @@ impl Fixture {
             noise: self.noise.normal(Purpose::Reference, 0, latent.dims(), DType::F32, &Device::Cpu).unwrap(),
             latent,
             mask: Some(Mask::new(height, width, mask).unwrap()),
-            text: input("context"),
+            text: Arc::new(self.read(&format!("{name}.context"))),
             controls: self.embedded(&format!("{name}.control")),
             weight,
         };
@@ -85,25 +102,31 @@ impl Fixture {
     }
 
     fn run(&self, guidance: Guidance, references: &mut [CachedReference]) -> Tensor {
+        self.run_with_deep_features_of(1, guidance, references)
+    }
+
+    /// One step in `every` has whole passes.
+    fn run_with_deep_features_of(
+        &self,
+        every: usize,
+        guidance: Guidance,
+        references: &mut [CachedReference],
+    ) -> Tensor {
         let steps = Sampler::Ddim.steps(&self.schedule, self.number("steps") as usize).unwrap();
         let lambdas = self.noise.uniform(Purpose::Guidance, 0, steps.len()).unwrap();
         let shape = self.inputs["ref0.latent"].dims();
         let start = self.noise.normal(Purpose::Latent, 0, shape, DType::F32, &Device::Cpu).unwrap();
-        let interrupt = Interrupt::default();
         let controls = self.embedded("control");
+        let (prompt, negative) = (self.read("context"), self.read("negative_context"));
         let mut denoiser = SubjectDenoiser {
-            networks: Networks {
-                unet: &self.unet,
-                controls: &self.controls,
-                schedule: &self.schedule,
-                interrupt: &interrupt,
-            },
+            networks: self.networks(),
             prediction: PredictionType::Epsilon,
             guidance,
             guidance_interval: GuidanceInterval::ALL,
+            deep_cache: DeepCache::new(every),
             lambdas: &lambdas,
-            prompt: &self.inputs["context"],
-            negative: &self.inputs["negative_context"],
+            prompt: &prompt,
+            negative: &negative,
             controls: &controls,
             trajectory: None,
             references: references.iter_mut().collect(),
@@ -182,4 +205,42 @@ fn weight_zero_equals_no_reference() {
     let none = values(fixture.run(fixture.interleaved(), &mut []));
     let zero = values(fixture.run(fixture.interleaved(), &mut both(&fixture, 0.0, KEEP)));
     assert_eq!(none, zero);
+}
+
+#[test]
+fn a_shallow_pass_with_its_own_deep_features_is_a_whole_pass() {
+    let fixture = Fixture::open();
+    let networks = fixture.networks();
+    let steps = Sampler::Ddim.steps(&fixture.schedule, 1).unwrap();
+    let (latent, time) = (&fixture.inputs["ref0.latent"], steps[0].timestep);
+    let reference =
+        fixture.reference("ref1", 10.0, KEEP).pass(&networks, &steps[0], (0, ReferenceNoise::Same), time);
+    let reference = reference.unwrap().unwrap();
+    let references = [vec![reference.as_ref()]];
+    let text = fixture.read("context");
+    let control = networks.control(latent, &steps[0], time, &text, &fixture.embedded("control")).unwrap();
+    let context = || {
+        let mut context = text.context();
+        (context.references, context.captured) = (&references, Some(BTreeMap::new()));
+        context
+    };
+    let (mut all, mut some) = (context(), context());
+    let (whole, deep) = networks.unet(latent, time, &mut all, control.as_ref()).unwrap();
+    let shallow = networks.shallow_unet(latent, time, &mut some, control.as_ref(), &deep).unwrap();
+    assert_eq!(relative_error(&whole, &shallow), 0.0);
+    let (all, some) = (all.captured.unwrap(), some.captured.unwrap());
+    assert!(!some.is_empty() && some.len() < all.len(), "{} of {} layers", some.len(), all.len());
+    for (layer, features) in some {
+        assert_eq!(relative_error(&features.features, &all[&layer].features), 0.0, "layer {layer}");
+    }
+}
+
+#[test]
+fn deep_features_of_the_step_before_are_nearly_right() {
+    let fixture = Fixture::open();
+    let run = |every| {
+        fixture.run_with_deep_features_of(every, fixture.interleaved(), &mut both(&fixture, 1.0, KEEP))
+    };
+    let error = relative_error(&run(2), &run(1));
+    assert!((10.0 * TOLERANCE..0.2).contains(&error), "{error}");
 }

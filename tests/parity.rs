@@ -63,8 +63,10 @@ fn check_vae(family: &str) {
 fn check_unet(family: &str, case: &str) {
     let expected = tensors(&format!("{family}/expected.safetensors"));
     let of = |name: &str| &expected[&format!("{case}.{name}")];
-    let mut context = AttentionContext::new(of("context"));
-    let output = unet(family).forward(of("sample"), timestep(of("timestep")), &mut context, None).unwrap();
+    let unet = unet(family);
+    let text = unet.read(of("context")).unwrap();
+    let mut context = AttentionContext::new(&text);
+    let output = unet.forward(of("sample"), timestep(of("timestep")), &mut context, None).unwrap();
     assert_close(case, &output, of("output"), TOLERANCE);
 }
 
@@ -76,16 +78,17 @@ fn check_controlnet(family: &str) {
     let (sample, context) = (&expected["unet.sample"], &expected["unet.context"]);
     let time = timestep(&expected["unet.timestep"]);
     let embedded = network.embed(&expected["controlnet.condition"]).unwrap();
-    let residuals = network.forward(sample, time, context, &embedded).unwrap();
+    let text = network.read(context).unwrap();
+    let residuals = network.forward(sample, time, &text, &embedded).unwrap();
     for (index, residual) in residuals.down.iter().enumerate() {
         assert_close("residual", residual, &expected[&format!("controlnet.down.{index}")], TOLERANCE);
     }
     assert_close("middle residual", &residuals.mid, &expected["controlnet.mid"], TOLERANCE);
     let unet = unet(family);
+    let text = unet.read(context).unwrap();
     for (name, strength) in [("controlnet.output", 1.0), ("controlnet.output_half", 0.5)] {
         let residuals = residuals.scale(strength).unwrap();
-        let output =
-            unet.forward(sample, time, &mut AttentionContext::new(context), Some(&residuals)).unwrap();
+        let output = unet.forward(sample, time, &mut AttentionContext::new(&text), Some(&residuals)).unwrap();
         assert_close(name, &output, &expected[name], TOLERANCE);
     }
 }

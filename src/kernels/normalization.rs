@@ -105,8 +105,7 @@ impl WithSimd for Group<'_> {
         let channels = input.chunks_exact(pixels).zip(output.chunks_exact_mut(pixels));
         for ((input, output), (weight, bias)) in channels.zip(weight.iter().zip(bias)) {
             let scale = f64::from(*weight) / deviation;
-            let scaled = Scaled { scale: scale as f32, shift: (f64::from(*bias) - mean * scale) as f32 };
-            scaled.apply(simd, input, output, then_silu);
+            Scaled::around(mean, scale, f64::from(*bias)).apply(simd, input, output, then_silu);
         }
     }
 }
@@ -115,12 +114,13 @@ impl WithSimd for Group<'_> {
 #[inline(always)]
 fn moments<S: Simd>(simd: S, values: &[f32], epsilon: f64) -> (f64, f64) {
     let count = values.len() as f64;
-    let mean = sum(simd, values, 0.0, false) / count;
+    let first = values.first().copied().unwrap_or(0.0);
+    let mean = f64::from(first) + sum(simd, values, first, false) / count;
     let variance = sum(simd, values, mean as f32, true) / count;
     (mean, (variance + epsilon).sqrt())
 }
 
-/// The sum of all values, or of the squares of their differences from `center`.
+/// The sum of all differences from `center`, or of their squares.
 #[inline(always)]
 fn sum<S: Simd>(simd: S, values: &[f32], center: f32, squared: bool) -> f64 {
     /// Vectors that are summed in 32 bits.
@@ -136,7 +136,7 @@ fn sum<S: Simd>(simd: S, values: &[f32], center: f32, squared: bool) -> f64 {
             *place = if squared {
                 simd.mul_add_e_f32s(difference, difference, *place)
             } else {
-                simd.add_f32s(*place, value)
+                simd.add_f32s(*place, difference)
             };
         }
         let sums = simd.add_f32s(simd.add_f32s(sums[0], sums[1]), simd.add_f32s(sums[2], sums[3]));
@@ -144,29 +144,39 @@ fn sum<S: Simd>(simd: S, values: &[f32], center: f32, squared: bool) -> f64 {
     }
     for &value in rest {
         let difference = f64::from(value - center);
-        total += if squared { difference * difference } else { f64::from(value) };
+        total += if squared { difference * difference } else { difference };
     }
     total
 }
 
-/// `x · scale + shift`, and SiLU where asked for.
+/// `(x - center) · scale + shift`, and SiLU where asked for.
 struct Scaled {
+    center: f32,
     scale: f32,
     shift: f32,
 }
 
 impl Scaled {
+    /// `(x - mean) · scale + shift`, as exact where the values hardly differ from their mean.
+    fn around(mean: f64, scale: f64, shift: f64) -> Self {
+        let center = mean as f32;
+        let shift = shift - (mean - f64::from(center)) * scale;
+        Self { center, scale: scale as f32, shift: shift as f32 }
+    }
+
     #[inline(always)]
     fn apply<S: Simd>(&self, simd: S, input: &[f32], output: &mut [f32], then_silu: bool) {
         let (scale, shift) = (simd.splat_f32s(self.scale), simd.splat_f32s(self.shift));
+        let center = simd.splat_f32s(self.center);
         let (values, rest) = S::as_simd_f32s(input);
         let (results, last) = S::as_mut_simd_f32s(output);
         for (result, &value) in results.iter_mut().zip(values) {
-            let value = simd.mul_add_e_f32s(value, scale, shift);
+            let value = simd.mul_add_e_f32s(simd.sub_f32s(value, center), scale, shift);
             *result = if then_silu { silu(simd, value) } else { value };
         }
         if !rest.is_empty() {
-            let value = simd.mul_add_e_f32s(simd.partial_load_f32s(rest), scale, shift);
+            let value = simd.sub_f32s(simd.partial_load_f32s(rest), center);
+            let value = simd.mul_add_e_f32s(value, scale, shift);
             simd.partial_store_f32s(last, if then_silu { silu(simd, value) } else { value });
         }
     }
@@ -238,8 +248,7 @@ impl WithSimd for Tokens<'_> {
         let tokens = self.input.chunks_exact(channels).zip(self.output.chunks_exact_mut(channels));
         for (input, output) in tokens {
             let (mean, deviation) = moments(simd, input, self.epsilon);
-            let (scale, shift) = ((1.0 / deviation) as f32, (-mean / deviation) as f32);
-            Scaled { scale, shift }.apply(simd, input, output, false);
+            Scaled::around(mean, 1.0 / deviation, 0.0).apply(simd, input, output, false);
             let (results, last) = S::as_mut_simd_f32s(output);
             let ((weights, last_weights), (biases, last_biases)) =
                 (S::as_simd_f32s(self.weight), S::as_simd_f32s(self.bias));

@@ -22,6 +22,31 @@ pub struct Segment {
     pub log_weights: Option<Tensor>,
 }
 
+impl Segment {
+    /// Of one picture of the batch, where tokens are weighted alike in all.
+    fn of_picture(&self, picture: usize) -> Result<Self> {
+        Ok(Self {
+            keys: self.keys.narrow(0, picture, 1)?,
+            values: self.values.narrow(0, picture, 1)?,
+            log_weights: self.log_weights.clone(),
+        })
+    }
+
+    /// The segment for each of `batch` pictures, where there is only one of it.
+    fn for_batch(&self, batch: usize) -> Result<Self> {
+        let (own, heads, tokens, width) = self.keys.dims4()?;
+        if own == batch {
+            return Ok(self.clone());
+        }
+        let spread = |tensor: &Tensor| tensor.broadcast_as((batch, heads, tokens, width));
+        Ok(Self {
+            keys: spread(&self.keys)?,
+            values: spread(&self.values)?,
+            log_weights: self.log_weights.clone(),
+        })
+    }
+}
+
 /// `softmax(q·kᵀ/√d + log m)·v` over all segments together.
 ///
 /// `queries` is `(batch, heads, tokens, head width)`; the result has its shape. In 32 bits on the CPU it runs on a
@@ -162,67 +187,63 @@ impl Attention {
         })
     }
 
-    /// Attends from `input` `(batch, tokens, channels)` to `context` `(batch, context tokens, context width)`.
-    pub fn cross(&self, input: &Tensor, context: &Tensor) -> Result<Tensor> {
-        self.to_out.forward(&self.attend(input, &[self.segment(context, input.dim(0)?, None)?])?)
+    /// Keys and values of `context` `(1 or batch, context tokens, context width)`.
+    pub fn read(&self, context: &Tensor) -> Result<Segment> {
+        self.segment(context, None)
+    }
+
+    /// Attends from `input` `(batch, tokens, channels)` to what [`Self::read`] made of a context.
+    pub fn cross(&self, input: &Tensor, context: &Segment) -> Result<Tensor> {
+        self.to_out.forward(&self.attend_to(input, context)?)
     }
 
     /// [`Self::cross`] added to `residual`.
-    pub fn cross_onto(&self, residual: &Tensor, input: &Tensor, context: &Tensor) -> Result<Tensor> {
-        let attended = self.attend(input, &[self.segment(context, input.dim(0)?, None)?])?;
-        self.to_out.forward_onto(residual, &attended)
+    pub fn cross_onto(&self, residual: &Tensor, input: &Tensor, context: &Segment) -> Result<Tensor> {
+        self.to_out.forward_onto(residual, &self.attend_to(input, context)?)
     }
 
-    /// Self-subject-attention: attends from `input` `(batch, tokens, channels)` to itself and to every reference.
-    pub fn with_references<'a>(
-        &self,
-        input: &Tensor,
-        references: impl IntoIterator<Item = &'a ReferenceTokens>,
-    ) -> Result<Tensor> {
+    /// Self-subject-attention: each picture of `input` `(batch, tokens, channels)` attends to itself and to its own references;
+    /// pictures beyond the end of `references` have none.
+    pub fn with_references(&self, input: &Tensor, references: &[Vec<&ReferenceTokens>]) -> Result<Tensor> {
         self.to_out.forward(&self.attend_to_references(input, references)?)
     }
 
     /// [`Self::with_references`] added to `residual`.
-    pub fn with_references_onto<'a>(
+    pub fn with_references_onto(
         &self,
         residual: &Tensor,
         input: &Tensor,
-        references: impl IntoIterator<Item = &'a ReferenceTokens>,
+        references: &[Vec<&ReferenceTokens>],
     ) -> Result<Tensor> {
         self.to_out.forward_onto(residual, &self.attend_to_references(input, references)?)
     }
 
-    fn attend_to_references<'a>(
-        &self,
-        input: &Tensor,
-        references: impl IntoIterator<Item = &'a ReferenceTokens>,
-    ) -> Result<Tensor> {
-        let batch = input.dim(0)?;
-        let mut segments = vec![self.segment(input, batch, None)?];
-        for reference in references {
-            let features = reference.features.to_dtype(input.dtype())?;
-            segments.push(self.segment(&features, batch, reference.log_weights.clone())?);
-        }
-        self.attend(input, &segments)
+    fn attend_to(&self, input: &Tensor, context: &Segment) -> Result<Tensor> {
+        attend(&self.queries(input)?, &[context.for_batch(input.dim(0)?)?])?.to_dtype(input.dtype())
     }
 
-    fn segment(&self, context: &Tensor, batch: usize, log_weights: Option<Tensor>) -> Result<Segment> {
+    fn attend_to_references(&self, input: &Tensor, references: &[Vec<&ReferenceTokens>]) -> Result<Tensor> {
+        let (queries, own) = (self.queries(input)?, self.segment(input, None)?);
+        let attended = |picture: usize| {
+            let mut segments = vec![own.of_picture(picture)?];
+            for reference in references.get(picture).into_iter().flatten() {
+                let features = reference.features.to_dtype(input.dtype())?;
+                segments.push(self.segment(&features, reference.log_weights.clone())?);
+            }
+            attend(&queries.narrow(0, picture, 1)?, &segments)
+        };
+        let pictures = (0..input.dim(0)?).map(attended).collect::<Result<Vec<_>>>()?;
+        Tensor::cat(&pictures, 0)?.to_dtype(input.dtype())
+    }
+
+    fn queries(&self, input: &Tensor) -> Result<Tensor> {
+        self.split_heads(&self.to_q.forward(input)?)
+    }
+
+    fn segment(&self, context: &Tensor, log_weights: Option<Tensor>) -> Result<Segment> {
         let keys = self.split_heads(&self.to_k.forward(context)?)?;
         let values = self.split_heads(&self.to_v.forward(context)?)?;
-        let (context_batch, heads, tokens, width) = keys.dims4()?;
-        if context_batch == batch {
-            return Ok(Segment { keys, values, log_weights });
-        }
-        let shape = (batch, heads, tokens, width);
-        Ok(Segment { keys: keys.broadcast_as(shape)?, values: values.broadcast_as(shape)?, log_weights })
-    }
-
-    /// Before the last projection, `(batch, tokens, channels)`.
-    fn attend(&self, input: &Tensor, segments: &[Segment]) -> Result<Tensor> {
-        let (batch, tokens, channels) = input.dims3()?;
-        let queries = self.split_heads(&self.to_q.forward(input)?)?;
-        let attended = weighted_attention(&queries, segments)?.to_dtype(input.dtype())?;
-        attended.transpose(1, 2)?.reshape((batch, tokens, channels))
+        Ok(Segment { keys, values, log_weights })
     }
 
     /// `(batch, tokens, channels)` to `(batch, heads, tokens, head width)`.
@@ -231,4 +252,9 @@ impl Attention {
         let split = tensor.reshape((batch, tokens, self.heads, channels / self.heads))?.transpose(1, 2)?;
         if self.upcast { split.to_dtype(DType::F32) } else { Ok(split) }
     }
+}
+
+/// [`weighted_attention`] with its heads side by side, `(batch, tokens, channels)`.
+fn attend(queries: &Tensor, segments: &[Segment]) -> Result<Tensor> {
+    weighted_attention(queries, segments)?.transpose(1, 2)?.flatten_from(2)
 }

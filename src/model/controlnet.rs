@@ -7,7 +7,7 @@ use candle_nn::{Conv2dConfig, Module, VarBuilder};
 
 use super::blocks::{conv1x1, conv3x3};
 use super::config::UNetConfig;
-use super::transformer::AttentionContext;
+use super::transformer::{AttentionContext, TextReading};
 use super::unet::{ControlResiduals, UNetEncoder};
 use crate::kernels::{Convolution, Passes};
 
@@ -54,13 +54,18 @@ impl ControlNet {
         self.condition.forward(image)
     }
 
-    /// One pass: `latent` `(batch, channels, height, width)`, the control image as [`Self::embed`] gave it, and the text
-    /// `(batch, tokens, context width)`.
+    /// Reads a text `(batch, tokens, context width)`: once is enough for every pass.
+    pub fn read(&self, text: &Tensor) -> Result<TextReading> {
+        self.encoder.read(text)
+    }
+
+    /// One pass: `latent` `(batch, channels, height, width)`, the text as [`Self::read`] and the control image as
+    /// [`Self::embed`] gave it.
     pub fn forward(
         &self,
         latent: &Tensor,
         timestep: f64,
-        text: &Tensor,
+        text: &TextReading,
         embedded: &Tensor,
     ) -> Result<ControlResiduals> {
         let hidden = self.encoder.conv_in.forward(latent)?;

@@ -2,10 +2,12 @@
 //!
 //! Architecture: diffusers `models/transformers/transformer_2d.py`, `models/attention.py`; DreamTuner for the rest.
 
-use candle_core::{Result, Tensor};
+use std::collections::BTreeMap;
+
+use candle_core::{DType, Result, Tensor};
 use candle_nn::{Module, VarBuilder};
 
-use super::attention::{Attention, ReferenceTokens};
+use super::attention::{Attention, ReferenceTokens, Segment};
 use crate::kernels::{GroupNorm, LayerNorm, Linear, gated_gelu};
 
 /// What enters one self-attention layer, kept for later use as a reference.
@@ -19,28 +21,62 @@ pub struct LayerFeatures {
     pub width: usize,
 }
 
-/// One reference for a whole pass: what each self-attention layer, in the order of the forward pass, attends to.
-/// `None` at layers where the mask leaves nothing.
-pub type ReferencePass = Vec<Option<ReferenceTokens>>;
+/// One reference for a whole pass: what each self-attention layer, by its place in the forward pass, attends to. Layers where
+/// the mask leaves nothing lack.
+pub type ReferencePass = BTreeMap<usize, ReferenceTokens>;
+
+/// A text as one network's cross-attention layers see it: its keys and values, in the order of the forward pass.
+#[derive(Debug, Clone)]
+pub struct TextReading {
+    layers: Vec<Segment>,
+    dtype: DType,
+}
+
+impl TextReading {
+    /// What each of a network's `transformers` makes of `text` `(batch, tokens, context width)`.
+    pub(super) fn new<'a>(
+        text: &Tensor,
+        transformers: impl Iterator<Item = &'a Transformer>,
+    ) -> Result<Self> {
+        let blocks = transformers.flat_map(|transformer| &transformer.blocks);
+        let layers = blocks.map(|block| block.cross_attention.read(text)).collect::<Result<_>>()?;
+        Ok(Self { layers, dtype: text.dtype() })
+    }
+
+    /// Type of the text, in which the network computes.
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    fn layer(&self, layer: usize) -> Result<&Segment> {
+        let problem = || candle_core::Error::Msg("a text was read by another network".into());
+        self.layers.get(layer).ok_or_else(problem)
+    }
+}
 
 /// What flows through the attention layers besides the picture itself.
 #[derive(Debug)]
 pub struct AttentionContext<'a> {
-    /// The text, `(batch, tokens, context width)`.
-    pub text: &'a Tensor,
+    /// The text, as the same network read it.
+    pub text: &'a TextReading,
     /// Tokens of the subject encoder `(batch, tokens, context width)` and the strength β of S-E-A (Eq. 1).
     pub subject: Option<(&'a Tensor, f64)>,
-    /// References that every self-attention layer attends to.
-    pub references: &'a [&'a ReferencePass],
+    /// References that every self-attention layer attends to, for each picture of the batch.
+    pub references: &'a [Vec<&'a ReferencePass>],
     /// Keeps the features that enter each self-attention layer, if asked to.
-    pub captured: Option<Vec<LayerFeatures>>,
+    pub captured: Option<BTreeMap<usize, LayerFeatures>>,
     layer: usize,
 }
 
 impl<'a> AttentionContext<'a> {
     /// Plain attention: text alone.
-    pub fn new(text: &'a Tensor) -> Self {
+    pub fn new(text: &'a TextReading) -> Self {
         Self { text, subject: None, references: &[], captured: None, layer: 0 }
+    }
+
+    /// Leaves out the layers before the last `count`.
+    pub(super) fn go_to_last(&mut self, count: usize) {
+        self.layer = self.text.layers.len().saturating_sub(count);
     }
 
     fn self_attention(
@@ -51,15 +87,14 @@ impl<'a> AttentionContext<'a> {
         grid: (usize, usize),
     ) -> Result<Tensor> {
         if let Some(captured) = &mut self.captured {
-            captured.push(LayerFeatures { features: input.clone(), height: grid.0, width: grid.1 });
+            let features = LayerFeatures { features: input.clone(), height: grid.0, width: grid.1 };
+            captured.insert(self.layer, features);
         }
-        let layer = self.layer;
-        self.layer += 1;
-        attention.with_references_onto(
-            residual,
-            input,
-            self.references.iter().filter_map(|reference| reference.get(layer)?.as_ref()),
-        )
+        let of_layer = |passes: &Vec<&'a ReferencePass>| {
+            passes.iter().filter_map(|pass| pass.get(&self.layer)).collect::<Vec<_>>()
+        };
+        let references: Vec<_> = self.references.iter().map(of_layer).collect();
+        attention.with_references_onto(residual, input, &references)
     }
 }
 
@@ -104,6 +139,11 @@ impl Transformer {
             blocks,
             project_out: projection(settings, vb.pp("proj_out"))?,
         })
+    }
+
+    /// Number of attention layers.
+    pub fn layers(&self) -> usize {
+        self.blocks.len()
     }
 
     /// `(batch, channels, height, width)` to the same.
@@ -172,9 +212,12 @@ impl TransformerBlock {
         let mut hidden =
             context.self_attention(&self.self_attention, input, &self.norm1.forward(input)?, grid)?;
         if let (Some((norm, attention)), Some((subject, beta))) = (&self.subject_attention, context.subject) {
-            hidden = (&hidden + (attention.cross(&norm.forward(&hidden)?, subject)? * beta)?)?;
+            let subject = attention.read(subject)?;
+            hidden = (&hidden + (attention.cross(&norm.forward(&hidden)?, &subject)? * beta)?)?;
         }
-        let hidden = self.cross_attention.cross_onto(&hidden, &self.norm2.forward(&hidden)?, context.text)?;
+        let text = context.text.layer(context.layer)?;
+        context.layer += 1;
+        let hidden = self.cross_attention.cross_onto(&hidden, &self.norm2.forward(&hidden)?, text)?;
         self.feed_forward.forward_onto(&hidden, &self.norm3.forward(&hidden)?)
     }
 }

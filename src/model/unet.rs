@@ -8,7 +8,7 @@ use candle_nn::{Module, VarBuilder};
 
 use super::blocks::{Downsample, ResnetBlock, ResnetSettings, TimeEmbedding, Upsample, conv3x3};
 use super::config::UNetConfig;
-use super::transformer::{AttentionContext, Transformer, TransformerSettings};
+use super::transformer::{AttentionContext, TextReading, Transformer, TransformerSettings};
 use crate::kernels::{Convolution, GroupNorm, Passes};
 
 /// What a ControlNet adds to a U-Net: one tensor for each skip connection, and one for the middle.
@@ -34,11 +34,19 @@ impl ControlResiduals {
     }
 }
 
+/// What entered the last [`SHALLOW`] layers of the decoder.
+#[derive(Debug, Clone)]
+pub struct DeepFeatures(Tensor);
+
+/// Layers of the decoder that a shallow pass computes.
+const SHALLOW: usize = 3;
+
 /// Predicts the noise (or velocity, or picture) in a noisy latent.
 #[derive(Debug)]
 pub struct UNet {
     encoder: UNetEncoder,
     up_blocks: Vec<UpBlock>,
+    finest: UpBlock,
     norm_out: GroupNorm,
     conv_out: Convolution,
 }
@@ -52,12 +60,11 @@ impl UNet {
             let problem = format!("{} entries for {levels} resolutions", config.up_block_types.len());
             return Err(crate::Error::setting("config.json, up_block_types", problem).into());
         }
-        let up_blocks = (0..levels)
-            .map(|index| UpBlock::new(config, index, vb.pp(format!("up_blocks.{index}"))))
-            .collect::<Result<_>>()?;
+        let up_block = |index| UpBlock::new(config, index, vb.pp(format!("up_blocks.{index}")));
         Ok(Self {
             encoder: UNetEncoder::new(config, Passes::Many, vb.clone())?,
-            up_blocks,
+            up_blocks: (0..levels - 1).map(up_block).collect::<Result<_>>()?,
+            finest: up_block(levels - 1)?,
             norm_out: GroupNorm::new(
                 config.norm_num_groups,
                 finest,
@@ -68,7 +75,14 @@ impl UNet {
         })
     }
 
-    /// One pass: `latent` `(batch, channels, height, width)` at `timestep`, any height and width.
+    /// Reads a text `(batch, tokens, context width)`: once is enough for every pass.
+    pub fn read(&self, text: &Tensor) -> Result<TextReading> {
+        let decoder = self.up_blocks.iter().chain([&self.finest]).flat_map(|block| &block.layers);
+        TextReading::new(text, self.encoder.transformers().chain(transformers(decoder)))
+    }
+
+    /// One pass: `latent` `(batch, channels, height, width)` at `timestep`, any height and width. The text, the references and
+    /// what the ControlNets add may be for each picture of the batch or for all.
     pub fn forward(
         &self,
         latent: &Tensor,
@@ -76,6 +90,17 @@ impl UNet {
         context: &mut AttentionContext,
         control: Option<&ControlResiduals>,
     ) -> Result<Tensor> {
+        Ok(self.forward_deep(latent, timestep, context, control)?.0)
+    }
+
+    /// [`Self::forward`], and what it leaves to [`Self::forward_shallow`].
+    pub fn forward_deep(
+        &self,
+        latent: &Tensor,
+        timestep: f64,
+        context: &mut AttentionContext,
+        control: Option<&ControlResiduals>,
+    ) -> Result<(Tensor, DeepFeatures)> {
         // 1. Timestep, encoder, middle.
         let time = self.encoder.embed_time(timestep, latent)?;
         let hidden = self.encoder.conv_in.forward(latent)?;
@@ -83,16 +108,54 @@ impl UNet {
         // 2. What the ControlNets add.
         if let Some(control) = control {
             check_residuals(control, &skips)?;
-            for (skip, residual) in skips.iter_mut().zip(&control.down) {
-                *skip = (&*skip + residual)?;
-            }
-            hidden = (hidden + &control.mid)?;
+            add_residuals(control, &mut skips)?;
+            hidden = hidden.broadcast_add(&control.mid)?;
         }
         // 3. Decoder.
         for block in &self.up_blocks {
             hidden = block.forward(hidden, &mut skips, &time, context)?;
         }
-        // 4. Output.
+        let (deep, _) = self.finest_layers();
+        let hidden = decode(deep, hidden, &mut skips, &time, context)?;
+        // 4. The last layers and the output.
+        Ok((self.finish(hidden.clone(), skips, &time, context)?, DeepFeatures(hidden)))
+    }
+
+    /// A pass through the first and last layers alone; for those between, `deep` stands in from an earlier pass that was like
+    /// this one but for its latent and time step (DeepCache, arXiv 2312.00858).
+    pub fn forward_shallow(
+        &self,
+        latent: &Tensor,
+        timestep: f64,
+        context: &mut AttentionContext,
+        control: Option<&ControlResiduals>,
+        deep: &DeepFeatures,
+    ) -> Result<Tensor> {
+        let (_, shallow) = self.finest_layers();
+        let time = self.encoder.embed_time(timestep, latent)?;
+        let hidden = self.encoder.conv_in.forward(latent)?;
+        let mut skips = self.encoder.first_skips(hidden, shallow.len(), &time, context)?;
+        if let Some(control) = control {
+            add_residuals(control, &mut skips)?;
+        }
+        context.go_to_last(transformers(shallow.iter()).map(Transformer::layers).sum());
+        self.finish(deep.0.clone(), skips, &time, context)
+    }
+
+    /// The decoder's finest layers: those that only whole passes compute, and the others.
+    fn finest_layers(&self) -> (&[Layer], &[Layer]) {
+        let layers = &self.finest.layers;
+        layers.split_at(layers.len().saturating_sub(SHALLOW))
+    }
+
+    fn finish(
+        &self,
+        hidden: Tensor,
+        mut skips: Vec<Tensor>,
+        time: &Tensor,
+        context: &mut AttentionContext,
+    ) -> Result<Tensor> {
+        let hidden = decode(self.finest_layers().1, hidden, &mut skips, time, context)?;
         self.conv_out.forward(&self.norm_out.forward_silu(&hidden)?)
     }
 }
@@ -104,6 +167,13 @@ fn check_residuals(control: &ControlResiduals, skips: &[Tensor]) -> Result<()> {
             control.down.len(),
             skips.len()
         );
+    }
+    Ok(())
+}
+
+fn add_residuals(control: &ControlResiduals, skips: &mut [Tensor]) -> Result<()> {
+    for (skip, residual) in skips.iter_mut().zip(&control.down) {
+        *skip = skip.broadcast_add(residual)?;
     }
     Ok(())
 }
@@ -152,8 +222,33 @@ impl UNetEncoder {
         })
     }
 
+    /// In the order of the forward pass.
+    fn transformers(&self) -> impl Iterator<Item = &Transformer> {
+        let down = self.down_blocks.iter().flat_map(|block| &block.layers);
+        transformers(down).chain([&self.mid_attention])
+    }
+
+    pub(super) fn read(&self, text: &Tensor) -> Result<TextReading> {
+        TextReading::new(text, self.transformers())
+    }
+
     pub(super) fn embed_time(&self, timestep: f64, latent: &Tensor) -> Result<Tensor> {
         self.time_embedding.forward(timestep, latent.dtype(), latent.device())
+    }
+
+    /// The first `count` skip connections, from the first convolution's output on.
+    fn first_skips(
+        &self,
+        hidden: Tensor,
+        count: usize,
+        time: &Tensor,
+        context: &mut AttentionContext,
+    ) -> Result<Vec<Tensor>> {
+        let mut skips = vec![hidden];
+        for layer in self.down_blocks[0].layers.iter().take(count - 1) {
+            skips.push(layer.forward(&skips[skips.len() - 1], time, context)?);
+        }
+        Ok(skips)
     }
 
     /// From the first convolution's output to the middle block's, with every skip connection on the way.
@@ -174,6 +269,21 @@ impl UNetEncoder {
     }
 }
 
+/// Layers of the decoder, each with its skip connection.
+fn decode(
+    layers: &[Layer],
+    mut hidden: Tensor,
+    skips: &mut Vec<Tensor>,
+    time: &Tensor,
+    context: &mut AttentionContext,
+) -> Result<Tensor> {
+    for layer in layers {
+        let skip = take_skip(skips)?;
+        hidden = layer.forward(&Tensor::cat(&[&hidden, &skip], 1)?, time, context)?;
+    }
+    Ok(hidden)
+}
+
 /// A ResNet block, and attention at the resolutions that have it.
 #[derive(Debug)]
 struct Layer {
@@ -189,6 +299,10 @@ impl Layer {
             None => Ok(hidden),
         }
     }
+}
+
+fn transformers<'a>(layers: impl Iterator<Item = &'a Layer>) -> impl Iterator<Item = &'a Transformer> {
+    layers.filter_map(|layer| layer.attention.as_ref())
 }
 
 /// One resolution of the encoder (`CrossAttnDownBlock2D`, `DownBlock2D`).
@@ -274,15 +388,12 @@ impl UpBlock {
 
     fn forward(
         &self,
-        mut hidden: Tensor,
+        hidden: Tensor,
         skips: &mut Vec<Tensor>,
         time: &Tensor,
         context: &mut AttentionContext,
     ) -> Result<Tensor> {
-        for layer in &self.layers {
-            let skip = take_skip(skips)?;
-            hidden = layer.forward(&Tensor::cat(&[&hidden, &skip], 1)?, time, context)?;
-        }
+        let hidden = decode(&self.layers, hidden, skips, time, context)?;
         match (&self.upsample, skips.last()) {
             (Some(upsample), Some(next)) => upsample.forward(&hidden, (next.dim(2)?, next.dim(3)?)),
             _ => Ok(hidden),

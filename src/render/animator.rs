@@ -1,15 +1,18 @@
 //! The animator: one reference and a stream of control images in, frames out.
 
+use std::sync::Arc;
+
 use candle_core::{DType, Tensor};
 use image::RgbImage;
 
 use crate::diffusion::{Guidance, NoiseSource, Purpose, Schedule, Step, sample};
 use crate::error::{Error, Result};
 use crate::model::stable_diffusion::StableDiffusion;
+use crate::render::deep_cache::DeepCache;
 use crate::render::denoiser::SubjectDenoiser;
 use crate::render::feature_store::{FeatureCache, FeatureStore};
 use crate::render::interrupt::Interrupt;
-use crate::render::networks::{ControlUnit, Networks};
+use crate::render::networks::{ControlUnit, Networks, TextReadings};
 use crate::render::reference::{CachedReference, Mask, Reference};
 use crate::render::settings::{PreviousFeatures, RenderSettings};
 use crate::render::texts::Texts;
@@ -88,7 +91,8 @@ pub struct Animator<'a> {
     start: Tensor,
     reference_noise: Tensor,
     lambdas: Vec<f64>,
-    texts: Texts,
+    prompt: Arc<TextReadings>,
+    negative: TextReadings,
     reference: CachedReference,
     first: Option<CachedReference>,
     previous: Option<CachedReference>,
@@ -121,11 +125,13 @@ impl Animator<'_> {
         let draw = |purpose| noise.normal(purpose, 0, &shape, DType::F32, &model.device);
         let (start, reference_noise) = (draw(Purpose::Latent)?, draw(Purpose::Reference)?);
 
+        let read = |text| TextReadings::new(text, &model.unet, controls);
+        let (prompt, negative) = (Arc::new(read(&texts.prompt)?), read(&texts.negative)?);
         let reference = Reference {
             latent: reference.latent,
             noise: reference_noise.clone(),
             mask: reference.mask,
-            text: texts.reference.clone(),
+            text: Arc::new(read(&texts.reference)?),
             controls: embed(model, controls, &reference.controls, &settings)?,
             weight: settings.reference_weight,
         };
@@ -145,7 +151,8 @@ impl Animator<'_> {
             start,
             reference_noise,
             lambdas,
-            texts,
+            prompt,
+            negative,
             reference,
             first: None,
             previous: None,
@@ -188,9 +195,10 @@ impl Animator<'_> {
             prediction: self.schedule.config().prediction_type,
             guidance: self.settings.guidance,
             guidance_interval: self.settings.guidance_interval,
+            deep_cache: DeepCache::new(self.settings.deep_cache),
             lambdas: &self.lambdas,
-            prompt: &self.texts.prompt,
-            negative: &self.texts.negative,
+            prompt: &self.prompt,
+            negative: &self.negative,
             controls: &embedded,
             references,
             trajectory: self.trajectory.as_mut(),
@@ -248,7 +256,7 @@ impl Animator<'_> {
     fn look_back_at(&mut self, latent: Tensor, controls: Vec<Option<Tensor>>) {
         let reference = |weight, cache| {
             let (latent, controls) = (latent.clone(), controls.clone());
-            let (noise, text) = (self.reference_noise.clone(), self.texts.prompt.clone());
+            let (noise, text) = (self.reference_noise.clone(), self.prompt.clone());
             let reference = Reference { latent, noise, mask: None, text, controls, weight };
             CachedReference::new(reference, FeatureStore::new(cache))
         };

@@ -1,7 +1,7 @@
 //! One picture's denoiser: U-Net, ControlNets, references and guidance behind the samplers' [`Denoiser`] trait.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use candle_core::Tensor;
@@ -12,7 +12,8 @@ use crate::diffusion::{
 use crate::error::{Error, Result};
 use crate::model::transformer::{AttentionContext, ReferencePass};
 use crate::model::unet::ControlResiduals;
-use crate::render::networks::Networks;
+use crate::render::deep_cache::{DeepCache, Kept};
+use crate::render::networks::{Networks, TextReadings};
 use crate::render::reference::CachedReference;
 use crate::render::trajectory::Trajectory;
 
@@ -26,12 +27,14 @@ pub struct SubjectDenoiser<'a> {
     pub guidance: Guidance,
     /// In which steps they are.
     pub guidance_interval: GuidanceInterval,
+    /// What whole passes leave to shallow ones.
+    pub deep_cache: DeepCache,
     /// λ of each step, for interleaved guidance.
     pub lambdas: &'a [f64],
-    /// The prompt, `(1, tokens, context width)`.
-    pub prompt: &'a Tensor,
-    /// The negative prompt, `(1, tokens, context width)`.
-    pub negative: &'a Tensor,
+    /// The prompt.
+    pub prompt: &'a TextReadings,
+    /// The negative prompt.
+    pub negative: &'a TextReadings,
     /// The picture's control image for each ControlNet, embedded.
     pub controls: &'a [Option<Tensor>],
     /// The references.
@@ -42,53 +45,86 @@ pub struct SubjectDenoiser<'a> {
     pub after_step: Option<&'a mut dyn FnMut(usize)>,
 }
 
-impl SubjectDenoiser<'_> {
+impl<'a> SubjectDenoiser<'a> {
     /// The weighted sum of the step's passes (Eq. 4-6).
     fn guided(&mut self, latent: &Tensor, step: &Step) -> Result<Tensor> {
         let lambda = *self.lambdas.get(step.index).ok_or_else(|| {
             Error::setting("lambda", format!("{} values for {} steps", self.lambdas.len(), step.count))
         })?;
-        // Passes with the same text share what the ControlNets say about the picture.
-        let mut residuals: HashMap<PassText, Option<ControlResiduals>> = HashMap::new();
-        let mut sum: Option<Tensor> = None;
         let passes = match self.guidance_interval.contains(step) {
             true => self.guidance.passes(lambda),
             false => vec![self.guidance.unguided()],
         };
-        for pass in passes {
-            let control = match residuals.entry(pass.text) {
-                Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(unknown) => {
-                    let text = self.text(pass.text);
-                    unknown.insert(self.networks.control(latent, step, step.timestep, text, self.controls)?)
-                }
+        let mut residuals = HashMap::new();
+        let mut sum: Option<Tensor> = None;
+        for passes in made_together(passes, latent) {
+            let outputs = match self.deep_cache.at(&passes, step.index) {
+                Some(kept) => self.shallow(latent, step, &passes, &kept)?,
+                None => self.whole(latent, step, &passes, &mut residuals)?,
             };
-            let weighted = (self.pass(latent, step, pass, control.as_ref())? * pass.weight)?;
-            sum = Some(match sum {
-                None => weighted,
-                Some(others) => (others + weighted)?,
-            });
+            for (index, pass) in passes.iter().enumerate() {
+                let weighted = (outputs.narrow(0, index, 1)? * pass.weight)?;
+                sum = Some(match sum {
+                    None => weighted,
+                    Some(others) => (others + weighted)?,
+                });
+            }
         }
         sum.ok_or_else(|| Error::setting("guidance", "leaves no pass through the network"))
     }
 
-    fn pass(
+    /// Passes through the whole network, `(passes, channels, height, width)`. Those with the same text share what the ControlNets
+    /// say about the picture: `residuals`.
+    fn whole(
         &mut self,
         latent: &Tensor,
         step: &Step,
-        pass: Pass,
-        control: Option<&ControlResiduals>,
+        passes: &[Pass],
+        residuals: &mut HashMap<PassText, Option<ControlResiduals>>,
     ) -> Result<Tensor> {
-        let references = self.reference_passes(step, pass)?;
-        let references: Vec<&ReferencePass> = references.iter().map(Arc::as_ref).collect();
-        let mut context = AttentionContext::new(self.text(pass.text));
+        let text = passes[0].text;
+        let control = match residuals.entry(text) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => {
+                let text = self.text(text);
+                unknown.insert(self.networks.control(latent, step, step.timestep, text, self.controls)?)
+            }
+        };
+        let (output, deep) = self.through_unet(latent, step, passes, |networks, latents, context| {
+            networks.unet(latents, step.timestep, context, control.as_ref())
+        })?;
+        self.deep_cache.keep(passes, step.index, Kept { deep, control: control.clone() });
+        Ok(output)
+    }
+
+    fn shallow(&mut self, latent: &Tensor, step: &Step, passes: &[Pass], kept: &Kept) -> Result<Tensor> {
+        let Kept { deep, control } = kept;
+        self.through_unet(latent, step, passes, |networks, latents, context| {
+            networks.shallow_unet(latents, step.timestep, context, control.as_ref(), deep)
+        })
+    }
+
+    /// Lets `run` take all `passes` through the U-Net at once; they have the same text.
+    fn through_unet<T>(
+        &mut self,
+        latent: &Tensor,
+        step: &Step,
+        passes: &[Pass],
+        run: impl FnOnce(&Networks, &Tensor, &mut AttentionContext) -> Result<T>,
+    ) -> Result<T> {
+        let references =
+            passes.iter().map(|pass| self.reference_passes(step, *pass)).collect::<Result<Vec<_>>>()?;
+        let references: Vec<Vec<&ReferencePass>> =
+            references.iter().map(|passes| passes.iter().map(Arc::as_ref).collect()).collect();
+        let mut context = self.text(passes[0].text).context();
         context.references = &references;
         // What the next frame looks back at is what the pass towards prompt and references saw.
-        let kept = self.trajectory.is_some() && pass.text == PassText::Prompt && pass.references.is_some();
-        context.captured = kept.then(Vec::new);
-        let output = self.networks.unet(latent, step.timestep, &mut context, control)?;
-        if let (Some(layers), Some(trajectory)) = (context.captured, &mut self.trajectory) {
-            trajectory.keep(step.index, layers)?;
+        let kept = passes.iter().position(|pass| pass.text == PassText::Prompt && pass.references.is_some());
+        let kept = kept.filter(|_| self.trajectory.is_some());
+        context.captured = kept.map(|_| BTreeMap::new());
+        let output = run(&self.networks, &Tensor::cat(&vec![latent; passes.len()], 0)?, &mut context)?;
+        if let (Some(layers), Some(pass), Some(trajectory)) = (context.captured, kept, &mut self.trajectory) {
+            trajectory.keep(step.index, pass, layers)?;
         }
         Ok(output)
     }
@@ -106,12 +142,26 @@ impl SubjectDenoiser<'_> {
         Ok(passes)
     }
 
-    fn text(&self, text: PassText) -> &Tensor {
+    fn text(&self, text: PassText) -> &'a TextReadings {
         match text {
             PassText::Prompt => self.prompt,
             PassText::Negative => self.negative,
         }
     }
+}
+
+/// The largest latent, in pixels, whose passes are made together: weights are then read once for all of them, and that is
+/// what takes time where there is little else to be computed.
+const LARGEST_TOGETHER: usize = 32 * 32;
+
+/// Passes of a step that go through the U-Net together, on the CPU: those with the same text.
+fn made_together(passes: Vec<Pass>, latent: &Tensor) -> Vec<Vec<Pass>> {
+    let pixels: usize = latent.dims()[2..].iter().product();
+    let alike = passes.windows(2).all(|pair| pair[0].text == pair[1].text);
+    if latent.device().is_cpu() && pixels <= LARGEST_TOGETHER && alike && passes.len() > 1 {
+        return vec![passes];
+    }
+    passes.into_iter().map(|pass| vec![pass]).collect()
 }
 
 impl Denoiser for SubjectDenoiser<'_> {

@@ -1,6 +1,6 @@
 //! Keeps a reference's features for a whole clip: in memory up to a budget, beyond it in a temporary file.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
@@ -40,7 +40,7 @@ pub struct FeatureStore {
 #[derive(Debug)]
 enum Entry {
     Memory(Arc<ReferencePass>),
-    Spilled(Vec<Option<SpilledTokens>>),
+    Spilled(BTreeMap<usize, SpilledTokens>),
 }
 
 /// Where a layer's features lie in the file. The log-weights are small and stay in memory.
@@ -77,7 +77,7 @@ impl FeatureStore {
             None => {}
         }
         let pass = Arc::new(compute()?);
-        let size: usize = pass.iter().flatten().map(|tokens| size_of(&tokens.features)).sum();
+        let size: usize = pass.values().map(|tokens| size_of(&tokens.features)).sum();
         let entry = if self.in_memory + size <= budget {
             self.in_memory += size;
             Entry::Memory(pass.clone())
@@ -88,7 +88,7 @@ impl FeatureStore {
         Ok(pass)
     }
 
-    fn spill(&mut self, pass: &ReferencePass) -> Result<Vec<Option<SpilledTokens>>> {
+    fn spill(&mut self, pass: &ReferencePass) -> Result<BTreeMap<usize, SpilledTokens>> {
         let file = match &mut self.file {
             Some(file) => file,
             None => {
@@ -99,30 +99,27 @@ impl FeatureStore {
             }
         };
         file.seek(SeekFrom::Start(self.file_length)).map_err(temporary)?;
-        let mut layers = Vec::with_capacity(pass.len());
-        for tokens in pass {
-            let Some(ReferenceTokens { features, log_weights }) = tokens else {
-                layers.push(None);
-                continue;
-            };
+        let mut layers = BTreeMap::new();
+        for (&layer, ReferenceTokens { features, log_weights }) in pass {
             let bytes = to_bytes(features)?;
             file.write_all(&bytes).map_err(temporary)?;
-            layers.push(Some(SpilledTokens {
+            let spilled = SpilledTokens {
                 offset: self.file_length,
                 shape: features.dims().to_vec(),
                 dtype: features.dtype(),
                 device: features.device().clone(),
                 log_weights: log_weights.clone(),
-            }));
+            };
+            layers.insert(layer, spilled);
             self.file_length += bytes.len() as u64;
         }
         Ok(layers)
     }
 }
 
-fn read_back(file: Option<&mut File>, layers: &[Option<SpilledTokens>]) -> Result<ReferencePass> {
+fn read_back(file: Option<&mut File>, layers: &BTreeMap<usize, SpilledTokens>) -> Result<ReferencePass> {
     let file = file.ok_or_else(|| temporary(std::io::ErrorKind::NotFound.into()))?;
-    let mut read = |tokens: &SpilledTokens| {
+    let mut read = |tokens: &SpilledTokens| -> Result<ReferenceTokens> {
         let length = tokens.shape.iter().product::<usize>() * tokens.dtype.size_in_bytes();
         let mut bytes = vec![0; length];
         file.seek(SeekFrom::Start(tokens.offset)).map_err(temporary)?;
@@ -130,7 +127,7 @@ fn read_back(file: Option<&mut File>, layers: &[Option<SpilledTokens>]) -> Resul
         let features = Tensor::from_raw_buffer(&bytes, tokens.dtype, &tokens.shape, &tokens.device)?;
         Ok(ReferenceTokens { features, log_weights: tokens.log_weights.clone() })
     };
-    layers.iter().map(|tokens| tokens.as_ref().map(&mut read).transpose()).collect()
+    layers.iter().map(|(&layer, tokens)| Ok((layer, read(tokens)?))).collect()
 }
 
 fn temporary(error: std::io::Error) -> Error {

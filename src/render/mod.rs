@@ -2,6 +2,7 @@
 
 pub mod animator;
 pub mod clip;
+pub mod deep_cache;
 pub mod denoiser;
 pub mod feature_store;
 pub mod interrupt;

@@ -5,8 +5,8 @@ use candle_core::Tensor;
 use crate::diffusion::{Schedule, Step};
 use crate::error::{Error, Result};
 use crate::model::controlnet::ControlNet;
-use crate::model::transformer::AttentionContext;
-use crate::model::unet::{ControlResiduals, UNet};
+use crate::model::transformer::{AttentionContext, TextReading};
+use crate::model::unet::{ControlResiduals, DeepFeatures, UNet};
 use crate::render::interrupt::Interrupt;
 use crate::threads::in_pool;
 
@@ -35,6 +35,29 @@ impl ControlUnit {
     }
 }
 
+/// A text as each network reads it.
+#[derive(Debug, Clone)]
+pub struct TextReadings {
+    unet: TextReading,
+    controls: Vec<TextReading>,
+}
+
+impl TextReadings {
+    /// Lets the networks read `text`, `(1, tokens, context width)`.
+    pub fn new(text: &Tensor, unet: &UNet, controls: &[ControlUnit]) -> Result<Self> {
+        in_pool(|| {
+            let unet = unet.read(text)?;
+            let controls = controls.iter().map(|unit| unit.network.read(text));
+            Ok(Self { unet, controls: controls.collect::<candle_core::Result<_>>()? })
+        })
+    }
+
+    /// Where a pass of the U-Net begins.
+    pub fn context(&self) -> AttentionContext<'_> {
+        AttentionContext::new(&self.unet)
+    }
+}
+
 /// U-Net, ControlNets and noise schedule.
 #[derive(Debug, Clone, Copy)]
 pub struct Networks<'a> {
@@ -49,7 +72,8 @@ pub struct Networks<'a> {
 }
 
 impl Networks<'_> {
-    /// One pass through the U-Net. It computes in the text's type, whatever the latent's.
+    /// One pass through the U-Net, and what it leaves to [`Self::shallow_unet`]. It computes in the text's type, whatever the
+    /// latent's.
     ///
     /// # Errors
     /// [`Error::Interrupted`] instead of a pass once the user has asked to stop.
@@ -59,10 +83,28 @@ impl Networks<'_> {
         time: f64,
         context: &mut AttentionContext,
         control: Option<&ControlResiduals>,
+    ) -> Result<(Tensor, DeepFeatures)> {
+        self.interrupt.check()?;
+        let input = latent.to_dtype(context.text.dtype())?;
+        let (output, deep) = in_pool(|| self.unet.forward_deep(&input, time, context, control))?;
+        Ok((output.to_dtype(latent.dtype())?, deep))
+    }
+
+    /// A pass through the U-Net's first and last layers alone.
+    ///
+    /// # Errors
+    /// As [`Self::unet`].
+    pub fn shallow_unet(
+        &self,
+        latent: &Tensor,
+        time: f64,
+        context: &mut AttentionContext,
+        control: Option<&ControlResiduals>,
+        deep: &DeepFeatures,
     ) -> Result<Tensor> {
         self.interrupt.check()?;
         let input = latent.to_dtype(context.text.dtype())?;
-        let output = in_pool(|| self.unet.forward(&input, time, context, control))?;
+        let output = in_pool(|| self.unet.forward_shallow(&input, time, context, control, deep))?;
         Ok(output.to_dtype(latent.dtype())?)
     }
 
@@ -73,7 +115,7 @@ impl Networks<'_> {
         latent: &Tensor,
         step: &Step,
         time: f64,
-        text: &Tensor,
+        text: &TextReadings,
         embedded: &[Option<Tensor>],
     ) -> Result<Option<ControlResiduals>> {
         if embedded.len() != self.controls.len() {
@@ -81,9 +123,9 @@ impl Networks<'_> {
                 format!("{} control images for {} ControlNets", embedded.len(), self.controls.len());
             return Err(Error::setting("control images", problem));
         }
-        let latent = latent.to_dtype(text.dtype())?;
+        let latent = latent.to_dtype(text.unet.dtype())?;
         let mut sum: Option<ControlResiduals> = None;
-        for (unit, embedded) in self.controls.iter().zip(embedded) {
+        for ((unit, text), embedded) in self.controls.iter().zip(&text.controls).zip(embedded) {
             let Some(embedded) = embedded.as_ref().filter(|_| unit.acts(step)) else { continue };
             self.interrupt.check()?;
             let residuals = in_pool(|| unit.network.forward(&latent, time, text, embedded))?;

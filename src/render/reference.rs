@@ -1,5 +1,6 @@
 //! References for self-subject-attention: what each self-attention layer of the U-Net attends to besides itself.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
@@ -7,9 +8,9 @@ use candle_core::{DType, Device, Tensor};
 use crate::diffusion::Step;
 use crate::error::Result;
 use crate::model::attention::ReferenceTokens;
-use crate::model::transformer::{AttentionContext, LayerFeatures, ReferencePass};
+use crate::model::transformer::{LayerFeatures, ReferencePass};
 use crate::render::feature_store::{FeatureKey, FeatureStore};
-use crate::render::networks::Networks;
+use crate::render::networks::{Networks, TextReadings};
 
 /// Where the subject is in a reference, at the size of the picture.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,8 +78,8 @@ pub struct Reference {
     pub noise: Tensor,
     /// Where its subject is; `None` for the whole picture.
     pub mask: Option<Mask>,
-    /// Its own text, `(1, tokens, context width)`.
-    pub text: Tensor,
+    /// Its own text.
+    pub text: Arc<TextReadings>,
     /// Its own control image for each ControlNet, as [`crate::model::controlnet::ControlNet::embed`] gives it; `None` where
     /// that ControlNet has nothing to say about it.
     pub controls: Vec<Option<Tensor>>,
@@ -94,11 +95,12 @@ impl Reference {
     pub fn pass(&self, networks: &Networks, step: &Step, time: f64) -> Result<ReferencePass> {
         let noised = networks.schedule.add_noise(&self.latent, &self.noise, time)?;
         let control = networks.control(&noised, step, time, &self.text, &self.controls)?;
-        let mut context = AttentionContext::new(&self.text);
-        context.captured = Some(Vec::new());
+        let mut context = self.text.context();
+        context.captured = Some(BTreeMap::new());
         networks.unet(&noised, time, &mut context, control.as_ref())?;
         let layers = context.captured.unwrap_or_default();
-        layers.into_iter().map(|layer| self.tokens(layer)).collect()
+        let tokens = |(layer, features)| Ok(self.tokens(features)?.map(|tokens| (layer, tokens)));
+        layers.into_iter().filter_map(|layer| tokens(layer).transpose()).collect()
     }
 
     /// The tokens of a layer that the mask leaves, with `log(ω·m)` for each. They are kept in 16 bits.

@@ -34,6 +34,9 @@ pub struct RenderSettings {
     /// In which steps they are combined.
     #[serde(default)]
     pub guidance_interval: GuidanceInterval,
+    /// In one of how many steps the U-Net's deep layers are computed ([`crate::render::deep_cache`]).
+    #[serde(default = "every_step")]
+    pub deep_cache: usize,
     /// What the U-Net predicts; as the model's files say where absent.
     pub prediction: Option<PredictionType>,
     /// ω of the reference picture.
@@ -61,8 +64,14 @@ pub enum PreviousFeatures {
     Trajectory,
 }
 
+fn every_step() -> usize {
+    1
+}
+
 /// Largest weight of a reference.
 const LARGEST_WEIGHT: f64 = 10_000.0;
+/// Most steps that share deep features: after as many, nothing of them is true any more.
+const LARGEST_DEEP_CACHE: usize = 20;
 
 impl RenderSettings {
     /// The noise schedule of a model whose `scheduler_config.json` is `config`, with the prediction type asked for.
@@ -94,6 +103,11 @@ impl RenderSettings {
             if value == 0 {
                 return Err(Error::setting(name, "0; 1 or more is allowed"));
             }
+        }
+        let largest = LARGEST_DEEP_CACHE;
+        if !(1..=largest).contains(&self.deep_cache) {
+            let problem = format!("{}; 1 to {largest} steps are allowed", self.deep_cache);
+            return Err(Error::setting("deep-cache", problem));
         }
         self.guidance.check()
     }

@@ -15,8 +15,9 @@ use crate::model::transformer::{LayerFeatures, ReferencePass};
 /// A frame's trajectory as a file holds it: `step.layer` → `(1, tokens, channels)` in 16 bits.
 pub type TrajectoryTensors = BTreeMap<String, Tensor>;
 
-/// What entered the layers, by step: guidance of weight zero leaves the pass out that is kept, so that steps may lack.
-type Steps = BTreeMap<usize, Vec<Tensor>>;
+/// What entered the layers, by step and layer: guidance of weight zero leaves the pass out that is kept, so that steps may
+/// lack; a shallow pass leaves out layers.
+type Steps = BTreeMap<usize, BTreeMap<usize, Tensor>>;
 
 /// The features of the previous frame's steps, and those of the frame in the making.
 #[derive(Debug)]
@@ -35,12 +36,12 @@ impl Trajectory {
     /// What the previous frame saw at a step, where there is a previous frame.
     pub(super) fn at(&self, step: usize) -> Result<Option<ReferencePass>> {
         let Some(layers) = self.past.get(&step) else { return Ok(None) };
-        let tokens = |features: &Tensor| -> Result<Option<ReferenceTokens>> {
+        let tokens = |(&layer, features): (&usize, &Tensor)| -> Result<(usize, ReferenceTokens)> {
             let log_weights = match self.weight {
                 1.0 => None,
                 weight => Some(Tensor::full(weight.ln() as f32, features.dim(1)?, features.device())?),
             };
-            Ok(Some(ReferenceTokens { features: features.clone(), log_weights }))
+            Ok((layer, ReferenceTokens { features: features.clone(), log_weights }))
         };
         layers.iter().map(tokens).collect::<Result<_>>().map(Some)
     }
@@ -50,10 +51,17 @@ impl Trajectory {
         self.present.clear();
     }
 
-    /// Keeps what a step saw.
-    pub(super) fn keep(&mut self, step: usize, layers: Vec<LayerFeatures>) -> Result<()> {
-        let small = |layer: LayerFeatures| layer.features.to_dtype(DType::F16);
-        self.present.insert(step, layers.into_iter().map(small).collect::<candle_core::Result<_>>()?);
+    /// Keeps what one of the pictures of a step's pass saw.
+    pub(super) fn keep(
+        &mut self,
+        step: usize,
+        picture: usize,
+        layers: BTreeMap<usize, LayerFeatures>,
+    ) -> Result<()> {
+        let small = |(layer, kept): (usize, LayerFeatures)| {
+            Ok((layer, kept.features.narrow(0, picture, 1)?.to_dtype(DType::F16)?))
+        };
+        self.present.insert(step, layers.into_iter().map(small).collect::<Result<_>>()?);
         Ok(())
     }
 
@@ -70,9 +78,9 @@ impl Trajectory {
     /// The previous frame's, to be kept.
     pub(super) fn tensors(&self) -> TrajectoryTensors {
         let name = |step: usize, layer: usize| format!("{step}.{layer}");
-        let of_step = |(step, layers): (&usize, &Vec<Tensor>)| {
-            let named = |(layer, tensor): (usize, &Tensor)| (name(*step, layer), tensor.clone());
-            layers.iter().enumerate().map(named).collect::<Vec<_>>()
+        let of_step = |(step, layers): (&usize, &BTreeMap<usize, Tensor>)| {
+            let named = |(layer, tensor): (&usize, &Tensor)| (name(*step, *layer), tensor.clone());
+            layers.iter().map(named).collect::<Vec<_>>()
         };
         self.past.iter().flat_map(of_step).collect()
     }
@@ -80,16 +88,13 @@ impl Trajectory {
     /// Takes up the trajectory of a frame.
     pub(super) fn resume(&mut self, tensors: TrajectoryTensors, device: &Device) -> Result<()> {
         let unknown = |name: &str| Error::setting("trajectory", format!("{name} is no step.layer"));
-        let mut layers = BTreeMap::new();
+        let mut past = Steps::new();
         for (name, tensor) in tensors {
-            let numbers = name.split_once('.').map(|(step, layer)| (step.parse(), layer.parse::<usize>()));
+            let numbers = name.split_once('.').map(|(step, layer)| (step.parse(), layer.parse()));
             let Some((Ok(step), Ok(layer))) = numbers else { return Err(unknown(&name)) };
-            layers.insert((step, layer), tensor.to_device(device)?);
+            past.entry(step).or_default().insert(layer, tensor.to_device(device)?);
         }
-        self.past.clear();
-        for ((step, _), tensor) in layers {
-            self.past.entry(step).or_default().push(tensor);
-        }
+        self.past = past;
         Ok(())
     }
 }

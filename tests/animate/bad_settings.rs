@@ -41,10 +41,11 @@ fn numbers_out_of_range() {
 #[test]
 fn whole_numbers_out_of_range() {
     let stage = Stage::new(2);
-    for option in ["steps", "clip-skip", "threads"] {
+    for option in ["steps", "clip-skip", "threads", "deep-cache"] {
         refused_at_once(&stage, &format!("--{option} 0"), &[&format!("--{option}"), "0"]);
     }
     refused_at_once(&stage, "--threads 100000", &["--threads", "100000", "1024"]);
+    refused_at_once(&stage, "--deep-cache 21", &["--deep-cache", "21", "20"]);
     for option in ["steps", "clip-skip", "threads", "seed", "quality", "feature-memory", "vae-tile"] {
         for value in ["-1", "1.5", "many", "99999999999999999999999"] {
             refused_at_once(&stage, &format!("--{option} {value}"), &[&format!("--{option}"), value]);

@@ -52,6 +52,8 @@ fn settings_that_change_the_frames() {
     {
         assert_ne!(kept(arguments, &format!("{index}.mkv"))[1], plain[1], "{arguments}");
     }
+    let three = kept("--steps 3", "three.mkv");
+    assert_ne!(kept("--steps 3 --deep-cache 2", "shallow.mkv"), three);
     // The first frame has no frame before it.
     let alone = kept("--previous-weight 0", "alone.mkv");
     assert_eq!(alone[0], plain[0]);

@@ -431,14 +431,25 @@ fn a_killed_render_that_looks_back_at_steps_goes_on_alike() {
 /// Steps that follow the reference have no pass to be kept where that guidance is off.
 #[test]
 fn steps_without_a_kept_pass_stay_in_their_places() {
-    let arguments = "--keep-frames --steps 6 --reference-scale 0 --reference-probability 0.5";
+    goes_on_alike("--steps 6 --reference-scale 0 --reference-probability 0.5");
+}
+
+/// Steps with shallow passes have features of some layers only.
+#[test]
+fn steps_with_shallow_passes_go_on_alike() {
+    goes_on_alike("--steps 5 --deep-cache 2");
+}
+
+/// A render that is killed after its first frame ends like one that is not.
+fn goes_on_alike(arguments: &str) {
     let stage = Stage::new(4);
+    let arguments = format!("--keep-frames {arguments}");
     stage.animate(&format!("-o straight.mkv {arguments}")).succeeded();
-    let mut running = Running::start(stage.animate_command(arguments));
+    let mut running = Running::start(stage.animate_command(&arguments));
     running.wait_for("frame", 1);
     running.child.kill().unwrap();
     running.end();
-    stage.animate(arguments).succeeded();
+    stage.animate(&arguments).succeeded();
     assert_eq!(stage.kept("out.mkv"), stage.kept("straight.mkv"));
 }
 

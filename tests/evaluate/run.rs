@@ -36,6 +36,7 @@ fn settings() -> RenderSettings {
             more_noise: 10.0,
         },
         guidance_interval: GuidanceInterval::ALL,
+        deep_cache: 1,
         prediction: None,
         reference_weight: 10.0,
         previous_weight: 1.0,

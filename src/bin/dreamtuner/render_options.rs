@@ -83,6 +83,9 @@ pub struct RenderArgs {
     /// The part of the steps that is guided, as fractions; the others take one pass instead of two
     #[arg(long, default_value_t, value_name = "START:END", help_heading = "Sampling")]
     guidance_interval: GuidanceInterval,
+    /// Compute the U-Net's deep layers in one of so many steps only (DeepCache): faster, not quite the same
+    #[arg(long, default_value_t = 1, value_name = "STEPS", help_heading = "Sampling")]
+    deep_cache: usize,
     /// Guidance scale towards the text (ω_c) [default: the model's own, else 7.5]
     #[arg(long, value_name = "SCALE", help_heading = "Sampling")]
     guidance_scale: Option<f64>,
@@ -175,6 +178,7 @@ impl RenderArgs {
             sampler: self.sampler,
             guidance: self.guidance(&defaults),
             guidance_interval: self.guidance_interval,
+            deep_cache: self.deep_cache,
             prediction: self.prediction,
             reference_weight: self.reference_weight.unwrap_or(defaults.reference_weight),
             previous_weight: self.previous_weight.unwrap_or(defaults.previous_weight),

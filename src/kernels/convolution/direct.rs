@@ -13,6 +13,8 @@ use std::ops::Range;
 
 /// Panels that are worked on at once: with [`DEPTH`], a part of the second-level cache.
 const PANELS: usize = 8;
+/// Columns of the widest panel.
+const WIDEST_PANEL: usize = 32;
 
 /// Maps and kernel of a convolution; maps are `(batch, channels, height, width)`.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +44,19 @@ impl Shape {
 
     fn depth(&self) -> usize {
         self.inputs * self.side * self.side
+    }
+
+    /// Panels of `width` results that a picture has.
+    fn panels(&self, width: usize) -> usize {
+        (self.results().0 * self.results().1).div_ceil(width)
+    }
+
+    /// Where the values that a result sees begin, in padded maps.
+    #[inline(always)]
+    fn start(&self, picture: usize, result: usize) -> usize {
+        let (height, width) = self.padded();
+        let across = self.results().1;
+        picture * self.inputs * height * width + (result / across * width + result % across) * self.stride
     }
 }
 
@@ -86,32 +101,31 @@ fn pad(shape: Shape, map: &[f32], padded: &mut [f32]) {
 
 /// Adds the products to `output`; `input` has its zeros.
 fn fold(shape: Shape, input: &[f32], weight: Values, output: &mut [f32]) {
-    let (height, width) = shape.results();
-    let at_once = PANELS * panel_width();
-    let blocks = (height * width).div_ceil(at_once);
+    let panels = shape.batch * shape.panels(panel_width());
+    let blocks = panels.div_ceil(PANELS);
     // Few results: the outputs are divided among the threads as well.
-    let rows = share(shape.outputs, shape.batch * blocks, 12, 48);
+    let rows = share(shape.outputs, blocks, 12, 48);
     let row_parts = shape.outputs.div_ceil(rows);
     let (arch, output) = (arch(), Shared::new(output));
-    (0..shape.batch * blocks * row_parts).into_par_iter().for_each(|index| {
-        let (picture, block, part) =
-            (index / (blocks * row_parts), index / row_parts % blocks, index % row_parts);
-        let columns = block * at_once..(height * width).min((block + 1) * at_once);
+    (0..blocks * row_parts).into_par_iter().for_each(|index| {
+        let (block, part) = (index / row_parts, index % row_parts);
+        let panels = block * PANELS..panels.min((block + 1) * PANELS);
         let rows = part * rows..shape.outputs.min((part + 1) * rows);
         let depth = DEPTH.min(shape.depth());
-        let (values, weights) = (at_once * depth, weight.scratch(ROWS.min(rows.len()) * depth));
+        let (values, weights) =
+            (PANELS * panel_width() * depth, weight.scratch(ROWS.min(rows.len()) * depth));
         with_scratch(values + weights, |scratch| {
             let (packed, widened) = scratch.split_at_mut(values);
-            arch.dispatch(Block { shape, picture, columns, rows, input, weight, packed, widened, output });
+            arch.dispatch(Block { shape, panels, rows, input, weight, packed, widened, output });
         });
     });
 }
 
-/// Some outputs of some pixels of one picture.
+/// Some outputs of some panels of pixels. Panels are counted through all pictures, so that those of several small ones share
+/// what is read of the weights.
 struct Block<'a> {
     shape: Shape,
-    picture: usize,
-    columns: Range<usize>,
+    panels: Range<usize>,
     rows: Range<usize>,
     input: &'a [f32],
     weight: Values<'a>,
@@ -125,37 +139,44 @@ impl WithSimd for Block<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { shape, picture, columns, rows, input, weight, packed, widened, output } = self;
-        let (height, width) = shape.results();
-        let (padded_height, padded_width) = shape.padded();
-        let map = padded_height * padded_width;
-        let input = &input[picture * shape.inputs * map..][..shape.inputs * map];
+        let Self { shape, panels, rows, input, weight, packed, widened, output } = self;
         let panel = panel_width_for::<S>();
-        let panels = columns.len().div_ceil(panel);
-        let depth = shape.depth();
-        let mut starts = [0; PANELS * 32];
-        for (place, column) in starts.iter_mut().zip(columns.clone()) {
-            *place = (column / width * padded_width + column % width) * shape.stride;
+        let (of_picture, depth) = (shape.panels(panel), shape.depth());
+        let (height, width) = shape.results();
+        let pixels = height * width;
+        let mut starts = [[0; WIDEST_PANEL]; PANELS];
+        let mut counts = [0; PANELS];
+        for (index, place) in panels.clone().enumerate() {
+            let (picture, first) = (place / of_picture, place % of_picture * panel);
+            counts[index] = panel.min(pixels - first);
+            for (column, start) in starts[index].iter_mut().enumerate().take(counts[index]) {
+                *start = shape.start(picture, first + column);
+            }
         }
         for first in (0..depth).step_by(DEPTH) {
             let some = first..depth.min(first + DEPTH);
-            for index in 0..panels {
-                let count = panel.min(columns.len() - index * panel);
-                let starts = &starts[index * panel..][..count];
-                let packed = &mut packed[index * panel * some.len()..][..panel * some.len()];
-                pack::<S>(shape, input, some.clone(), starts, packed);
+            let step = panel * some.len();
+            for index in 0..panels.len() {
+                let starts = &starts[index][..counts[index]];
+                pack::<S>(shape, input, some.clone(), starts, &mut packed[index * step..][..step]);
             }
-            let right = Panels { values: packed, step: panel * some.len() };
             for row in rows.clone().step_by(ROWS) {
                 let count = ROWS.min(rows.end - row);
                 let (values, row_step) = weight.lines(row * depth + first, depth, count, some.len(), widened);
                 let left = Left { values, row_step, depth_step: 1 };
-                let size = Size { rows: count, depth: some.len(), columns: columns.len() };
-                let start = (picture * shape.outputs + row) * height * width + columns.start;
-                // SAFETY: rows and columns of its own.
-                unsafe {
-                    let result = Output { start: output.at(start), row_step: height * width };
-                    product(simd, size, left, right, result, true);
+                let mut place = panels.start;
+                while place < panels.end {
+                    let (picture, column) = (place / of_picture, place % of_picture * panel);
+                    let end = panels.end.min((picture + 1) * of_picture);
+                    let columns = pixels.min(column + (end - place) * panel) - column;
+                    let right = Panels { values: &packed[(place - panels.start) * step..], step };
+                    let size = Size { rows: count, depth: some.len(), columns };
+                    // SAFETY: rows and columns of its own.
+                    unsafe {
+                        let start = output.at((picture * shape.outputs + row) * pixels + column);
+                        product(simd, size, left, right, Output { start, row_step: pixels }, true);
+                    }
+                    place = end;
                 }
             }
         }
