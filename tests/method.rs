@@ -9,11 +9,12 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor};
 use common::{assert_close, fixtures, relative_error, tensors};
 use dreamtuner::diffusion::{
-    Guidance, GuidanceInterval, NoiseSource, PredictionType, Purpose, ReferenceNoise, Sampler, Schedule,
-    ScheduleConfig, sample,
+    Denoiser, Guidance, GuidanceInterval, NoiseSource, PredictionType, Purpose, ReferenceNoise, Sampler,
+    Schedule, ScheduleConfig, sample,
 };
 use dreamtuner::model::config::UNetConfig;
 use dreamtuner::model::controlnet::ControlNet;
+use dreamtuner::model::transformer::ReferencePass;
 use dreamtuner::model::unet::UNet;
 use dreamtuner::model::weights::{Part, PartFiles};
 use dreamtuner::render::deep_cache::DeepCache;
@@ -113,12 +114,25 @@ impl Fixture {
         references: &mut [CachedReference],
     ) -> Tensor {
         let steps = Sampler::Ddim.steps(&self.schedule, self.number("steps") as usize).unwrap();
-        let lambdas = self.noise.uniform(Purpose::Guidance, 0, steps.len()).unwrap();
         let shape = self.inputs["ref0.latent"].dims();
         let start = self.noise.normal(Purpose::Latent, 0, shape, DType::F32, &Device::Cpu).unwrap();
-        let controls = self.embedded("control");
+        self.with_denoiser(every, guidance, references, &self.embedded("control"), |denoiser| {
+            sample(Sampler::Ddim, &self.schedule, &steps, &start, &self.noise, denoiser).unwrap()
+        })
+    }
+
+    fn with_denoiser<T>(
+        &self,
+        every: usize,
+        guidance: Guidance,
+        references: &mut [CachedReference],
+        controls: &[Option<Tensor>],
+        work: impl FnOnce(&mut SubjectDenoiser) -> T,
+    ) -> T {
+        let steps = self.number("steps") as usize;
+        let lambdas = self.noise.uniform(Purpose::Guidance, 0, steps).unwrap();
         let (prompt, negative) = (self.read("context"), self.read("negative_context"));
-        let mut denoiser = SubjectDenoiser {
+        work(&mut SubjectDenoiser {
             networks: self.networks(),
             prediction: PredictionType::Epsilon,
             guidance,
@@ -127,12 +141,11 @@ impl Fixture {
             lambdas: &lambdas,
             prompt: &prompt,
             negative: &negative,
-            controls: &controls,
+            controls,
             trajectory: None,
             references: references.iter_mut().collect(),
             after_step: None,
-        };
-        sample(Sampler::Ddim, &self.schedule, &steps, &start, &self.noise, &mut denoiser).unwrap()
+        })
     }
 
     fn interleaved(&self) -> Guidance {
@@ -225,8 +238,8 @@ fn a_shallow_pass_with_its_own_deep_features_is_a_whole_pass() {
         context
     };
     let (mut all, mut some) = (context(), context());
-    let (whole, deep) = networks.unet(latent, time, &mut all, control.as_ref()).unwrap();
-    let shallow = networks.shallow_unet(latent, time, &mut some, control.as_ref(), &deep).unwrap();
+    let (whole, deep) = networks.unet(latent, time, &mut all, control.as_ref(), None).unwrap();
+    let (shallow, _) = networks.unet(latent, time, &mut some, control.as_ref(), Some(&deep)).unwrap();
     assert_eq!(relative_error(&whole, &shallow), 0.0);
     let (all, some) = (all.captured.unwrap(), some.captured.unwrap());
     assert!(!some.is_empty() && some.len() < all.len(), "{} of {} layers", some.len(), all.len());
@@ -243,4 +256,44 @@ fn deep_features_of_the_step_before_are_nearly_right() {
     };
     let error = relative_error(&run(2), &run(1));
     assert!((10.0 * TOLERANCE..0.2).contains(&error), "{error}");
+}
+
+/// Latents of up to 32 x 32 go through the U-Net together, larger ones one after the other: Eq. 4 either way.
+#[test]
+fn passes_made_together_and_apart_follow_the_equation() {
+    let fixture = Fixture::open();
+    let networks = fixture.networks();
+    let step = Sampler::Ddim.steps(&fixture.schedule, fixture.number("steps") as usize).unwrap()[1];
+    let factor = fixture.inputs["control"].dim(3).unwrap() / fixture.inputs["ref0.latent"].dim(3).unwrap();
+    let (scale, less_noise) = (3.0, 20.0);
+    let guidance = Guidance::Interleaved {
+        reference_probability: 1.0,
+        reference_scale: scale,
+        text_scale: 1.0,
+        less_noise,
+        more_noise: 0.0,
+    };
+    for side in [16, 40] {
+        let latent = Tensor::randn(0f32, 1.0, (1, 4, side, side), &Device::Cpu).unwrap();
+        let image = Tensor::rand(0f32, 1.0, (1, 3, side * factor, side * factor), &Device::Cpu).unwrap();
+        let controls = [Some(fixture.controls[0].network.embed(&image).unwrap())];
+        let reference = || fixture.reference("ref1", 10.0, KEEP);
+        let found = fixture.with_denoiser(1, guidance, &mut [reference()], &controls, |denoiser| {
+            denoiser.predict(&latent, &step).unwrap().noise
+        });
+
+        let time = step.timestep - less_noise;
+        let seen = reference().pass(&networks, &step, (0, ReferenceNoise::Less), time).unwrap().unwrap();
+        let text = fixture.read("context");
+        let control = networks.control(&latent, &step, step.timestep, &text, &controls).unwrap();
+        let alone = |references: &[Vec<&ReferencePass>]| {
+            let mut context = text.context();
+            context.references = references;
+            networks.unet(&latent, step.timestep, &mut context, control.as_ref(), None).unwrap().0
+        };
+        let (with, without) = (alone(&[vec![seen.as_ref()]]), alone(&[]));
+        assert!(relative_error(&with, &without) > 1e-3, "the reference changes nothing");
+        let wanted = ((with * scale).unwrap() + (without * (1.0 - scale)).unwrap()).unwrap();
+        assert_close(&format!("side {side}"), &found, &wanted, 1e-5);
+    }
 }

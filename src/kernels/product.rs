@@ -14,8 +14,11 @@ pub(super) const DEPTH: usize = 320;
 /// the second-level cache.
 pub(super) const ROWS: usize = 96;
 
+/// Columns of the widest panel.
+pub(super) const WIDEST_PANEL: usize = 32;
+
 /// Values of the largest tile.
-const LARGEST_TILE: usize = 12 * 32;
+const LARGEST_TILE: usize = 12 * WIDEST_PANEL;
 
 /// The vector instructions that kernels use: the best that this processor has. `DREAMTUNER_VECTORS=none` leaves them
 /// all out, so that the code for other processors can be tested on any.

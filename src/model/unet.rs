@@ -90,73 +90,72 @@ impl UNet {
         context: &mut AttentionContext,
         control: Option<&ControlResiduals>,
     ) -> Result<Tensor> {
-        Ok(self.forward_deep(latent, timestep, context, control)?.0)
+        Ok(self.forward_from(None, latent, timestep, context, control)?.0)
     }
 
-    /// [`Self::forward`], and what it leaves to [`Self::forward_shallow`].
-    pub fn forward_deep(
+    /// [`Self::forward`], and the deep features that it computed. Where those of an earlier pass are given, which was like this
+    /// one but for its latent and time step, they stand in for the deep layers (DeepCache, arXiv 2312.00858).
+    pub fn forward_from(
         &self,
+        deep: Option<&DeepFeatures>,
         latent: &Tensor,
         timestep: f64,
         context: &mut AttentionContext,
         control: Option<&ControlResiduals>,
     ) -> Result<(Tensor, DeepFeatures)> {
-        // 1. Timestep, encoder, middle.
         let time = self.encoder.embed_time(timestep, latent)?;
         let hidden = self.encoder.conv_in.forward(latent)?;
-        let (mut hidden, mut skips) = self.encoder.forward(hidden, &time, context)?;
-        // 2. What the ControlNets add.
+        let (hidden, mut skips) = match deep {
+            Some(DeepFeatures(deep)) => (deep.clone(), self.shallow_skips(hidden, &time, context, control)?),
+            None => self.deep_layers(hidden, &time, context, control)?,
+        };
+        let (_, shallow) = self.finest_layers();
+        let last = decode(shallow, hidden.clone(), &mut skips, &time, context)?;
+        Ok((self.conv_out.forward(&self.norm_out.forward_silu(&last)?)?, DeepFeatures(hidden)))
+    }
+
+    /// What enters the last layers, and the skip connections that are left for them.
+    fn deep_layers(
+        &self,
+        hidden: Tensor,
+        time: &Tensor,
+        context: &mut AttentionContext,
+        control: Option<&ControlResiduals>,
+    ) -> Result<(Tensor, Vec<Tensor>)> {
+        let (mut hidden, mut skips) = self.encoder.forward(hidden, time, context)?;
         if let Some(control) = control {
             check_residuals(control, &skips)?;
             add_residuals(control, &mut skips)?;
             hidden = hidden.broadcast_add(&control.mid)?;
         }
-        // 3. Decoder.
         for block in &self.up_blocks {
-            hidden = block.forward(hidden, &mut skips, &time, context)?;
+            hidden = block.forward(hidden, &mut skips, time, context)?;
         }
-        let (deep, _) = self.finest_layers();
-        let hidden = decode(deep, hidden, &mut skips, &time, context)?;
-        // 4. The last layers and the output.
-        Ok((self.finish(hidden.clone(), skips, &time, context)?, DeepFeatures(hidden)))
+        let hidden = decode(self.finest_layers().0, hidden, &mut skips, time, context)?;
+        Ok((hidden, skips))
     }
 
-    /// A pass through the first and last layers alone; for those between, `deep` stands in from an earlier pass that was like
-    /// this one but for its latent and time step (DeepCache, arXiv 2312.00858).
-    pub fn forward_shallow(
+    /// The skip connections of the last layers alone, to which the context goes on.
+    fn shallow_skips(
         &self,
-        latent: &Tensor,
-        timestep: f64,
+        hidden: Tensor,
+        time: &Tensor,
         context: &mut AttentionContext,
         control: Option<&ControlResiduals>,
-        deep: &DeepFeatures,
-    ) -> Result<Tensor> {
+    ) -> Result<Vec<Tensor>> {
         let (_, shallow) = self.finest_layers();
-        let time = self.encoder.embed_time(timestep, latent)?;
-        let hidden = self.encoder.conv_in.forward(latent)?;
-        let mut skips = self.encoder.first_skips(hidden, shallow.len(), &time, context)?;
+        let mut skips = self.encoder.first_skips(hidden, shallow.len(), time, context)?;
         if let Some(control) = control {
             add_residuals(control, &mut skips)?;
         }
         context.go_to_last(transformers(shallow.iter()).map(Transformer::layers).sum());
-        self.finish(deep.0.clone(), skips, &time, context)
+        Ok(skips)
     }
 
     /// The decoder's finest layers: those that only whole passes compute, and the others.
     fn finest_layers(&self) -> (&[Layer], &[Layer]) {
         let layers = &self.finest.layers;
         layers.split_at(layers.len().saturating_sub(SHALLOW))
-    }
-
-    fn finish(
-        &self,
-        hidden: Tensor,
-        mut skips: Vec<Tensor>,
-        time: &Tensor,
-        context: &mut AttentionContext,
-    ) -> Result<Tensor> {
-        let hidden = decode(self.finest_layers().1, hidden, &mut skips, time, context)?;
-        self.conv_out.forward(&self.norm_out.forward_silu(&hidden)?)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::diffusion::{
     Denoiser, Guidance, GuidanceInterval, Pass, PassText, Prediction, PredictionType, Step,
 };
 use crate::error::{Error, Result};
-use crate::model::transformer::{AttentionContext, ReferencePass};
+use crate::model::transformer::ReferencePass;
 use crate::model::unet::ControlResiduals;
 use crate::render::deep_cache::{DeepCache, Kept};
 use crate::render::networks::{Networks, TextReadings};
@@ -58,10 +58,7 @@ impl<'a> SubjectDenoiser<'a> {
         let mut residuals = HashMap::new();
         let mut sum: Option<Tensor> = None;
         for passes in made_together(passes, latent) {
-            let outputs = match self.deep_cache.at(&passes, step.index) {
-                Some(kept) => self.shallow(latent, step, &passes, &kept)?,
-                None => self.whole(latent, step, &passes, &mut residuals)?,
-            };
+            let outputs = self.outputs(latent, step, &passes, &mut residuals)?;
             for (index, pass) in passes.iter().enumerate() {
                 let weighted = (outputs.narrow(0, index, 1)? * pass.weight)?;
                 sum = Some(match sum {
@@ -73,58 +70,44 @@ impl<'a> SubjectDenoiser<'a> {
         sum.ok_or_else(|| Error::setting("guidance", "leaves no pass through the network"))
     }
 
-    /// Passes through the whole network, `(passes, channels, height, width)`. Those with the same text share what the ControlNets
-    /// say about the picture: `residuals`.
-    fn whole(
+    /// What the U-Net says, `(passes, channels, height, width)`, to passes with the same text. They share what the ControlNets say
+    /// about the picture: `residuals`.
+    fn outputs(
         &mut self,
         latent: &Tensor,
         step: &Step,
         passes: &[Pass],
         residuals: &mut HashMap<PassText, Option<ControlResiduals>>,
     ) -> Result<Tensor> {
-        let text = passes[0].text;
-        let control = match residuals.entry(text) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(unknown) => {
-                let text = self.text(text);
-                unknown.insert(self.networks.control(latent, step, step.timestep, text, self.controls)?)
-            }
+        let (text, time) = (self.text(passes[0].text), step.timestep);
+        let (deep, control) = match self.deep_cache.at(passes, step.index) {
+            Some(Kept { deep, control }) => (Some(deep), control),
+            None => match residuals.entry(passes[0].text) {
+                Entry::Occupied(known) => (None, known.get().clone()),
+                Entry::Vacant(unknown) => {
+                    let control = self.networks.control(latent, step, time, text, self.controls)?;
+                    (None, unknown.insert(control).clone())
+                }
+            },
         };
-        let (output, deep) = self.through_unet(latent, step, passes, |networks, latents, context| {
-            networks.unet(latents, step.timestep, context, control.as_ref())
-        })?;
-        self.deep_cache.keep(passes, step.index, Kept { deep, control: control.clone() });
-        Ok(output)
-    }
-
-    fn shallow(&mut self, latent: &Tensor, step: &Step, passes: &[Pass], kept: &Kept) -> Result<Tensor> {
-        let Kept { deep, control } = kept;
-        self.through_unet(latent, step, passes, |networks, latents, context| {
-            networks.shallow_unet(latents, step.timestep, context, control.as_ref(), deep)
-        })
-    }
-
-    /// Lets `run` take all `passes` through the U-Net at once; they have the same text.
-    fn through_unet<T>(
-        &mut self,
-        latent: &Tensor,
-        step: &Step,
-        passes: &[Pass],
-        run: impl FnOnce(&Networks, &Tensor, &mut AttentionContext) -> Result<T>,
-    ) -> Result<T> {
         let references =
             passes.iter().map(|pass| self.reference_passes(step, *pass)).collect::<Result<Vec<_>>>()?;
         let references: Vec<Vec<&ReferencePass>> =
             references.iter().map(|passes| passes.iter().map(Arc::as_ref).collect()).collect();
-        let mut context = self.text(passes[0].text).context();
+        let mut context = text.context();
         context.references = &references;
         // What the next frame looks back at is what the pass towards prompt and references saw.
         let kept = passes.iter().position(|pass| pass.text == PassText::Prompt && pass.references.is_some());
         let kept = kept.filter(|_| self.trajectory.is_some());
         context.captured = kept.map(|_| BTreeMap::new());
-        let output = run(&self.networks, &Tensor::cat(&vec![latent; passes.len()], 0)?, &mut context)?;
+        let latents = Tensor::cat(&vec![latent; passes.len()], 0)?;
+        let (output, left) =
+            self.networks.unet(&latents, time, &mut context, control.as_ref(), deep.as_ref())?;
         if let (Some(layers), Some(pass), Some(trajectory)) = (context.captured, kept, &mut self.trajectory) {
             trajectory.keep(step.index, pass, layers)?;
+        }
+        if deep.is_none() {
+            self.deep_cache.keep(passes, step.index, Kept { deep: left, control });
         }
         Ok(output)
     }

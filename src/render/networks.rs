@@ -72,8 +72,7 @@ pub struct Networks<'a> {
 }
 
 impl Networks<'_> {
-    /// One pass through the U-Net, and what it leaves to [`Self::shallow_unet`]. It computes in the text's type, whatever the
-    /// latent's.
+    /// One pass through the U-Net, as [`UNet::forward_from`]. It computes in the text's type, whatever the latent's.
     ///
     /// # Errors
     /// [`Error::Interrupted`] instead of a pass once the user has asked to stop.
@@ -83,29 +82,12 @@ impl Networks<'_> {
         time: f64,
         context: &mut AttentionContext,
         control: Option<&ControlResiduals>,
+        deep: Option<&DeepFeatures>,
     ) -> Result<(Tensor, DeepFeatures)> {
         self.interrupt.check()?;
         let input = latent.to_dtype(context.text.dtype())?;
-        let (output, deep) = in_pool(|| self.unet.forward_deep(&input, time, context, control))?;
+        let (output, deep) = in_pool(|| self.unet.forward_from(deep, &input, time, context, control))?;
         Ok((output.to_dtype(latent.dtype())?, deep))
-    }
-
-    /// A pass through the U-Net's first and last layers alone.
-    ///
-    /// # Errors
-    /// As [`Self::unet`].
-    pub fn shallow_unet(
-        &self,
-        latent: &Tensor,
-        time: f64,
-        context: &mut AttentionContext,
-        control: Option<&ControlResiduals>,
-        deep: &DeepFeatures,
-    ) -> Result<Tensor> {
-        self.interrupt.check()?;
-        let input = latent.to_dtype(context.text.dtype())?;
-        let output = in_pool(|| self.unet.forward_shallow(&input, time, context, control, deep))?;
-        Ok(output.to_dtype(latent.dtype())?)
     }
 
     /// What the ControlNets that act in `step` add, all together; `None` if there are none. `embedded` has one entry

@@ -97,7 +97,7 @@ impl Reference {
         let control = networks.control(&noised, step, time, &self.text, &self.controls)?;
         let mut context = self.text.context();
         context.captured = Some(BTreeMap::new());
-        networks.unet(&noised, time, &mut context, control.as_ref())?;
+        networks.unet(&noised, time, &mut context, control.as_ref(), None)?;
         let layers = context.captured.unwrap_or_default();
         let tokens = |(layer, features)| Ok(self.tokens(features)?.map(|tokens| (layer, tokens)));
         layers.into_iter().filter_map(|layer| tokens(layer).transpose()).collect()

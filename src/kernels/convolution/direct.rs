@@ -3,7 +3,7 @@
 
 use super::Start;
 use crate::kernels::product::{
-    DEPTH, Left, Output, Panels, ROWS, Size, arch, panel_width, panel_width_for, product, share,
+    DEPTH, Left, Output, Panels, ROWS, Size, WIDEST_PANEL, arch, panel_width, panel_width_for, product, share,
 };
 use crate::kernels::scratch::{Shared, with_scratch};
 use crate::kernels::stored::Values;
@@ -13,8 +13,6 @@ use std::ops::Range;
 
 /// Panels that are worked on at once: with [`DEPTH`], a part of the second-level cache.
 const PANELS: usize = 8;
-/// Columns of the widest panel.
-const WIDEST_PANEL: usize = 32;
 
 /// Maps and kernel of a convolution; maps are `(batch, channels, height, width)`.
 #[derive(Clone, Copy, Debug)]

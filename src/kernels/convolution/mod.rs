@@ -21,10 +21,6 @@ const FEWEST_CHANNELS: usize = 16;
 /// Weights that are transformed anew each time need this many tiles to be worth it.
 const FEWEST_TILES: usize = 32;
 
-/// What keeps the size of maps.
-const WITH_ZEROS_AROUND: Conv2dConfig =
-    Conv2dConfig { padding: 1, stride: 1, dilation: 1, groups: 1, cudnn_fwd_algo: None };
-
 /// How often a layer is passed through: what decides whether transformed weights are worth their memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Passes {
@@ -77,7 +73,8 @@ impl Convolution {
     /// 3×3 with zeros around, without bias.
     pub fn without_bias(inputs: usize, outputs: usize, passes: Passes, vb: VarBuilder) -> Result<Self> {
         let bias = Tensor::zeros(outputs, vb.dtype(), vb.device())?;
-        Self::build((inputs, outputs, 3), WITH_ZEROS_AROUND, passes, bias, vb)
+        let config = Conv2dConfig { padding: 1, ..Default::default() };
+        Self::build((inputs, outputs, 3), config, passes, bias, vb)
     }
 
     fn build(
