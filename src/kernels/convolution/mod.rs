@@ -19,7 +19,7 @@ const LARGEST_KEPT: usize = 9 * 1280 * 1024;
 /// Fewer channels are not worth a transform.
 const FEWEST_CHANNELS: usize = 16;
 /// Weights that are transformed anew each time need this many tiles to be worth it.
-const FEWEST_TILES: usize = 32;
+const FEWEST_TILES: usize = 16;
 
 /// How often a layer is passed through: what decides whether transformed weights are worth their memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,7 +139,7 @@ impl Convolution {
             Kernels::AsRead { weight, .. } => Ok(weight.clone()),
             Kernels::Transformed(values) => {
                 let shape = (self.outputs, self.inputs, self.side, self.side);
-                Tensor::from_vec(self.with(values).recovered(), shape, &Device::Cpu)
+                Tensor::from_vec(winograd::recovered(values), shape, &Device::Cpu)
             }
         }
     }
@@ -185,30 +185,26 @@ impl Convolution {
 
     fn fold(&self, shape: Shape, input: &[f32], start: Start, output: &mut [f32]) -> Result<()> {
         let maps = winograd::Maps { batch: shape.batch, height: shape.height, width: shape.width };
-        let anew;
-        let transformed = match &self.kernels {
-            Kernels::Transformed(values) => values,
+        let transformed = |kernels: winograd::Kernels, output: &mut [f32]| {
+            let weights = winograd::Weights { kernels, outputs: self.outputs, inputs: self.inputs };
+            winograd::convolve(maps, input, weights, start, output);
+        };
+        match &self.kernels {
+            Kernels::Transformed(values) => transformed(winograd::Kernels::Transformed(values), output),
             Kernels::AsRead { weight, kept: Some(place) }
                 if self.can_be_transformed && 4 * maps.tiles() >= 3 * panel_width() =>
             {
-                kept(weight, place)?
+                transformed(winograd::Kernels::Transformed(kept(weight, place)?), output);
             }
-            Kernels::AsRead { weight, kept: None }
-                if self.can_be_transformed && maps.tiles() >= FEWEST_TILES =>
-            {
-                anew = transformed(weight)?;
-                &anew
-            }
-            Kernels::AsRead { weight, .. } => {
-                return with_weights(weight, |weight| direct::convolve(shape, input, weight, start, output));
-            }
-        };
-        winograd::convolve(maps, input, self.with(transformed), start, output);
+            Kernels::AsRead { weight, kept } => with_weights(weight, |weight| {
+                if self.can_be_transformed && kept.is_none() && maps.tiles() >= FEWEST_TILES {
+                    transformed(winograd::Kernels::AsRead(weight), output);
+                } else {
+                    direct::convolve(shape, input, weight, start, output);
+                }
+            })?,
+        }
         Ok(())
-    }
-
-    fn with<'a>(&self, values: &'a [f32]) -> winograd::Weights<'a> {
-        winograd::Weights { values, outputs: self.outputs, inputs: self.inputs }
     }
 }
 

@@ -1,6 +1,6 @@
 //! From values to frequencies.
 
-use super::{FREQUENCIES, Maps, Part, SIDE, WIDEST, load, times, transposed};
+use super::{FREQUENCIES, Maps, Part, SIDE, WIDEST, load, times, transposed, write_line};
 use crate::kernels::product::panel_width_for;
 use crate::kernels::scratch::Shared;
 use pulp::{Simd, WithSimd};
@@ -40,10 +40,10 @@ impl WithSimd for Transform<'_> {
                         &mut tiles,
                     );
                 }
-                for (frequency, value) in frequencies(simd, &tiles).into_iter().flatten().enumerate() {
-                    let index = ((frequency * part.panels + panel) * inputs + channel) * width + start;
-                    // SAFETY: the panel's and channel's own place.
-                    unsafe { values.at(index).cast::<S::f32s>().write_unaligned(value) };
+                // SAFETY: the panel's and channel's own place, for each frequency.
+                unsafe {
+                    let place = values.at((panel * inputs + channel) * width + start);
+                    write_frequencies(simd, &tiles, place, part.panels * inputs * width);
                 }
             }
         }
@@ -73,20 +73,25 @@ fn gather(maps: Maps, map: &[f32], (y, x): (usize, usize), lane: usize, tiles: &
 }
 
 /// `Bᵀ·d·B`, row by row.
+///
+/// # Safety
+/// At `place` and at every `step` from there on, for each frequency, there must be room for a vector.
 #[inline(always)]
-fn frequencies<S: Simd>(simd: S, tiles: &Tiles) -> [[S::f32s; SIDE]; SIDE] {
-    let mut lines = [[simd.splat_f32s(0.0); SIDE]; SIDE];
+unsafe fn write_frequencies<S: Simd>(simd: S, tiles: &Tiles, place: *mut f32, step: usize) {
+    let mut columns = [[simd.splat_f32s(0.0); SIDE]; SIDE];
     for column in 0..SIDE {
+        let mut line = [simd.splat_f32s(0.0); SIDE];
         for row in 0..SIDE {
-            lines[column][row] = load::<S>(&tiles[row * SIDE + column]);
+            line[row] = load::<S>(&tiles[row * SIDE + column]);
         }
-        lines[column] = values_line(simd, lines[column]);
+        columns[column] = values_line(simd, line);
     }
-    let mut lines = transposed(lines);
+    let lines = transposed(columns);
     for row in 0..SIDE {
-        lines[row] = values_line(simd, lines[row]);
+        let line = values_line(simd, lines[row]);
+        // SAFETY: the caller vouches for it.
+        unsafe { write_line(line, place.add(row * SIDE * step), step) };
     }
-    lines
 }
 
 /// `Bᵀ·d`.

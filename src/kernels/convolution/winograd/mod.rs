@@ -11,12 +11,14 @@ use crate::kernels::product::{
     DEPTH, Left, Output, Panels, ROWS, Size, arch, panel_width, panel_width_for, product,
 };
 use crate::kernels::scratch::{Shared, with_scratch};
+use crate::kernels::stored::Values;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use std::ops::Range;
 
 use super::Start;
-pub(super) use weights::{Weights, transform, transformed_length};
+use weights::{AT_ONCE, transform_some};
+pub(super) use weights::{Kernels, Weights, recovered, transform, transformed_length};
 
 /// Results along one side of a tile.
 const RESULTS: usize = 4;
@@ -26,6 +28,10 @@ const SIDE: usize = 6;
 const FREQUENCIES: usize = SIDE * SIDE;
 /// Values of scratch memory that is worked on at once: about the third-level cache.
 const SCRATCH: usize = 3 << 20;
+/// The same where weights are transformed anew: the more tiles, the less often.
+const SCRATCH_ANEW: usize = 4 * SCRATCH;
+/// Outputs whose weights are transformed anew at once: with [`AT_ONCE`] inputs a part of the second-level cache.
+const OUTPUTS_ANEW: usize = 24;
 
 /// Maps that are folded: `(batch, channels, height, width)`.
 #[derive(Clone, Copy)]
@@ -57,11 +63,15 @@ impl Maps {
 
 /// Folds `input` `(batch, inputs, height, width)`, zeros around it, to `output` `(batch, outputs, height, width)`.
 pub(super) fn convolve(maps: Maps, input: &[f32], weights: Weights, start: Start, output: &mut [f32]) {
+    let Weights { kernels, inputs, outputs } = weights;
     let pixels = maps.batch * maps.height * maps.width;
-    assert_eq!((input.len(), output.len()), (pixels * weights.inputs, pixels * weights.outputs));
+    assert_eq!((input.len(), output.len()), (pixels * inputs, pixels * outputs));
+    let scratch = match kernels {
+        Kernels::Transformed(_) => SCRATCH,
+        Kernels::AsRead(_) => SCRATCH_ANEW,
+    };
     let width = panel_width();
-    let per_tile = FREQUENCIES * (weights.inputs + weights.outputs);
-    let at_once = (SCRATCH / per_tile).max(1).next_multiple_of(width);
+    let at_once = (scratch / (FREQUENCIES * (inputs + outputs))).max(1).next_multiple_of(width);
     let output = Shared::new(output);
     for first in (0..maps.tiles()).step_by(at_once) {
         let count = at_once.min(maps.tiles() - first);
@@ -93,16 +103,35 @@ impl Part<'_> {
             self.each_panel(inputs, |panel, channels| {
                 arch.dispatch(input::Transform { part: self, panel, channels, values: place });
             });
-            let (values, place, parts) = (&*values, Shared::new(products), outputs.div_ceil(ROWS));
-            (0..FREQUENCIES * parts).into_par_iter().for_each(|index| {
-                let (frequency, start) = (index / parts, index % parts * ROWS);
-                arch.dispatch(Product { part: self, frequency, start, values, products: place });
-            });
+            self.multiply(values, Shared::new(products));
             let products = &*products;
             self.each_panel(outputs, |panel, channels| {
                 arch.dispatch(output::Transform { part: self, panel, channels, products });
             });
         });
+    }
+
+    /// `values` `(frequencies, panels, inputs, panel width)` times the weights: `(frequencies, outputs, columns)`.
+    fn multiply(self, values: &[f32], products: Shared) {
+        let Weights { kernels, inputs, outputs } = self.weights;
+        match kernels {
+            Kernels::Transformed(weights) => {
+                let parts = outputs.div_ceil(ROWS);
+                (0..FREQUENCIES * parts).into_par_iter().for_each(|index| {
+                    let (frequency, start) = (index / parts, index % parts * ROWS);
+                    let weights = &weights[frequency * outputs * inputs..][..outputs * inputs];
+                    arch().dispatch(Product { part: self, frequency, start, weights, values, products });
+                });
+            }
+            Kernels::AsRead(kernels) => {
+                (0..outputs.div_ceil(OUTPUTS_ANEW)).into_par_iter().for_each(|index| {
+                    let rows = index * OUTPUTS_ANEW..outputs.min((index + 1) * OUTPUTS_ANEW);
+                    with_scratch(FREQUENCIES * ANEW_STEP, |scratch| {
+                        arch().dispatch(Anew { part: self, rows, kernels, scratch, values, products });
+                    });
+                });
+            }
+        }
     }
 
     /// Divides panels and channels among the threads.
@@ -120,6 +149,8 @@ struct Product<'a> {
     part: Part<'a>,
     frequency: usize,
     start: usize,
+    /// `(outputs, inputs)`.
+    weights: &'a [f32],
     values: &'a [f32],
     products: Shared,
 }
@@ -129,22 +160,80 @@ impl WithSimd for Product<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { part, frequency, start, values, products } = self;
+        let Self { part, frequency, start, weights, values, products } = self;
         let Weights { inputs, outputs, .. } = part.weights;
-        let width = panel_width_for::<S>();
-        let columns = part.panels * width;
-        let values = &values[frequency * columns * inputs..][..columns * inputs];
-        let weights = part.weights.frequency(frequency);
-        let rows = ROWS.min(outputs - start);
-        for depth in (0..inputs).step_by(DEPTH) {
-            let left = Left { values: &weights[start * inputs + depth..], row_step: inputs, depth_step: 1 };
-            let right = Panels { values: &values[depth * width..], step: inputs * width };
-            let size = Size { rows, depth: DEPTH.min(inputs - depth), columns };
-            // SAFETY: rows of its own of a matrix (outputs, columns) for every frequency.
-            unsafe {
-                let first = products.at((frequency * outputs + start) * columns);
-                product(simd, size, left, right, Output { start: first, row_step: columns }, depth > 0);
+        let rows = start..outputs.min(start + ROWS);
+        for first in (0..inputs).step_by(DEPTH) {
+            let depth = first..inputs.min(first + DEPTH);
+            let left = Left { values: &weights[start * inputs + first..], row_step: inputs, depth_step: 1 };
+            part.multiply_some(simd, frequency, rows.clone(), depth, left, values, products);
+        }
+    }
+}
+
+/// Values between frequencies of weights transformed anew: not a multiple of a cache's lines, so that frequencies do not
+/// drive each other out of it.
+const ANEW_STEP: usize = OUTPUTS_ANEW * AT_ONCE + 16;
+
+/// Some outputs of all frequencies, of weights transformed anew.
+struct Anew<'a> {
+    part: Part<'a>,
+    rows: Range<usize>,
+    kernels: Values<'a>,
+    /// `(frequencies, outputs, inputs)`, each [`AT_ONCE`] inputs.
+    scratch: &'a mut [f32],
+    values: &'a [f32],
+    products: Shared,
+}
+
+impl WithSimd for Anew<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { part, rows, kernels, scratch, values, products } = self;
+        let inputs = part.weights.inputs;
+        for first in (0..inputs).step_by(AT_ONCE) {
+            let depth = first..inputs.min(first + AT_ONCE);
+            for (index, row) in rows.clone().enumerate() {
+                let some = row * inputs + depth.start..row * inputs + depth.end;
+                let place = scratch[index * AT_ONCE..].as_mut_ptr();
+                // SAFETY: index < OUTPUTS_ANEW, so that every frequency's line lies within the scratch memory.
+                unsafe { transform_some(simd, kernels, some, place, ANEW_STEP) };
             }
+            for frequency in 0..FREQUENCIES {
+                let left =
+                    Left { values: &scratch[frequency * ANEW_STEP..], row_step: AT_ONCE, depth_step: 1 };
+                part.multiply_some(simd, frequency, rows.clone(), depth.clone(), left, values, products);
+            }
+        }
+    }
+}
+
+impl Part<'_> {
+    /// Weights `left` of some outputs and some inputs times the values, added to what earlier inputs gave.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments, reason = "the coordinates of a block in three matrices")]
+    fn multiply_some<S: Simd>(
+        self,
+        simd: S,
+        frequency: usize,
+        rows: Range<usize>,
+        depth: Range<usize>,
+        left: Left,
+        values: &[f32],
+        products: Shared,
+    ) {
+        let Weights { inputs, outputs, .. } = self.weights;
+        let width = panel_width_for::<S>();
+        let columns = self.panels * width;
+        let values = &values[frequency * columns * inputs..][..columns * inputs];
+        let right = Panels { values: &values[depth.start * width..], step: inputs * width };
+        let size = Size { rows: rows.len(), depth: depth.len(), columns };
+        // SAFETY: rows of the caller's own of a matrix (outputs, columns) for every frequency.
+        unsafe {
+            let first = products.at((frequency * outputs + rows.start) * columns);
+            product(simd, size, left, right, Output { start: first, row_step: columns }, depth.start > 0);
         }
     }
 }
@@ -162,6 +251,18 @@ fn load<S: Simd>(values: &[f32]) -> S::f32s {
 #[inline(always)]
 fn store<S: Simd>(values: &mut [f32], vector: S::f32s) {
     S::as_mut_simd_f32s(&mut values[..S::F32_LANES]).0[0] = vector;
+}
+
+/// Writes vectors that lie `step` values apart.
+///
+/// # Safety
+/// There must be room for each.
+#[inline(always)]
+unsafe fn write_line<T: Copy>(line: [T; SIDE], place: *mut f32, step: usize) {
+    for column in 0..SIDE {
+        // SAFETY: the caller vouches for it.
+        unsafe { place.add(column * step).cast::<T>().write_unaligned(line[column]) };
+    }
 }
 
 /// Rows to columns.

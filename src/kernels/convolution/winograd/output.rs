@@ -30,10 +30,7 @@ impl WithSimd for Transform<'_> {
             let bias = simd.splat_f32s(part.start.bias[channel]);
             for first in (panel * width..(panel + 1) * width).step_by(lanes) {
                 let own = &products[channel * columns + first..];
-                let results = results(simd, own, outputs * columns);
-                for (place, value) in tiles.iter_mut().zip(results.into_iter().flatten()) {
-                    store::<S>(place, simd.add_f32s(value, bias));
-                }
+                read_results(simd, own, outputs * columns, bias, &mut tiles);
                 for lane in 0..lanes.min(part.count.saturating_sub(first)) {
                     scatter(part, channel, part.first + first + lane, lane, &tiles);
                 }
@@ -42,23 +39,24 @@ impl WithSimd for Transform<'_> {
     }
 }
 
-/// `Aᵀ·m·A`, row by row. Frequencies lie `step` values apart.
+/// `Aᵀ·m·A` and the bias, row by row. Frequencies lie `step` values apart.
 #[inline(always)]
-fn results<S: Simd>(simd: S, products: &[f32], step: usize) -> [[S::f32s; RESULTS]; RESULTS] {
-    let mut lines = [[simd.splat_f32s(0.0); RESULTS]; SIDE];
+fn read_results<S: Simd>(simd: S, products: &[f32], step: usize, bias: S::f32s, tiles: &mut Tiles) {
+    let mut columns = [[simd.splat_f32s(0.0); RESULTS]; SIDE];
     for column in 0..SIDE {
         let mut line = [simd.splat_f32s(0.0); SIDE];
         for row in 0..SIDE {
             line[row] = load::<S>(&products[(row * SIDE + column) * step..]);
         }
-        lines[column] = results_line(simd, line);
+        columns[column] = results_line(simd, line);
     }
-    let lines = transposed(lines);
-    let mut rows = [[simd.splat_f32s(0.0); RESULTS]; RESULTS];
+    let lines = transposed(columns);
     for row in 0..RESULTS {
-        rows[row] = results_line(simd, lines[row]);
+        let line = results_line(simd, lines[row]);
+        for column in 0..RESULTS {
+            store::<S>(&mut tiles[row * RESULTS + column], simd.add_f32s(line[column], bias));
+        }
     }
-    rows
 }
 
 /// Writes a tile's results where they lie inside the map.

@@ -1,43 +1,46 @@
 //! Weights as Winograd's products want them.
 
-use super::{FREQUENCIES, SIDE, WIDEST, load, store, times, transposed};
+use super::{FREQUENCIES, SIDE, load, times, transposed, write_line};
 use crate::kernels::product::arch;
 use crate::kernels::scratch::Shared;
 use crate::kernels::stored::Values;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use std::array::from_fn;
+use std::ops::Range;
 
 /// Values of a kernel.
-const TAPS: usize = 9;
+pub(super) const TAPS: usize = 9;
 /// Kernels that a thread transforms at once.
-const AT_ONCE: usize = 64;
+pub(super) const AT_ONCE: usize = 64;
 
-/// `(frequencies, outputs, inputs)`.
+/// Weights of `outputs` × `inputs` kernels.
 #[derive(Debug, Clone, Copy)]
 pub(in super::super) struct Weights<'a> {
-    pub values: &'a [f32],
+    pub kernels: Kernels<'a>,
     pub outputs: usize,
     pub inputs: usize,
 }
 
-impl<'a> Weights<'a> {
-    pub(super) fn frequency(self, frequency: usize) -> &'a [f32] {
-        &self.values[frequency * self.outputs * self.inputs..][..self.outputs * self.inputs]
-    }
+#[derive(Debug, Clone, Copy)]
+pub(in super::super) enum Kernels<'a> {
+    /// `(frequencies, outputs, inputs)`.
+    Transformed(&'a [f32]),
+    /// `(outputs, inputs, 3, 3)`, to be transformed each time.
+    AsRead(Values<'a>),
+}
 
-    /// `(outputs, inputs, 3, 3)` again, accurate to 10⁻⁶ of a kernel's largest value.
-    pub(in super::super) fn recovered(self) -> Vec<f32> {
-        let count = self.outputs * self.inputs;
-        let line = |values: [f64; SIDE]| [4.0 * values[0], 3.0 * (values[2] - values[1]), values[5]];
-        let kernel = |index: usize| -> [f32; TAPS] {
-            let value = |place: usize| f64::from(self.values[place * count + index]);
-            let rows: [[f64; 3]; SIDE] = from_fn(|row| line(from_fn(|column| value(row * SIDE + column))));
-            let columns: [[f64; 3]; 3] = from_fn(|column| line(from_fn(|row| rows[row][column])));
-            from_fn(|index| columns[index % 3][index / 3] as f32)
-        };
-        (0..count).flat_map(kernel).collect()
-    }
+/// `(outputs, inputs, 3, 3)` from transformed weights, accurate to 10⁻⁶ of a kernel's largest value.
+pub(in super::super) fn recovered(transformed: &[f32]) -> Vec<f32> {
+    let count = transformed.len() / FREQUENCIES;
+    let line = |values: [f64; SIDE]| [4.0 * values[0], 3.0 * (values[2] - values[1]), values[5]];
+    let kernel = |index: usize| -> [f32; TAPS] {
+        let value = |place: usize| f64::from(transformed[place * count + index]);
+        let rows: [[f64; 3]; SIDE] = from_fn(|row| line(from_fn(|column| value(row * SIDE + column))));
+        let columns: [[f64; 3]; 3] = from_fn(|column| line(from_fn(|row| rows[row][column])));
+        from_fn(|index| columns[index % 3][index / 3] as f32)
+    };
+    (0..count).flat_map(kernel).collect()
 }
 
 /// Number of values of transformed weights.
@@ -71,50 +74,69 @@ impl WithSimd for Transform<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { weight, first, count, place } = self;
         let some = AT_ONCE.min(count - first);
-        let mut kernels = [0.0; TAPS * AT_ONCE];
-        weight.widen(TAPS * first, &mut kernels[..TAPS * some]);
-        let mut taps = [[0.0; WIDEST]; TAPS];
-        for start in (0..some).step_by(S::F32_LANES) {
-            let lanes = S::F32_LANES.min(some - start);
-            for lane in 0..lanes {
-                for tap in 0..TAPS {
-                    taps[tap][lane] = kernels[(start + lane) * TAPS + tap];
-                }
-            }
-            for (frequency, vector) in frequencies(simd, &taps).into_iter().flatten().enumerate() {
-                // SAFETY: first + start + lanes <= count, and every kernel has its own places.
-                let own = unsafe {
-                    std::slice::from_raw_parts_mut(place.at(frequency * count + first + start), lanes)
-                };
-                if lanes == S::F32_LANES {
-                    store::<S>(own, vector);
-                } else {
-                    let mut values = [0.0; WIDEST];
-                    store::<S>(&mut values, vector);
-                    own.copy_from_slice(&values[..lanes]);
-                }
-            }
+        let mut lines = [[0.0; AT_ONCE]; FREQUENCIES];
+        // SAFETY: every line has a place for each kernel.
+        unsafe { transform_some(simd, weight, first..first + some, lines.as_mut_ptr().cast(), AT_ONCE) };
+        for (frequency, line) in lines.iter().enumerate() {
+            // SAFETY: first + some <= count, and every kernel has its own places.
+            let own = unsafe { std::slice::from_raw_parts_mut(place.at(frequency * count + first), some) };
+            own.copy_from_slice(&line[..some]);
         }
     }
 }
 
-/// `G·g·Gᵀ`, row by row.
+/// Transforms some kernels, at most [`AT_ONCE`]: frequencies lie `step` values apart.
+///
+/// # Safety
+/// From `place` on there must be [`AT_ONCE`] values for every frequency, nobody else's.
 #[inline(always)]
-fn frequencies<S: Simd>(simd: S, taps: &[[f32; WIDEST]; TAPS]) -> [[S::f32s; SIDE]; SIDE] {
+pub(super) unsafe fn transform_some<S: Simd>(
+    simd: S,
+    weight: Values,
+    some: Range<usize>,
+    place: *mut f32,
+    step: usize,
+) {
+    let mut kernels = [0.0; TAPS * AT_ONCE];
+    weight.widen(TAPS * some.start, &mut kernels[..TAPS * some.len()]);
+    let mut taps = [[0.0; AT_ONCE]; TAPS];
+    for (index, kernel) in kernels.chunks_exact(TAPS).enumerate() {
+        for tap in 0..TAPS {
+            taps[tap][index] = kernel[tap];
+        }
+    }
+    for start in (0..some.len()).step_by(S::F32_LANES) {
+        // SAFETY: a vector does not reach beyond `AT_ONCE`, which is a multiple of its lanes.
+        unsafe { write_frequencies(simd, &taps, start, place.add(start), step) };
+    }
+}
+
+/// `G·g·Gᵀ`, row by row, of as many kernels from `start` on as a vector has lanes.
+///
+/// # Safety
+/// At `place` and at every `step` from there on, for each frequency, there must be room for a vector.
+#[inline(always)]
+unsafe fn write_frequencies<S: Simd>(
+    simd: S,
+    taps: &[[f32; AT_ONCE]; TAPS],
+    start: usize,
+    place: *mut f32,
+    step: usize,
+) {
     let mut columns = [[simd.splat_f32s(0.0); SIDE]; 3];
     for column in 0..3 {
         let mut line = [simd.splat_f32s(0.0); 3];
         for row in 0..3 {
-            line[row] = load::<S>(&taps[row * 3 + column]);
+            line[row] = load::<S>(&taps[row * 3 + column][start..]);
         }
         columns[column] = weights_line(simd, line);
     }
     let lines = transposed(columns);
-    let mut rows = [[simd.splat_f32s(0.0); SIDE]; SIDE];
     for row in 0..SIDE {
-        rows[row] = weights_line(simd, lines[row]);
+        let line = weights_line(simd, lines[row]);
+        // SAFETY: the caller vouches for it.
+        unsafe { write_line(line, place.add(row * SIDE * step), step) };
     }
-    rows
 }
 
 /// `G·g`.
