@@ -2,8 +2,10 @@
 //! (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018; Dao, "FlashAttention", 2022), over any
 //! number of segments of keys, each with weights of its own (DreamTuner, Eq. 3).
 
-use super::functions::exponential;
-use super::product::{Left, Output, Panels, Size, arch, panel_width, panel_width_for, product, vectors};
+use super::functions::power_of_two;
+use super::product::{
+    Left, Output, Panels, Size, arch, panel_width, panel_width_for, product, share, vectors,
+};
 use super::scratch::{Shared, with_scratch};
 use super::values::{filled, serve, values};
 use candle_core::{Layout, Result, StorageRef, Tensor};
@@ -11,9 +13,9 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 /// Keys that are worked on at once: their scores stay in the first-level cache.
-const KEYS: usize = 128;
-/// Panels of queries that a thread takes at once: as often, keys are read from the cache.
-const PANELS: usize = 4;
+const KEYS: usize = 120;
+/// Panels of queries that a thread takes at most at once: so often, keys are read from the cache.
+const MOST_PANELS: usize = 32;
 
 /// Keys and values `(batch, heads, tokens, width)`, in any order in memory, and `log(ω·m)` of each token.
 pub(crate) type Segment<'a> = (&'a Tensor, &'a Tensor, Option<Vec<f32>>);
@@ -113,14 +115,16 @@ fn attend_values(heads: Heads, queries: View, segments: &[Keys], output: &mut [f
     assert_eq!(output.len(), batch * tokens * count * width);
     let panel = panel_width();
     let panels = tokens.div_ceil(panel);
-    let blocks = panels.div_ceil(PANELS);
+    let at_once = share(panels, batch * count, 1, 1).min(MOST_PANELS);
+    let blocks = panels.div_ceil(at_once);
     let (arch, output) = (arch(), Shared::new(output));
     (0..batch * count * blocks).into_par_iter().for_each(|index| {
         let (picture, head, block) = (index / (count * blocks), index / blocks % count, index % blocks);
-        let first = block * PANELS;
+        let first = block * at_once;
         let part = Part { heads, picture, head, queries, segments, output };
-        let some = PANELS.min(panels - first);
-        with_scratch((some * (2 * width + 2) + KEYS) * panel, |scratch| {
+        let some = at_once.min(panels - first);
+        let (running, packed) = ((some * (2 * width + 2) + KEYS) * panel, 2 * KEYS * width);
+        with_scratch(running + packed, |scratch| {
             arch.dispatch(Block { part, first, panels: some, scratch });
         });
     });
@@ -162,7 +166,9 @@ impl WithSimd for Block<'_> {
         let panel = panel_width_for::<S>();
         let (query_size, running_size) = (width * panel, (width + 2) * panel);
         let (queries, rest) = scratch.split_at_mut(panels * query_size);
-        let (running, scores) = rest.split_at_mut(panels * running_size);
+        let (running, rest) = rest.split_at_mut(panels * running_size);
+        let (scores, rest) = rest.split_at_mut(KEYS * panel);
+        let (packed_keys, packed_values) = rest.split_at_mut(KEYS * width);
         for (index, queries) in queries.chunks_exact_mut(query_size).enumerate() {
             part.pack_queries((first + index) * panel, panel, queries);
         }
@@ -175,10 +181,10 @@ impl WithSimd for Block<'_> {
         for segment in part.segments {
             for key in (0..segment.tokens).step_by(KEYS) {
                 let count = KEYS.min(segment.tokens - key);
-                let keys = segment.keys.from(part.picture, part.head, key);
-                let keys = Left { values: keys, row_step: segment.keys.token, depth_step: 1 };
-                let values = segment.values.from(part.picture, part.head, key);
-                let values = Left { values, row_step: 1, depth_step: segment.values.token };
+                part.pack(segment.keys, key, count, packed_keys);
+                part.pack(segment.values, key, count, packed_values);
+                let keys = Left { values: packed_keys, row_step: width, depth_step: 1 };
+                let values = Left { values: packed_values, row_step: 1, depth_step: width };
                 let log_weights = segment.log_weights.map(|weights| &weights[key..][..count]);
                 let pairs = queries.chunks_exact(query_size).zip(running.chunks_exact_mut(running_size));
                 for (queries, running) in pairs {
@@ -210,11 +216,20 @@ fn split(running: &mut [f32], width: usize, panel: usize) -> Running<'_> {
 }
 
 impl Part<'_> {
-    /// `(width, panel)`, scaled by 1/√width.
+    /// `(tokens, width)` of `count` tokens from `first` on, close together, for the first-level cache.
+    #[inline(always)]
+    fn pack(&self, tokens: View, first: usize, count: usize, packed: &mut [f32]) {
+        let width = self.heads.width;
+        for (index, line) in packed.chunks_exact_mut(width).enumerate().take(count) {
+            line.copy_from_slice(&tokens.from(self.picture, self.head, first + index)[..width]);
+        }
+    }
+
+    /// `(width, panel)`, scaled by log₂(e)/√width: weights are powers of two.
     #[inline(always)]
     fn pack_queries(&self, first: usize, panel: usize, packed: &mut [f32]) {
         let Heads { tokens, width, .. } = self.heads;
-        let scale = 1.0 / (width as f32).sqrt();
+        let scale = std::f32::consts::LOG2_E / (width as f32).sqrt();
         for column in 0..panel {
             let token = (first + column).min(tokens - 1);
             let query = self.queries.from(self.picture, self.head, token);
@@ -249,7 +264,7 @@ fn weigh<S: Simd>(simd: S, scores: &mut [f32], log_weights: Option<&[f32]>, runn
     let step = vectors::<S>();
     if let Some(log_weights) = log_weights {
         for (scores, &weight) in scores.chunks_exact_mut(step).zip(log_weights) {
-            let weight = simd.splat_f32s(weight);
+            let weight = simd.splat_f32s(weight * std::f32::consts::LOG2_E);
             for score in scores {
                 *score = simd.add_f32s(*score, weight);
             }
@@ -262,10 +277,10 @@ fn weigh<S: Simd>(simd: S, scores: &mut [f32], log_weights: Option<&[f32]>, runn
             maximum = simd.max_f32s(maximum, scores[vector]);
         }
         maxima[vector] = maximum;
-        let scale = exponential(simd, simd.sub_f32s(before, maximum));
+        let scale = power_of_two(simd, simd.sub_f32s(before, maximum));
         let mut total = simd.mul_f32s(totals[vector], scale);
         for scores in scores.chunks_exact_mut(step) {
-            let weight = exponential(simd, simd.sub_f32s(scores[vector], maximum));
+            let weight = power_of_two(simd, simd.sub_f32s(scores[vector], maximum));
             scores[vector] = weight;
             total = simd.add_f32s(total, weight);
         }

@@ -7,9 +7,9 @@ use pulp::Simd;
 pub(super) fn exponential<S: Simd>(simd: S, value: S::f32s) -> S::f32s {
     let splat = |value: f32| simd.splat_f32s(value);
     let value = simd.max_f32s(splat(-87.3), simd.min_f32s(splat(88.0), value));
-    // x = n·ln 2 + r with |r| ≤ ln 2 / 2. Adding 1.5·2²³ rounds n to a whole number, which then lies in the lowest bits.
-    let shifted = simd.mul_add_e_f32s(value, splat(std::f32::consts::LOG2_E), splat(12_582_912.0));
-    let whole = simd.sub_f32s(shifted, splat(12_582_912.0));
+    // x = n·ln 2 + r with |r| ≤ ln 2 / 2.
+    let shifted = simd.mul_add_e_f32s(value, splat(std::f32::consts::LOG2_E), splat(WHOLE));
+    let whole = simd.sub_f32s(shifted, splat(WHOLE));
     let rest = simd.mul_add_e_f32s(whole, splat(-0.693_359_4), value);
     let rest = simd.mul_add_e_f32s(whole, splat(2.121_944_4e-4), rest);
     let mut power = splat(1.987_569_1e-4);
@@ -17,8 +17,32 @@ pub(super) fn exponential<S: Simd>(simd: S, value: S::f32s) -> S::f32s {
         power = simd.mul_add_e_f32s(power, rest, splat(coefficient));
     }
     let power = simd.mul_add_e_f32s(power, simd.mul_f32s(rest, rest), simd.add_f32s(rest, splat(1.0)));
+    times_power_of_two(simd, power, shifted)
+}
+
+/// 2ˣ to 2·10⁻⁷ of it for x in [-126, 127]; less counts as -126, NaN stays. The polynomial has the least relative error on
+/// [-½, ½] among those of its degree that are exact at 0.
+#[inline(always)]
+pub(super) fn power_of_two<S: Simd>(simd: S, value: S::f32s) -> S::f32s {
+    let splat = |value: f32| simd.splat_f32s(value);
+    let value = simd.max_f32s(splat(-126.0), value);
+    let shifted = simd.add_f32s(value, splat(WHOLE));
+    let rest = simd.sub_f32s(value, simd.sub_f32s(shifted, splat(WHOLE)));
+    let mut power = splat(1.326_472_7e-3);
+    for coefficient in [9.671_513e-3, 5.550_733_6e-2, 2.402_224_2e-1, 6.931_47e-1, 1.0] {
+        power = simd.mul_add_e_f32s(power, rest, splat(coefficient));
+    }
+    times_power_of_two(simd, power, shifted)
+}
+
+/// Added to a number, rounds it to a whole one, which then lies in the sum's lowest bits: 1.5·2²³.
+const WHOLE: f32 = 12_582_912.0;
+
+/// `value` · 2ⁿ, where `shifted` is n + [`WHOLE`].
+#[inline(always)]
+fn times_power_of_two<S: Simd>(simd: S, value: S::f32s, shifted: S::f32s) -> S::f32s {
     let exponent = simd.wrapping_dyn_shl_u32s(simd.transmute_u32s_f32s(shifted), simd.splat_u32s(23));
-    simd.transmute_f32s_u32s(simd.add_u32s(simd.transmute_u32s_f32s(power), exponent))
+    simd.transmute_f32s_u32s(simd.add_u32s(simd.transmute_u32s_f32s(value), exponent))
 }
 
 /// x / (1 + e⁻ˣ).

@@ -31,10 +31,11 @@ pub fn gated_gelu(input: &Tensor) -> Result<Tensor> {
     })
 }
 
-struct Gate<'a> {
-    values: &'a [f32],
-    gates: &'a [f32],
-    output: &'a mut [f32],
+/// `values` times the gelu of `gates`.
+pub(super) struct Gate<'a> {
+    pub values: &'a [f32],
+    pub gates: &'a [f32],
+    pub output: &'a mut [f32],
 }
 
 impl WithSimd for Gate<'_> {

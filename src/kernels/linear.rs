@@ -46,6 +46,14 @@ impl Linear {
         Self::from_weights(vb.get((outputs, inputs), "weight")?, None)
     }
 
+    /// Packed weights and a bias, where there are both.
+    pub(super) fn packed(&self) -> Option<(&Weights, &[f32])> {
+        match &self.0 {
+            Kind::Packed { weights, bias: Some(bias) } => Some((weights, bias)),
+            _ => None,
+        }
+    }
+
     /// The layer's result added to `residual` of its shape.
     pub fn forward_onto(&self, residual: &Tensor, input: &Tensor) -> Result<Tensor> {
         if matches!(self.0, Kind::Packed { .. }) && serve(&[input, residual]) {
@@ -119,6 +127,10 @@ impl Weights {
         self.inputs
     }
 
+    pub(super) fn outputs(&self) -> usize {
+        self.outputs
+    }
+
     /// `input · weightᵀ + bias` on this thread alone: `(tokens, inputs)` to `(tokens, outputs)`.
     pub(crate) fn apply_here(&self, input: &[f32], bias: &[f32], output: &mut [f32]) {
         let tokens = input.len() / self.inputs;
@@ -131,8 +143,35 @@ impl Weights {
         });
     }
 
+    /// Writes rows of `left`, which start at input `depth.start`, times the weights of these inputs and some outputs, or
+    /// adds them where `add` is set. At most [`DEPTH`] inputs.
+    ///
+    /// # Safety
+    /// As for [`product`].
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments, reason = "the coordinates of a block in three matrices")]
+    pub(super) unsafe fn multiply<S: Simd>(
+        &self,
+        simd: S,
+        (left, rows): (Left, usize),
+        depth: Range<usize>,
+        columns: Range<usize>,
+        widened: &mut [f32],
+        output: Output,
+        add: bool,
+    ) {
+        let panel = panel_width_for::<S>();
+        let (start, panels) =
+            (columns.start * self.inputs + depth.start * panel, columns.len().div_ceil(panel));
+        let (values, step) =
+            self.stored.values().lines(start, self.inputs * panel, panels, depth.len() * panel, widened);
+        let size = Size { rows, depth: depth.len(), columns: columns.len() };
+        // SAFETY: the caller vouches for it.
+        unsafe { product(simd, size, left, Panels { values, step }, output, add) };
+    }
+
     /// Scratch memory for `columns` of the outputs.
-    fn scratch(&self, columns: usize) -> usize {
+    pub(super) fn scratch(&self, columns: usize) -> usize {
         self.stored.values().scratch(columns.next_multiple_of(panel_width()) * DEPTH.min(self.inputs))
     }
 
@@ -172,11 +211,11 @@ fn unpacked<T: Copy>(values: &[T], (outputs, inputs): (usize, usize)) -> Vec<T> 
 
 /// What a product is added to.
 #[derive(Clone, Copy)]
-struct Start<'a> {
+pub(super) struct Start<'a> {
     /// `(outputs)`.
-    bias: Option<&'a [f32]>,
+    pub bias: Option<&'a [f32]>,
     /// `(tokens, outputs)`.
-    residual: Option<&'a [f32]>,
+    pub residual: Option<&'a [f32]>,
 }
 
 impl Start<'_> {
@@ -186,7 +225,7 @@ impl Start<'_> {
 
     /// Some outputs of one token: `place` is that of the first among all results, `column` among the outputs.
     #[inline(always)]
-    fn write(&self, line: &mut [f32], place: usize, column: usize) {
+    pub(super) fn write(&self, line: &mut [f32], place: usize, column: usize) {
         match (self.bias, self.residual) {
             (Some(bias), Some(residual)) => {
                 let sums = bias[column..].iter().zip(&residual[place..]);
@@ -236,8 +275,7 @@ impl WithSimd for Block<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { input, weights, start: before, rows, columns, widened, output } = self;
-        let Weights { inputs, outputs, ref stored } = *weights;
-        let panel = panel_width_for::<S>();
+        let Weights { inputs, outputs, .. } = *weights;
         if !before.is_zero() {
             for row in rows.clone() {
                 let place = row * outputs + columns.start;
@@ -247,24 +285,15 @@ impl WithSimd for Block<'_> {
             }
         }
         for first in (0..inputs).step_by(DEPTH) {
-            let depth = DEPTH.min(inputs - first);
+            let depth = first..inputs.min(first + DEPTH);
             let left =
                 Left { values: &input[rows.start * inputs + first..], row_step: inputs, depth_step: 1 };
-            let (start, panels) = (columns.start * inputs + first * panel, columns.len().div_ceil(panel));
-            let (values, step) = stored.values().lines(start, inputs * panel, panels, depth * panel, widened);
-            let right = Panels { values, step };
-            let size = Size { rows: rows.len(), depth, columns: columns.len() };
             // SAFETY: rows and columns of its own.
             unsafe {
                 let start = output.at(rows.start * outputs + columns.start);
-                product(
-                    simd,
-                    size,
-                    left,
-                    right,
-                    Output { start, row_step: outputs },
-                    !before.is_zero() || first > 0,
-                );
+                let output = Output { start, row_step: outputs };
+                let add = !before.is_zero() || first > 0;
+                weights.multiply(simd, (left, rows.len()), depth, columns.clone(), widened, output, add);
             }
         }
     }

@@ -9,6 +9,7 @@
 
 pub mod attention;
 mod convolution;
+mod feed_forward;
 mod functions;
 mod gate;
 mod linear;
@@ -19,6 +20,7 @@ mod stored;
 mod values;
 
 pub use convolution::{Convolution, Passes};
+pub use feed_forward::feed_forward;
 pub use gate::gated_gelu;
 pub use linear::Linear;
 pub(crate) use linear::Weights as LinearWeights;

@@ -145,34 +145,71 @@ unsafe fn tiles<S: Simd, const R: usize, const V: usize>(
     assert_eq!(V, vectors::<S>());
     let width = panel_width_for::<S>();
     for (panel, column) in (0..size.columns).step_by(width).enumerate() {
-        let columns = width.min(size.columns - column);
-        for row in (0..size.rows).step_by(R) {
-            let rows = R.min(size.rows - row);
-            // SAFETY: row < rows and column < columns; rows beyond the last are read from the last.
-            unsafe {
-                let mut left_rows = [left.values.as_ptr(); R];
-                for (index, place) in left_rows.iter_mut().enumerate() {
-                    *place = place.add((row + index.min(rows - 1)) * left.row_step);
-                }
-                let sums = tile::<S, R, V>(
-                    simd,
-                    size.depth,
-                    left_rows,
-                    left.depth_step,
-                    right.values.as_ptr().add(panel * right.step),
-                );
-                let start = output.start.add(row * output.row_step + column);
-                if rows == R && columns == width {
-                    store::<S, R, V>(simd, sums, Output { start, row_step: output.row_step }, add);
-                    continue;
-                }
-                let mut whole = [0.0; LARGEST_TILE];
-                store::<S, R, V>(simd, sums, Output { start: whole.as_mut_ptr(), row_step: width }, false);
-                for (index, line) in whole.chunks_exact(width).enumerate().take(rows) {
-                    for (column, value) in line.iter().enumerate().take(columns) {
-                        let place = start.add(index * output.row_step + column);
-                        *place = if add { *place + value } else { *value };
-                    }
+        // SAFETY: row < rows and column < columns wherever a tile is placed.
+        unsafe {
+            let strip = Strip {
+                depth: size.depth,
+                left,
+                right: right.values.as_ptr().add(panel * right.step),
+                output: Output { start: output.start.add(column), row_step: output.row_step },
+                columns: width.min(size.columns - column),
+                add,
+            };
+            let mut row = 0;
+            while row + R <= size.rows {
+                strip.tile::<S, R, V>(simd, row);
+                row += R;
+            }
+            while row + 4 <= size.rows {
+                strip.tile::<S, 4, V>(simd, row);
+                row += 4;
+            }
+            while row + 2 <= size.rows {
+                strip.tile::<S, 2, V>(simd, row);
+                row += 2;
+            }
+            if row < size.rows {
+                strip.tile::<S, 1, V>(simd, row);
+            }
+        }
+    }
+}
+
+/// All rows of one panel's columns.
+#[derive(Clone, Copy)]
+struct Strip<'a> {
+    depth: usize,
+    left: Left<'a>,
+    right: *const f32,
+    output: Output,
+    columns: usize,
+    add: bool,
+}
+
+impl Strip<'_> {
+    /// # Safety
+    /// `R` rows from `row` on must lie within the operands and the output.
+    #[inline(always)]
+    unsafe fn tile<S: Simd, const R: usize, const V: usize>(self, simd: S, row: usize) {
+        let Self { depth, left, right, output, columns, add } = self;
+        let width = panel_width_for::<S>();
+        // SAFETY: the caller vouches for these rows; a part of a tile is written value by value.
+        unsafe {
+            let mut left_rows = [left.values.as_ptr(); R];
+            for (index, place) in left_rows.iter_mut().enumerate() {
+                *place = place.add((row + index) * left.row_step);
+            }
+            let sums = tile::<S, R, V>(simd, depth, left_rows, left.depth_step, right);
+            let start = output.start.add(row * output.row_step);
+            if columns == width {
+                return store::<S, R, V>(simd, sums, Output { start, row_step: output.row_step }, add);
+            }
+            let mut whole = [0.0; LARGEST_TILE];
+            store::<S, R, V>(simd, sums, Output { start: whole.as_mut_ptr(), row_step: width }, false);
+            for (index, line) in whole.chunks_exact(width).enumerate().take(R) {
+                for (column, value) in line.iter().enumerate().take(columns) {
+                    let place = start.add(index * output.row_step + column);
+                    *place = if add { *place + value } else { *value };
                 }
             }
         }

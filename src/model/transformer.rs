@@ -8,7 +8,7 @@ use candle_core::{DType, Result, Tensor};
 use candle_nn::{Module, VarBuilder};
 
 use super::attention::{Attention, ReferenceTokens, Segment};
-use crate::kernels::{GroupNorm, LayerNorm, Linear, gated_gelu};
+use crate::kernels::{GroupNorm, LayerNorm, Linear, feed_forward};
 
 /// What enters one self-attention layer, kept for later use as a reference.
 #[derive(Debug, Clone)]
@@ -239,6 +239,6 @@ impl FeedForward {
     }
 
     fn forward_onto(&self, residual: &Tensor, input: &Tensor) -> Result<Tensor> {
-        self.out.forward_onto(residual, &gated_gelu(&self.gated.forward(input)?)?)
+        feed_forward(residual, input, &self.gated, &self.out)
     }
 }
