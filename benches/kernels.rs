@@ -3,7 +3,7 @@
 use candle_core::{DType, Device, Module, Result, Tensor};
 use candle_nn::{Conv2dConfig, VarBuilder};
 use criterion::{Criterion, criterion_group, criterion_main};
-use dreamtuner::kernels::{Convolution, GroupNorm, LayerNorm, Linear, Passes, gated_gelu};
+use dreamtuner::kernels::{Convolution, GroupNorm, LayerNorm, Linear, Passes, feed_forward, gated_gelu};
 use dreamtuner::model::attention::{Segment, weighted_attention};
 use std::collections::HashMap;
 
@@ -71,6 +71,24 @@ fn linear_layers(criterion: &mut Criterion) -> Result<()> {
     Ok(())
 }
 
+fn feed_forward_layers(criterion: &mut Criterion) -> Result<()> {
+    for (tokens, channels) in [(4096, 320), (1024, 640), (256, 1280)] {
+        let (gated_vb, out_vb) = (weights(&[8 * channels, channels])?, weights(&[channels, 4 * channels])?);
+        let gated = Linear::new(channels, 8 * channels, gated_vb.clone())?;
+        let out = Linear::new(4 * channels, channels, out_vb.clone())?;
+        let plain_gated = candle_nn::linear(channels, 8 * channels, gated_vb)?;
+        let plain_out = candle_nn::linear(4 * channels, channels, out_vb)?;
+        let plain = |input: &Tensor| {
+            let halves = plain_gated.forward(input)?.chunk(2, 2)?;
+            input + plain_out.forward(&(&halves[0] * halves[1].gelu_erf()?)?)?
+        };
+        let name = format!("feed-forward, {tokens} tokens of {channels}");
+        let input = chance(&[1, tokens, channels])?;
+        pair(criterion, &name, &input, |input| feed_forward(input, input, &gated, &out), plain);
+    }
+    Ok(())
+}
+
 /// A frame's tokens attend to themselves, a reference and the previous frame.
 fn attention(criterion: &mut Criterion) -> Result<()> {
     for (tokens, width) in [(4096, 40), (1024, 80), (256, 160)] {
@@ -115,7 +133,7 @@ fn run(criterion: &mut Criterion) {
     // SAFETY: nothing has started a thread yet.
     let threads = unsafe { dreamtuner::threads::set_threads(None) };
     threads.expect("the first to set up threads");
-    for part in [convolutions, linear_layers, attention, elementwise] {
+    for part in [convolutions, linear_layers, feed_forward_layers, attention, elementwise] {
         part(criterion).expect("shapes fit");
     }
 }

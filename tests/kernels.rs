@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Module, Result, Tensor, Var};
 use candle_nn::{Conv2dConfig, VarBuilder};
-use dreamtuner::kernels::{Convolution, GroupNorm, LayerNorm, Linear, Passes, gated_gelu};
+use dreamtuner::kernels::{Convolution, GroupNorm, LayerNorm, Linear, Passes, feed_forward, gated_gelu};
 use dreamtuner::model::attention::{Segment, weighted_attention};
 use proptest::prelude::*;
 use rand_chacha::ChaCha8Rng;
@@ -106,7 +106,7 @@ fn maps() -> impl Strategy<Value = Maps> {
         Just((5, 3, 2))
     ];
     let passes = prop_oneof![Just(Passes::Many), Just(Passes::Few)];
-    (1..3usize, 1..40usize, 1..40usize, 5..40usize, 5..40usize, kernel, passes, kept()).prop_map(
+    (1..3usize, 1..140usize, 1..40usize, 5..40usize, 5..40usize, kernel, passes, kept()).prop_map(
         |(batch, inputs, outputs, height, width, (side, stride, padding), passes, dtype)| Maps {
             batch,
             inputs,
@@ -162,6 +162,15 @@ fn linear(tokens: usize, inputs: usize, outputs: usize, dtype: DType) -> (Linear
         (tensor(1, &[2, tokens, inputs]), tensor(2, &[outputs, inputs]), tensor(3, &[outputs]));
     let vb = weights(&[("weight", &weight), ("bias", &bias)], dtype);
     (Linear::new(inputs, outputs, vb).unwrap(), input, rounded(&weight, dtype), rounded(&bias, dtype))
+}
+
+/// The two layers of a feed-forward layer.
+fn gated(channels: usize, inner: usize) -> Linear {
+    linear(1, channels, 2 * inner, DType::F32).0
+}
+
+fn out(inner: usize, channels: usize) -> Linear {
+    linear(1, inner, channels, DType::F32).0
 }
 
 fn linear_in_64_bits(input: &Tensor, weight: &Tensor, bias: &Tensor) -> Vec<Sum> {
@@ -286,6 +295,26 @@ proptest! {
     }
 }
 
+/// Many tokens are worked on some at a time, few as by three layers.
+#[test]
+fn a_feed_forward_layer_equals_its_parts() -> Result<()> {
+    for (tokens, channels, inner, dtype) in [
+        (900, 70, 352, DType::F32),
+        (900, 70, 352, DType::BF16),
+        (900, 330, 33, DType::F32),
+        (7, 70, 352, DType::F16),
+    ] {
+        let (gated, input, ..) = linear(tokens, channels, 2 * inner, dtype);
+        let out = linear(1, inner, channels, dtype).0;
+        let residual = tensor(9, &[2, tokens, channels]);
+        let parts = out.forward_onto(&residual, &gated_gelu(&gated.forward(&input)?)?)?;
+        let whole = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+        let whole = whole.install(|| feed_forward(&residual, &input, &gated, &out))?;
+        assert!(values(&whole) == values(&parts), "{tokens} tokens of {channels}, {inner} inside, {dtype:?}");
+    }
+    Ok(())
+}
+
 #[test]
 fn the_gate_is_accurate() {
     let gates: Vec<f32> =
@@ -303,15 +332,18 @@ fn the_gate_is_accurate() {
 /// Every kernel on shapes that are divided among threads.
 fn all_kernels() -> Result<Vec<f32>> {
     let mut results = Vec::new();
-    for (side, stride, padding) in [(3, 1, 1), (3, 2, 1), (1, 1, 0)] {
-        let maps =
-            Maps { batch: 2, height: 33, width: 31, side, stride, padding, ..Maps::new(40, 50, 33, stride) };
+    for (side, stride, padding, passes) in
+        [(3, 1, 1, Passes::Many), (3, 1, 1, Passes::Few), (3, 2, 1, Passes::Many), (1, 1, 0, Passes::Many)]
+    {
+        let shape = Maps::new(40, 50, 33, stride);
+        let maps = Maps { batch: 2, height: 33, width: 31, side, stride, padding, passes, ..shape };
         let (convolution, input, ..) = convolution(&maps);
         results.extend(values(&convolution.forward(&input)?));
     }
     let (linear, input, ..) = linear(300, 400, 200, DType::F32);
     results.extend(values(&linear.forward(&input)?));
     results.extend(values(&gated_gelu(&input)?));
+    results.extend(values(&feed_forward(&input, &input, &gated(400, 352), &out(352, 400))?));
     let (weight, bias) = (tensor(4, &[400]), tensor(5, &[400]));
     let vb = weights(&[("weight", &weight), ("bias", &bias)], DType::F32);
     results.extend(values(&LayerNorm::new(400, 1e-5, vb.clone())?.forward(&input)?));
