@@ -73,7 +73,7 @@ pub(crate) fn attend(queries: &Tensor, segments: &[Segment]) -> Result<Tensor> {
 
 /// A tensor `(batch, heads, tokens, width)` of which a token's values lie side by side.
 #[derive(Clone, Copy)]
-struct View<'a> {
+pub(super) struct View<'a> {
     values: &'a [f32],
     picture: usize,
     head: usize,
@@ -82,8 +82,11 @@ struct View<'a> {
 
 impl<'a> View<'a> {
     fn of((storage, layout): &'a (StorageRef<'_>, &Layout)) -> Result<Self> {
-        let stride = layout.stride();
-        Ok(Self { values: values(storage, layout)?, picture: stride[0], head: stride[1], token: stride[2] })
+        Ok(Self::new(values(storage, layout)?, layout.stride()))
+    }
+
+    pub(super) fn new(values: &'a [f32], stride: &[usize]) -> Self {
+        Self { values, picture: stride[0], head: stride[1], token: stride[2] }
     }
 
     fn from(&self, picture: usize, head: usize, token: usize) -> &'a [f32] {
@@ -92,25 +95,25 @@ impl<'a> View<'a> {
 }
 
 #[derive(Clone, Copy)]
-struct Keys<'a> {
-    keys: View<'a>,
-    values: View<'a>,
-    tokens: usize,
-    log_weights: Option<&'a [f32]>,
+pub(super) struct Keys<'a> {
+    pub keys: View<'a>,
+    pub values: View<'a>,
+    pub tokens: usize,
+    pub log_weights: Option<&'a [f32]>,
 }
 
 #[derive(Clone, Copy)]
-struct Heads {
-    batch: usize,
+pub(super) struct Heads {
+    pub batch: usize,
     /// Queries of one picture.
-    tokens: usize,
-    heads: usize,
+    pub tokens: usize,
+    pub heads: usize,
     /// Channels of one head.
-    width: usize,
+    pub width: usize,
 }
 
 /// `output` is `(batch, tokens, heads, width)`.
-fn attend_values(heads: Heads, queries: View, segments: &[Keys], output: &mut [f32]) {
+pub(super) fn attend_values(heads: Heads, queries: View, segments: &[Keys], output: &mut [f32]) {
     let Heads { batch, tokens, heads: count, width } = heads;
     assert_eq!(output.len(), batch * tokens * count * width);
     let panel = panel_width();

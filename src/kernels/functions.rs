@@ -52,12 +52,31 @@ pub(super) fn silu<S: Simd>(simd: S, value: S::f32s) -> S::f32s {
     simd.div_f32s(value, simd.add_f32s(simd.splat_f32s(1.0), decay))
 }
 
+/// SiLU's slope: s + x·s·(1 − s) with s = 1 / (1 + e⁻ˣ).
+#[inline(always)]
+pub(super) fn silu_slope<S: Simd>(simd: S, value: S::f32s) -> S::f32s {
+    let one = simd.splat_f32s(1.0);
+    let sigmoid = simd.div_f32s(one, simd.add_f32s(one, exponential(simd, simd.neg_f32s(value))));
+    let rest = simd.mul_f32s(value, simd.sub_f32s(one, sigmoid));
+    simd.mul_add_e_f32s(sigmoid, rest, sigmoid)
+}
+
 /// x · (1 + erf(x/√2)) / 2, the exact gelu.
 #[inline(always)]
 pub(super) fn gelu<S: Simd>(simd: S, value: S::f32s) -> S::f32s {
     let root = simd.splat_f32s(std::f32::consts::FRAC_1_SQRT_2);
     let half = simd.mul_f32s(value, simd.splat_f32s(0.5));
     simd.mul_add_e_f32s(half, error_function(simd, simd.mul_f32s(value, root)), half)
+}
+
+/// The exact gelu's slope: (1 + erf(x/√2)) / 2 + x · e^(−x²/2) / √(2π).
+#[inline(always)]
+pub(super) fn gelu_slope<S: Simd>(simd: S, value: S::f32s) -> S::f32s {
+    let splat = |value: f32| simd.splat_f32s(value);
+    let error = error_function(simd, simd.mul_f32s(value, splat(std::f32::consts::FRAC_1_SQRT_2)));
+    let share = simd.mul_add_e_f32s(error, splat(0.5), splat(0.5));
+    let bell = exponential(simd, simd.mul_f32s(simd.mul_f32s(value, value), splat(-0.5)));
+    simd.mul_add_e_f32s(simd.mul_f32s(value, splat(0.398_942_3)), bell, share)
 }
 
 /// erf(x) to about one unit in the last place: N. Juffa's two polynomials, the outer one in an exponential.

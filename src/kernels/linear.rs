@@ -1,16 +1,18 @@
 //! Linear layers: tokens times weights that are packed once.
 
+use super::gradient::{Differentiable, passes_gradients};
 use super::product::{
     DEPTH, Left, Output, Panels, ROWS, Size, arch, panel_width, panel_width_for, product, share,
 };
 use super::scratch::{Shared, with_scratch};
 use super::stored::{Stored, Values, usable, with_weights};
-use super::values::{filled, serve, with_all, with_optional};
+use super::values::{filled, serve, with_all};
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{Module, VarBuilder};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// A linear layer. On the CPU its weights of 32 or 16 bits are packed once, and products with inputs of 32 bits run on this
 /// crate's kernels: accurate to 4·10⁻⁷ of the results' root mean square.
@@ -19,8 +21,14 @@ pub struct Linear(Kind);
 
 #[derive(Debug)]
 enum Kind {
-    Packed { weights: Weights, bias: Option<Vec<f32>> },
+    Packed(Packed),
     Plain(candle_nn::Linear),
+}
+
+#[derive(Debug, Clone)]
+struct Packed {
+    weights: Arc<Weights>,
+    bias: Option<Arc<Vec<f32>>>,
 }
 
 impl Linear {
@@ -32,7 +40,7 @@ impl Linear {
         let (outputs, inputs) = weight.dims2()?;
         let weights = with_weights(&weight, |weight| Weights::new(weight, outputs, inputs))?;
         let bias = bias.map(|bias| bias.to_dtype(DType::F32)?.to_vec1()).transpose()?;
-        Ok(Self(Kind::Packed { weights, bias }))
+        Ok(Self(Kind::Packed(Packed { weights: Arc::new(weights), bias: bias.map(Arc::new) })))
     }
 
     /// With a bias.
@@ -49,57 +57,78 @@ impl Linear {
     /// Packed weights and a bias, where there are both.
     pub(super) fn packed(&self) -> Option<(&Weights, &[f32])> {
         match &self.0 {
-            Kind::Packed { weights, bias: Some(bias) } => Some((weights, bias)),
+            Kind::Packed(Packed { weights, bias: Some(bias) }) => Some((weights, bias)),
             _ => None,
         }
     }
 
     /// The layer's result added to `residual` of its shape.
     pub fn forward_onto(&self, residual: &Tensor, input: &Tensor) -> Result<Tensor> {
-        if matches!(self.0, Kind::Packed { .. }) && serve(&[input, residual]) {
-            return self.apply(input, Some(residual));
+        match &self.0 {
+            Kind::Packed(packed) if serve(&[input, residual]) => packed.onto(residual, input),
+            _ => residual + self.forward(input)?,
         }
-        residual + self.apply(input, None)?
+    }
+}
+
+impl Packed {
+    fn onto(&self, residual: &Tensor, input: &Tensor) -> Result<Tensor> {
+        let shape = self.result_shape(input.dims())?;
+        if residual.dims() != shape {
+            candle_core::bail!("{shape:?} cannot be added to a residual of another shape");
+        }
+        filled(shape, |output| {
+            with_all(residual, |residual| {
+                let start = Start { residual: Some(residual), ..self.start() };
+                with_all(input, |input| apply(input, &self.weights, start, output))
+            })?
+        })
     }
 
-    fn apply(&self, input: &Tensor, residual: Option<&Tensor>) -> Result<Tensor> {
-        match &self.0 {
-            Kind::Plain(plain) => plain.forward(input),
-            Kind::Packed { weights, bias } => {
-                if !serve(&[input]) {
-                    let weight = weights.unpacked()?.to_dtype(input.dtype())?;
-                    let bias = bias
-                        .as_ref()
-                        .map(|bias| Tensor::new(&bias[..], &Device::Cpu)?.to_dtype(input.dtype()));
-                    return candle_nn::Linear::new(weight, bias.transpose()?).forward(input);
-                }
-                let Some((_, rest)) = input.dims().split_last().filter(|(last, _)| **last == weights.inputs)
-                else {
-                    candle_core::bail!(
-                        "{:?} given to a linear layer of {} inputs",
-                        input.shape(),
-                        weights.inputs
-                    );
-                };
-                let shape = [rest, &[weights.outputs]].concat();
-                if residual.is_some_and(|residual| residual.dims() != shape) {
-                    candle_core::bail!("{shape:?} cannot be added to a residual of another shape");
-                }
-                filled(shape, |output| {
-                    with_optional(residual, |residual| {
-                        let start = Start { bias: bias.as_deref(), residual };
-                        with_all(input, |input| apply(input, weights, start, output))
-                    })?
-                })
-            }
+    fn start(&self) -> Start<'_> {
+        Start { bias: self.bias.as_ref().map(|bias| &bias[..]), residual: None }
+    }
+
+    /// By candle's own operations.
+    fn plain(&self, input: &Tensor) -> Result<Tensor> {
+        let weight = self.weights.unpacked()?.to_dtype(input.dtype())?;
+        let in_type = |bias: &Arc<Vec<f32>>| Tensor::new(&bias[..], &Device::Cpu)?.to_dtype(input.dtype());
+        let bias = self.bias.as_ref().map(in_type).transpose()?;
+        candle_nn::Linear::new(weight, bias).forward(input)
+    }
+}
+
+impl Differentiable for Packed {
+    const NAME: &'static str = "linear layer";
+
+    fn result_shape(&self, shape: &[usize]) -> Result<Vec<usize>> {
+        let Weights { inputs, outputs, .. } = *self.weights;
+        match shape.split_last() {
+            Some((last, rest)) if *last == inputs => Ok([rest, &[outputs]].concat()),
+            _ => candle_core::bail!("{shape:?} given to a linear layer of {inputs} inputs"),
         }
+    }
+
+    fn forward(&self, _shape: &[usize], input: &[f32], output: &mut [f32]) -> Result<()> {
+        apply(input, &self.weights, self.start(), output);
+        Ok(())
+    }
+
+    fn backward(&self, _input: &Tensor, gradient: &Tensor) -> Result<Tensor> {
+        let weights = Arc::new(self.weights.transposed());
+        Packed { weights, bias: None }.apply(gradient)
     }
 }
 
 impl Module for Linear {
     /// `(…, inputs)` to `(…, outputs)`.
     fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        self.apply(input, None)
+        match &self.0 {
+            Kind::Plain(plain) => plain.forward(input),
+            Kind::Packed(packed) if serve(&[input]) => packed.apply(input),
+            Kind::Packed(packed) if passes_gradients(input) => packed.apply_tracked(input),
+            Kind::Packed(packed) => packed.plain(input),
+        }
     }
 }
 
@@ -175,7 +204,18 @@ impl Weights {
         self.stored.values().scratch(columns.next_multiple_of(panel_width()) * DEPTH.min(self.inputs))
     }
 
-    /// `(outputs, inputs)` again, where a gradient is asked for.
+    /// Of the layer from outputs to inputs.
+    fn transposed(&self) -> Self {
+        let Self { inputs, outputs, .. } = *self;
+        let stored = match &self.stored {
+            Stored::F32(values) => Stored::F32(transposed(values, outputs, inputs)),
+            Stored::F16(values) => Stored::F16(transposed(values, outputs, inputs)),
+            Stored::BF16(values) => Stored::BF16(transposed(values, outputs, inputs)),
+        };
+        Self { stored, inputs: outputs, outputs: inputs }
+    }
+
+    /// `(outputs, inputs)` again, for candle's own operations.
     fn unpacked(&self) -> Result<Tensor> {
         let shape = (self.outputs, self.inputs);
         match &self.stored {
@@ -184,6 +224,21 @@ impl Weights {
             Stored::BF16(values) => Tensor::from_vec(unpacked(values, shape), shape, &Device::Cpu),
         }
     }
+}
+
+/// Panels of outputs to panels of inputs.
+fn transposed<T: Copy + Default + Send + Sync>(values: &[T], outputs: usize, inputs: usize) -> Vec<T> {
+    let panel = panel_width();
+    let mut result = vec![T::default(); inputs.next_multiple_of(panel) * outputs];
+    result.par_chunks_mut((panel * outputs).max(1)).enumerate().for_each(|(index, result)| {
+        for (output, line) in result.chunks_exact_mut(panel).enumerate() {
+            let values = &values[output / panel * panel * inputs + output % panel..];
+            for (column, input) in (index * panel..inputs).take(panel).enumerate() {
+                line[column] = values[input * panel];
+            }
+        }
+    });
+    result
 }
 
 /// `(outputs, inputs)` to panels of outputs.

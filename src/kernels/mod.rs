@@ -8,10 +8,12 @@
 #![allow(clippy::needless_range_loop, reason = "indices of matrices read better than iterators")]
 
 pub mod attention;
+pub(crate) mod attention_gradient;
 mod convolution;
 mod feed_forward;
 mod functions;
 mod gate;
+mod gradient;
 mod linear;
 mod normalization;
 mod product;

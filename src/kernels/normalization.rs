@@ -1,6 +1,7 @@
 //! Group norm, layer norm, and what follows them.
 
-use super::functions::silu;
+use super::functions::{silu, silu_slope};
+use super::gradient::{Differentiable, passes_gradients};
 use super::product::arch;
 use super::stored::usable;
 use super::values::{filled, serve, with_all};
@@ -8,6 +9,7 @@ use candle_core::{DType, Result, Tensor};
 use candle_nn::{Module, VarBuilder};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
+use std::sync::Arc;
 
 /// Group norm over maps `(batch, channels, …)`. In 32 bits on the CPU it runs on this crate's kernels, accurate to 10⁻⁶.
 #[derive(Debug)]
@@ -27,55 +29,107 @@ impl GroupNorm {
 
     /// The norm, then SiLU.
     pub fn forward_silu(&self, input: &Tensor) -> Result<Tensor> {
-        if self.serves(input) { self.normalize(input, true) } else { self.plain(input)?.silu() }
+        self.through(input, true)
     }
 
-    fn plain(&self, input: &Tensor) -> Result<Tensor> {
+    fn through(&self, input: &Tensor, silu: bool) -> Result<Tensor> {
+        let frozen = usable(&self.weight) && usable(&self.bias);
+        if frozen && (serve(&[input]) || passes_gradients(input)) {
+            let [weight, bias] = in_type(DType::F32, [&self.weight, &self.bias])?;
+            let (weight, bias) = (weight.to_vec1()?.into(), bias.to_vec1()?.into());
+            let groups = Groups { groups: self.groups, epsilon: self.epsilon, weight, bias, silu };
+            return if input.track_op() { groups.apply_tracked(input) } else { groups.apply(input) };
+        }
         let [weight, bias] = in_type(input.dtype(), [&self.weight, &self.bias])?;
         let channels = weight.elem_count();
-        candle_nn::GroupNorm::new(weight, bias, channels, self.groups, self.epsilon)?.forward(input)
-    }
-
-    fn serves(&self, input: &Tensor) -> bool {
-        serve(&[input]) && usable(&self.weight) && usable(&self.bias)
-    }
-
-    fn normalize(&self, input: &Tensor, silu: bool) -> Result<Tensor> {
-        let (channels, groups) = (self.weight.elem_count(), self.groups);
-        if input.dim(1)? != channels {
-            candle_core::bail!("maps {:?} given to a group norm of {channels} channels", input.shape());
-        }
-        let pixels = input.elem_count() / input.dim(0)? / channels;
-        let size = pixels * channels / groups;
-        filled(input.shape(), |output| {
-            let [weight, bias] = in_type(DType::F32, [&self.weight, &self.bias])?;
-            let (weight, bias) = (weight.to_vec1::<f32>()?, bias.to_vec1::<f32>()?);
-            with_all(input, |input| {
-                let arch = arch();
-                input.par_chunks(size).zip(output.par_chunks_mut(size)).enumerate().for_each(
-                    |(index, (input, output))| {
-                        let first = index % groups * (channels / groups);
-                        let (weight, bias) = (&weight[first..], &bias[first..]);
-                        arch.dispatch(Group {
-                            input,
-                            output,
-                            weight,
-                            bias,
-                            pixels,
-                            epsilon: self.epsilon,
-                            silu,
-                        });
-                    },
-                );
-            })
-        })
+        let norm = candle_nn::GroupNorm::new(weight, bias, channels, self.groups, self.epsilon)?;
+        if silu { norm.forward(input)?.silu() } else { norm.forward(input) }
     }
 }
 
 impl Module for GroupNorm {
     fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        if self.serves(input) { self.normalize(input, false) } else { self.plain(input) }
+        self.through(input, false)
     }
+}
+
+/// A group norm with frozen weights, and SiLU where asked for.
+#[derive(Debug, Clone)]
+struct Groups {
+    groups: usize,
+    epsilon: f64,
+    weight: Arc<[f32]>,
+    bias: Arc<[f32]>,
+    silu: bool,
+}
+
+impl Groups {
+    fn channels_of_group(&self) -> usize {
+        self.weight.len() / self.groups
+    }
+
+    /// Weights and biases of a group, by its number among those of all pictures.
+    fn of(&self, index: usize) -> (&[f32], &[f32]) {
+        let first = index % self.groups * self.channels_of_group();
+        let channels = first..first + self.channels_of_group();
+        (&self.weight[channels.clone()], &self.bias[channels])
+    }
+}
+
+impl Differentiable for Groups {
+    const NAME: &'static str = "group norm";
+
+    fn result_shape(&self, shape: &[usize]) -> Result<Vec<usize>> {
+        let channels = self.weight.len();
+        if shape.get(1) != Some(&channels) {
+            candle_core::bail!("maps {shape:?} given to a group norm of {channels} channels");
+        }
+        Ok(shape.to_vec())
+    }
+
+    fn forward(&self, shape: &[usize], input: &[f32], output: &mut [f32]) -> Result<()> {
+        let pixels = shape[2..].iter().product();
+        let (arch, size) = (arch(), pixels * self.channels_of_group());
+        let groups = input.par_chunks(size).zip(output.par_chunks_mut(size)).enumerate();
+        groups.for_each(|(index, (input, output))| {
+            let (weight, bias) = self.of(index);
+            let (epsilon, silu) = (self.epsilon, self.silu);
+            arch.dispatch(Group { input, output, weight, bias, pixels, epsilon, silu });
+        });
+        Ok(())
+    }
+
+    fn backward(&self, input: &Tensor, gradient: &Tensor) -> Result<Tensor> {
+        let pixels = input.dims()[2..].iter().product();
+        let (arch, size) = (arch(), pixels * self.channels_of_group());
+        pulled_back(input, gradient, size, |index, input, gradient, result| {
+            let (weight, bias) = self.of(index);
+            let (epsilon, silu) = (self.epsilon, self.silu);
+            let group = Group { input, output: result, weight, bias, pixels, epsilon, silu };
+            arch.dispatch(GroupGradient { group, gradient });
+        })
+    }
+}
+
+/// Gradient with respect to values, from that with respect to results: `work` is given the number of a group of `size`
+/// values, its input, the results' gradient, and where the values' goes.
+fn pulled_back(
+    input: &Tensor,
+    gradient: &Tensor,
+    size: usize,
+    work: impl Fn(usize, &[f32], &[f32], &mut [f32]) + Sync,
+) -> Result<Tensor> {
+    filled(input.shape(), |output| {
+        with_all(input, |input| {
+            with_all(gradient, |gradient| {
+                let groups = input.par_chunks(size).zip(gradient.par_chunks(size));
+                groups
+                    .zip(output.par_chunks_mut(size))
+                    .enumerate()
+                    .for_each(|(index, ((input, gradient), output))| work(index, input, gradient, output));
+            })
+        })?
+    })
 }
 
 /// Weights in the type of what they are applied to.
@@ -107,6 +161,52 @@ impl WithSimd for Group<'_> {
             let scale = f64::from(*weight) / deviation;
             Scaled::around(mean, scale, f64::from(*bias)).apply(simd, input, output, then_silu);
         }
+    }
+}
+
+/// The gradient with respect to a group's input; the group's output is where it goes.
+struct GroupGradient<'a> {
+    group: Group<'a>,
+    /// With respect to the results.
+    gradient: &'a [f32],
+}
+
+impl WithSimd for GroupGradient<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { group: Group { input, output, weight, bias, pixels, epsilon, silu: then_silu }, gradient } =
+            self;
+        let (mean, deviation) = moments(simd, input, epsilon);
+        output.copy_from_slice(gradient);
+        if then_silu {
+            let channels = input.chunks_exact(pixels).zip(output.chunks_exact_mut(pixels));
+            for ((input, gradient), (weight, bias)) in channels.zip(weight.iter().zip(bias)) {
+                let scale = f64::from(*weight) / deviation;
+                Scaled::around(mean, scale, f64::from(*bias)).through_silu(simd, input, gradient);
+            }
+        }
+        for (gradient, weight) in output.chunks_exact_mut(pixels).zip(weight) {
+            gradient.iter_mut().for_each(|value| *value *= weight);
+        }
+        through_normalization(input, output, mean, deviation);
+    }
+}
+
+/// From the gradient with respect to normalised values to that with respect to the values, in place.
+#[inline(always)]
+fn through_normalization(values: &[f32], gradient: &mut [f32], mean: f64, deviation: f64) {
+    let normalized = |value: f32| (f64::from(value) - mean) / deviation;
+    let (mut sum, mut product) = (0.0, 0.0);
+    for (&value, &gradient) in values.iter().zip(&*gradient) {
+        sum += f64::from(gradient);
+        product += f64::from(gradient) * normalized(value);
+    }
+    let count = values.len() as f64;
+    for (&value, gradient) in values.iter().zip(gradient) {
+        let rest = f64::from(*gradient) - sum / count - normalized(value) * product / count;
+        *gradient = (rest / deviation) as f32;
     }
 }
 
@@ -182,6 +282,26 @@ impl Scaled {
     }
 }
 
+impl Scaled {
+    /// Multiplies `gradient` by SiLU's slope.
+    #[inline(always)]
+    fn through_silu<S: Simd>(&self, simd: S, input: &[f32], gradient: &mut [f32]) {
+        let (scale, shift) = (simd.splat_f32s(self.scale), simd.splat_f32s(self.shift));
+        let center = simd.splat_f32s(self.center);
+        let (values, rest) = S::as_simd_f32s(input);
+        let (gradients, last) = S::as_mut_simd_f32s(gradient);
+        for (gradient, &value) in gradients.iter_mut().zip(values) {
+            let value = simd.mul_add_e_f32s(simd.sub_f32s(value, center), scale, shift);
+            *gradient = simd.mul_f32s(*gradient, silu_slope(simd, value));
+        }
+        if !rest.is_empty() {
+            let value = simd.sub_f32s(simd.partial_load_f32s(rest), center);
+            let slope = silu_slope(simd, simd.mul_add_e_f32s(value, scale, shift));
+            simd.partial_store_f32s(last, simd.mul_f32s(simd.partial_load_f32s(last), slope));
+        }
+    }
+}
+
 /// Layer norm over the last dimension. In 32 bits on the CPU it runs on this crate's kernels, accurate to 10⁻⁶.
 #[derive(Debug)]
 pub struct LayerNorm {
@@ -210,23 +330,84 @@ impl LayerNorm {
 impl Module for LayerNorm {
     /// `(…, channels)` to the same.
     fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        if !(serve(&[input]) && usable(&self.weight) && usable(&self.bias)) {
+        let frozen = usable(&self.weight) && usable(&self.bias);
+        if !(frozen && (serve(&[input]) || passes_gradients(input))) {
             return self.plain(input);
         }
-        let channels = self.weight.elem_count();
-        if input.dims().last() != Some(&channels) {
-            candle_core::bail!("{:?} given to a layer norm of {channels} channels", input.shape());
+        let [weight, bias] = in_type(DType::F32, [&self.weight, &self.bias])?;
+        let (weight, bias) = (weight.to_vec1()?.into(), bias.to_vec1()?.into());
+        let channels = Channels { epsilon: self.epsilon, weight, bias };
+        if input.track_op() { channels.apply_tracked(input) } else { channels.apply(input) }
+    }
+}
+
+/// A layer norm with frozen weights.
+#[derive(Debug, Clone)]
+struct Channels {
+    epsilon: f64,
+    weight: Arc<[f32]>,
+    bias: Arc<[f32]>,
+}
+
+impl Channels {
+    /// Values that a thread takes at once.
+    fn at_once(&self) -> usize {
+        32 * self.weight.len()
+    }
+}
+
+impl Differentiable for Channels {
+    const NAME: &'static str = "layer norm";
+
+    fn result_shape(&self, shape: &[usize]) -> Result<Vec<usize>> {
+        let channels = self.weight.len();
+        if shape.last() != Some(&channels) {
+            candle_core::bail!("{shape:?} given to a layer norm of {channels} channels");
         }
-        filled(input.shape(), |output| {
-            let [weight, bias] = in_type(DType::F32, [&self.weight, &self.bias])?;
-            let (weight, bias) = (weight.to_vec1::<f32>()?, bias.to_vec1::<f32>()?);
-            with_all(input, |input| {
-                let (arch, at_once, epsilon) = (arch(), 32 * channels, self.epsilon);
-                input.par_chunks(at_once).zip(output.par_chunks_mut(at_once)).for_each(|(input, output)| {
-                    arch.dispatch(Tokens { input, output, weight: &weight, bias: &bias, epsilon });
-                });
-            })
+        Ok(shape.to_vec())
+    }
+
+    fn forward(&self, _shape: &[usize], input: &[f32], output: &mut [f32]) -> Result<()> {
+        let (arch, at_once, epsilon) = (arch(), self.at_once(), self.epsilon);
+        input.par_chunks(at_once).zip(output.par_chunks_mut(at_once)).for_each(|(input, output)| {
+            arch.dispatch(Tokens { input, output, weight: &self.weight, bias: &self.bias, epsilon });
+        });
+        Ok(())
+    }
+
+    fn backward(&self, input: &Tensor, gradient: &Tensor) -> Result<Tensor> {
+        let arch = arch();
+        pulled_back(input, gradient, self.at_once(), |_, input, gradient, output| {
+            let (weight, epsilon) = (&self.weight, self.epsilon);
+            arch.dispatch(TokensGradient { input, gradient, output, weight, epsilon });
         })
+    }
+}
+
+/// The gradient with respect to some tokens.
+struct TokensGradient<'a> {
+    input: &'a [f32],
+    /// With respect to the results.
+    gradient: &'a [f32],
+    output: &'a mut [f32],
+    weight: &'a [f32],
+    epsilon: f64,
+}
+
+impl WithSimd for TokensGradient<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let channels = self.weight.len();
+        let tokens = self.input.chunks_exact(channels).zip(self.gradient.chunks_exact(channels));
+        for ((input, gradient), output) in tokens.zip(self.output.chunks_exact_mut(channels)) {
+            let (mean, deviation) = moments(simd, input, self.epsilon);
+            for ((output, gradient), weight) in output.iter_mut().zip(gradient).zip(self.weight) {
+                *output = gradient * weight;
+            }
+            through_normalization(input, output, mean, deviation);
+        }
     }
 }
 

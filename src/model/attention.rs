@@ -54,7 +54,14 @@ impl Segment {
 pub fn weighted_attention(queries: &Tensor, segments: &[Segment]) -> Result<Tensor> {
     let pairs = segments.iter().map(|segment| (&segment.keys, &segment.values));
     if !kernels::attention::serves(queries, pairs) {
-        return biased_attention(queries, segments);
+        return match segments {
+            [Segment { keys, values, log_weights: None }]
+                if kernels::attention_gradient::serves([queries, keys, values]) =>
+            {
+                kernels::attention_gradient::attend_tracked(queries, keys, values)
+            }
+            _ => biased_attention(queries, segments),
+        };
     }
     let segments = segments
         .iter()

@@ -3,12 +3,13 @@
 mod direct;
 mod winograd;
 
+use super::gradient::{Differentiable, passes_gradients};
 use super::product::panel_width;
 use super::stored::{usable, with_weights};
 use super::values::{filled, serve, with_all, with_optional};
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{Conv2d, Conv2dConfig, Module, VarBuilder};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use direct::Shape;
 
@@ -34,7 +35,7 @@ pub enum Passes {
 
 /// A convolution with square kernels. On the CPU, for maps of 32 bits, it runs on this crate's kernels: accurate to 4·10⁻⁶
 /// of the results' root mean square where Winograd's transform is used, to 4·10⁻⁷ elsewhere.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Convolution {
     kernels: Kernels,
     bias: Tensor,
@@ -48,12 +49,12 @@ pub struct Convolution {
 }
 
 /// The weights, `(outputs, inputs, side, side)`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Kernels {
     /// As they were read. For large maps they are transformed; that is kept if there is a place for it, else made anew.
-    AsRead { weight: Tensor, kept: Option<OnceLock<Vec<f32>>> },
+    AsRead { weight: Tensor, kept: Option<Arc<OnceLock<Vec<f32>>>> },
     /// Transformed alone.
-    Transformed(Vec<f32>),
+    Transformed(Arc<Vec<f32>>),
 }
 
 impl Convolution {
@@ -86,17 +87,14 @@ impl Convolution {
     ) -> Result<Self> {
         let inputs = inputs / config.groups;
         let weight = vb.get((outputs, inputs, side, side), "weight")?;
-        let can_be_transformed = usable(&weight)
-            && (side, config.stride, config.padding) == (3, 1, 1)
-            && (config.groups, config.dilation) == (1, 1)
-            && inputs.min(outputs) >= FEWEST_CHANNELS;
+        let can_be_transformed = suits_winograd(&weight, config)?;
         let count = weight.elem_count();
         let (whole, small) = (weight.dtype() == DType::F32, count <= LARGEST_KEPT_TWICE);
         let kernels =
             if whole && can_be_transformed && passes == Passes::Many && !small && count <= LARGEST_KEPT {
-                Kernels::Transformed(transformed(&weight)?)
+                Kernels::Transformed(Arc::new(transformed(&weight)?))
             } else {
-                let kept = (whole && small && passes != Passes::Few).then(OnceLock::new);
+                let kept = (whole && small && passes != Passes::Few).then(Arc::default);
                 Kernels::AsRead { weight, kept }
             };
         Ok(Self { kernels, bias, config, outputs, inputs, side, can_be_transformed })
@@ -113,9 +111,13 @@ impl Convolution {
         if self.serves() && serve(&given) {
             return self.convolve(input, shift, residual);
         }
-        let bias = self.bias.to_dtype(input.dtype())?;
-        let weight = self.weight()?.to_dtype(input.dtype())?;
-        let mut result = Conv2d::new(weight, Some(bias), self.config).forward(input)?;
+        let mut result = if self.serves() && passes_gradients(input) {
+            self.apply_tracked(input)?
+        } else {
+            let bias = self.bias.to_dtype(input.dtype())?;
+            let weight = self.weight()?.to_dtype(input.dtype())?;
+            Conv2d::new(weight, Some(bias), self.config).forward(input)?
+        };
         if let Some(shift) = shift {
             result = result.broadcast_add(&shift.unsqueeze(2)?.unsqueeze(3)?)?;
         }
@@ -130,7 +132,7 @@ impl Convolution {
             Kernels::AsRead { weight, .. } => usable(weight),
             Kernels::Transformed(_) => true,
         };
-        usable && self.config.groups == 1 && self.config.dilation == 1
+        usable && self.config.groups == 1 && self.config.dilation == 1 && self.config.padding < self.side
     }
 
     /// The weights as they were read.
@@ -158,29 +160,36 @@ impl Convolution {
     }
 
     fn convolve(&self, input: &Tensor, shift: Option<&Tensor>, residual: Option<&Tensor>) -> Result<Tensor> {
-        let (batch, inputs, height, width) = input.dims4()?;
-        let Self { outputs, side, .. } = *self;
-        let Conv2dConfig { stride, padding, .. } = self.config;
-        if inputs != self.inputs || (height.min(width) + 2 * padding) < side {
-            let expected = self.inputs;
-            candle_core::bail!(
-                "maps {:?} do not fit a convolution of {expected} channels, {side}x{side}",
-                input.shape()
-            );
-        }
-        let shape = Shape { batch, inputs, outputs, height, width, side, stride, padding };
-        let (result_height, result_width) = shape.results();
-        let result_shape = [batch, outputs, result_height, result_width];
+        let result_shape = self.result_shape(input.dims())?;
         if residual.is_some_and(|residual| residual.dims() != result_shape) {
             candle_core::bail!("{result_shape:?} cannot be added to a residual of another shape");
         }
         let bias = self.start(shift)?;
-        filled(&result_shape[..], |output| {
+        filled(result_shape, |output| {
             with_optional(residual, |residual| {
                 let start = Start { bias: &bias, residual };
-                with_all(input, |input| self.fold(shape, input, start, output))?
+                with_all(input, |values| self.fold(self.shape(input.dims())?, values, start, output))?
             })?
         })
+    }
+
+    /// Of this convolution of maps `(batch, inputs, height, width)`.
+    fn shape(&self, maps: &[usize]) -> Result<Shape> {
+        let Self { outputs, side, .. } = *self;
+        let Conv2dConfig { stride, padding, .. } = self.config;
+        match *maps {
+            [batch, inputs, height, width]
+                if inputs == self.inputs && height.min(width) + 2 * padding >= side =>
+            {
+                Ok(Shape { batch, inputs, outputs, height, width, side, stride, padding })
+            }
+            _ => {
+                let expected = self.inputs;
+                candle_core::bail!(
+                    "maps {maps:?} do not fit a convolution of {expected} channels, {side}x{side}"
+                )
+            }
+        }
     }
 
     fn fold(&self, shape: Shape, input: &[f32], start: Start, output: &mut [f32]) -> Result<()> {
@@ -206,6 +215,60 @@ impl Convolution {
         }
         Ok(())
     }
+}
+
+impl Differentiable for Convolution {
+    const NAME: &'static str = "convolution";
+
+    fn result_shape(&self, maps: &[usize]) -> Result<Vec<usize>> {
+        let shape = self.shape(maps)?;
+        let (height, width) = shape.results();
+        Ok(vec![shape.batch, shape.outputs, height, width])
+    }
+
+    fn forward(&self, maps: &[usize], input: &[f32], output: &mut [f32]) -> Result<()> {
+        let bias = self.start(None)?;
+        self.fold(self.shape(maps)?, input, Start { bias: &bias, residual: None }, output)
+    }
+
+    /// A convolution with turned kernels from outputs to inputs.
+    fn backward(&self, input: &Tensor, gradient: &Tensor) -> Result<Tensor> {
+        let Shape { height, width, side, stride, padding, .. } = self.shape(input.dims())?;
+        let weight = self.weight()?.transpose(0, 1)?.contiguous()?.flip(&[2, 3])?;
+        let config = Conv2dConfig { padding: side - 1 - padding, ..Default::default() };
+        let turned = Self {
+            can_be_transformed: suits_winograd(&weight, config)?,
+            kernels: Kernels::AsRead { weight, kept: None },
+            bias: Tensor::zeros(self.inputs, DType::F32, &Device::Cpu)?,
+            config,
+            outputs: self.inputs,
+            inputs: self.outputs,
+            side,
+        };
+        let padded = |length: usize| length + 2 * padding + 1 - side;
+        turned.apply(&spread(gradient, stride, padded(height), padded(width))?)
+    }
+}
+
+/// Maps of which pixels lie `stride` apart, zeros between them.
+fn spread(maps: &Tensor, stride: usize, height: usize, width: usize) -> Result<Tensor> {
+    if stride == 1 {
+        return Ok(maps.clone());
+    }
+    let (batch, channels, down, across) = maps.dims4()?;
+    let apart = maps.reshape((batch * channels, down, 1, across, 1))?;
+    let apart = apart.pad_with_zeros(2, 0, stride - 1)?.pad_with_zeros(4, 0, stride - 1)?;
+    let apart = apart.reshape((batch, channels, down * stride, across * stride))?;
+    apart.narrow(2, 0, height)?.narrow(3, 0, width)
+}
+
+/// Whether Winograd's transform serves these weights.
+fn suits_winograd(weight: &Tensor, config: Conv2dConfig) -> Result<bool> {
+    let (outputs, inputs, side, _) = weight.dims4()?;
+    Ok(usable(weight)
+        && (side, config.stride, config.padding) == (3, 1, 1)
+        && (config.groups, config.dilation) == (1, 1)
+        && inputs.min(outputs) >= FEWEST_CHANNELS)
 }
 
 fn transformed(weight: &Tensor) -> Result<Vec<f32>> {

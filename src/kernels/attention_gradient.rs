@@ -1,0 +1,113 @@
+//! Attention through which gradients flow. Scores are formed anew for the gradient, some queries at a time, so that no layer
+//! keeps them (Dao et al., "FlashAttention", 2022, appendix B).
+
+use super::attention::{Heads, Keys, View, attend_values};
+use super::gradient::passes_gradients;
+use super::values::OTHER_LIBRARY;
+use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Result, Shape, Tensor, bail};
+
+/// Scores that are formed at once: bounds their memory to 64 MB.
+const SCORES_AT_ONCE: usize = 1 << 24;
+
+/// Whether [`attend_tracked`] serves these tensors.
+pub(crate) fn serves(tensors: [&Tensor; 3]) -> bool {
+    let alike = |tensor: &Tensor| tensor.device().is_cpu() && tensor.dtype() == DType::F32;
+    !OTHER_LIBRARY
+        && tensors.iter().all(|tensor| alike(tensor))
+        && tensors.iter().any(|tensor| passes_gradients(tensor))
+}
+
+/// `softmax(q·kᵀ/√width)·v`, `(batch, heads, tokens, width)`, with gradients for all three.
+pub(crate) fn attend_tracked(queries: &Tensor, keys: &Tensor, values: &Tensor) -> Result<Tensor> {
+    queries.contiguous()?.apply_op3(&keys.contiguous()?, &values.contiguous()?, Attend)?.transpose(1, 2)
+}
+
+/// To `(batch, tokens, heads, width)`.
+struct Attend;
+
+impl CustomOp3 for Attend {
+    fn name(&self) -> &'static str {
+        "attention"
+    }
+
+    fn cpu_fwd(
+        &self,
+        queries: &CpuStorage,
+        queries_layout: &Layout,
+        keys: &CpuStorage,
+        keys_layout: &Layout,
+        values: &CpuStorage,
+        values_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (batch, heads, tokens, width) = queries_layout.shape().dims4()?;
+        let keys_shape = keys_layout.shape();
+        let (_, _, count, _) = keys_shape.dims4()?;
+        if keys_shape.dims() != [batch, heads, count, width] || values_layout.shape() != keys_shape {
+            bail!(
+                "keys {keys_shape:?} and values {:?} for queries {:?}",
+                values_layout.shape(),
+                queries_layout.shape()
+            );
+        }
+        let keys = Keys {
+            keys: view(keys, keys_layout)?,
+            values: view(values, values_layout)?,
+            tokens: count,
+            log_weights: None,
+        };
+        let mut output = vec![0.0; batch * heads * tokens * width];
+        let sizes = Heads { batch, tokens, heads, width };
+        attend_values(sizes, view(queries, queries_layout)?, &[keys], &mut output);
+        Ok((CpuStorage::F32(output), Shape::from((batch, tokens, heads, width))))
+    }
+
+    fn bwd(
+        &self,
+        queries: &Tensor,
+        keys: &Tensor,
+        values: &Tensor,
+        result: &Tensor,
+        gradient: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let [queries, keys, values] = [queries, keys, values].map(|tensor| tensor.detach());
+        let [result, gradient] = [result, gradient].map(|tensor| tensor.detach().transpose(1, 2));
+        let [queries, keys, values] = backward(&queries, &keys, &values, &result?, &gradient?)?;
+        Ok((Some(queries), Some(keys), Some(values)))
+    }
+}
+
+fn view<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<View<'a>> {
+    match storage {
+        CpuStorage::F32(values) => Ok(View::new(&values[layout.start_offset()..], layout.stride())),
+        _ => bail!("attention was not given 32 bits"),
+    }
+}
+
+/// Gradients with respect to queries, keys and values, all `(batch, heads, tokens, width)`.
+fn backward(
+    queries: &Tensor,
+    keys: &Tensor,
+    values: &Tensor,
+    result: &Tensor,
+    gradient: &Tensor,
+) -> Result<[Tensor; 3]> {
+    let (batch, heads, tokens, width) = queries.dims4()?;
+    let scale = 1.0 / (width as f64).sqrt();
+    let keys_transposed = keys.transpose(2, 3)?.contiguous()?;
+    let values_transposed = values.transpose(2, 3)?.contiguous()?;
+    let rows = (SCORES_AT_ONCE / (batch * heads * keys.dim(2)?).max(1)).clamp(1, tokens.max(1));
+    let (mut of_queries, mut of_keys, mut of_values) = (Vec::new(), keys.zeros_like()?, values.zeros_like()?);
+    for start in (0..tokens).step_by(rows) {
+        let some = |tensor: &Tensor| tensor.narrow(2, start, rows.min(tokens - start))?.contiguous();
+        let [queries, result, gradient] = [some(queries)?, some(result)?, some(gradient)?];
+        let scores = (queries.matmul(&keys_transposed)? * scale)?;
+        let weights = candle_nn::ops::softmax_last_dim(&scores)?;
+        of_values = (of_values + weights.transpose(2, 3)?.matmul(&gradient)?)?;
+        let mean = (&gradient * result)?.sum_keepdim(D::Minus1)?;
+        let of_weights = gradient.matmul(&values_transposed)?.broadcast_sub(&mean)?;
+        let of_scores = ((weights * of_weights)? * scale)?;
+        of_queries.push(of_scores.matmul(keys)?);
+        of_keys = (of_keys + of_scores.transpose(2, 3)?.matmul(&queries)?)?;
+    }
+    Ok([Tensor::cat(&of_queries, 2)?, of_keys, of_values])
+}
