@@ -5,6 +5,7 @@ use std::path::Path;
 
 use candle_core::{Device, Tensor};
 
+use super::single_files::single_file;
 use super::support::{Stage, repository, text};
 
 fn copy(from: &Path, to: &Path) {
@@ -101,7 +102,7 @@ fn other_kinds_of_weights() {
     stage.refuses("--controlnet model.ckpt", 4, &["model.ckpt", "pickle"]);
     stage.refuses("--lora model.ckpt", 4, &["model.ckpt", "pickle"]);
     stage.refuses("--embedding model.ckpt", 4, &["model.ckpt", "pickle"]);
-    let vae = text(&repository("tests/fixtures/sd1/single/vae.safetensors"));
+    let vae = text(&single_file(&repository("tests/fixtures"), "vae"));
     stage.refuses(&format!("--lora {vae}"), 4, &["vae.safetensors"]);
     stage.refuses(&format!("--tiny-vae {vae}"), 4, &["vae.safetensors", "tiny VAE"]);
     // It enlarges by four, the model's own by two.

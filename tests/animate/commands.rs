@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::single_files::single_file;
 use super::support::{Run, Stage, figure, frame, model, names, repository, run, text};
 
 fn command(stage: &Stage, arguments: &str) -> Run {
@@ -102,7 +103,7 @@ fn weights_are_inspected() {
     for (path, word) in [
         (model(), "U-Net"),
         (fixture("single/model.safetensors"), "U-Net"),
-        (fixture("single/vae.safetensors"), "VAE"),
+        (text(&single_file(&repository("tests/fixtures"), "vae")), "VAE"),
         (fixture("lora/kohya.safetensors"), "LoRA"),
         (fixture("textual_inversion/a1111.safetensors"), "extual inversion"),
         (fixture("controlnet"), "ControlNet"),

@@ -10,4 +10,6 @@ mod inputs;
 mod journal;
 mod outputs;
 mod plain_video;
+#[path = "../common/single_files.rs"]
+mod single_files;
 mod support;

@@ -8,6 +8,7 @@ use dreamtuner::model::weights::{
 };
 use serde_json::json;
 
+use super::single_files::single_file;
 use super::support::{fixtures, values};
 
 /// Names that a network asks for.
@@ -82,7 +83,7 @@ fn single_files_can_take_the_configurations_of_a_folder() {
 fn control_networks_and_autoencoders_of_their_own() {
     let whole = open("sd1");
     for (file, other) in [("controlnet", whole.controlnet.as_ref().unwrap()), ("vae", &whole.vae)] {
-        let path = fixtures().join(format!("sd1/single/{file}.safetensors"));
+        let path = single_file(&fixtures(), file);
         let part = PartFiles::open(&path, other.part()).unwrap();
         assert_same(&part, other);
         assert_inferred(&part, other);
@@ -111,14 +112,15 @@ fn every_part_can_be_built_and_uses_every_tensor() {
 
 #[test]
 fn inspection_of_every_form() {
+    let [controlnet, vae] = ["controlnet", "vae"].map(|part| single_file(&fixtures(), part));
     for (path, kind, family) in [
         ("sd1", Kind::ModelFolder, Some("1.x")),
         ("sd2", Kind::ModelFolder, Some("2.x")),
         ("sd1/single/model.safetensors", Kind::Checkpoint, Some("1.x")),
         ("sd2/single/model.safetensors", Kind::Checkpoint, Some("2.x")),
-        ("sd1/single/controlnet.safetensors", Kind::ControlNet, Some("1.x")),
+        (controlnet.to_str().unwrap(), Kind::ControlNet, Some("1.x")),
         ("sd1/controlnet", Kind::ControlNet, Some("1.x")),
-        ("sd1/single/vae.safetensors", Kind::Vae, None),
+        (vae.to_str().unwrap(), Kind::Vae, None),
         ("tiny_vae/diffusion_pytorch_model.safetensors", Kind::TinyVae, None),
         ("tiny_vae/taesd_decoder.safetensors", Kind::TinyVae, None),
         ("sd1/text_encoder", Kind::TextEncoder, None),

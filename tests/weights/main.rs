@@ -7,5 +7,7 @@ mod fixtures;
 mod inspection;
 mod lora;
 mod names;
+#[path = "../common/single_files.rs"]
+mod single_files;
 mod support;
 mod textual_inversion;
