@@ -12,7 +12,7 @@ use candle_core::{Layout, Result, StorageRef, Tensor};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-/// Keys that are worked on at once: their scores stay in the first-level cache.
+/// Keys that are worked on at once: their scores stay in the first-level cache, and rows of every tile divide them.
 const KEYS: usize = 120;
 /// Panels of queries that a thread takes at most at once: so often, keys are read from the cache.
 const MOST_PANELS: usize = 32;

@@ -7,6 +7,7 @@ use image::RgbImage;
 
 use crate::diffusion::{Guidance, NoiseSource, Purpose, Schedule, Step, sample};
 use crate::error::{Error, Result};
+use crate::memory;
 use crate::model::stable_diffusion::StableDiffusion;
 use crate::render::deep_cache::DeepCache;
 use crate::render::denoiser::SubjectDenoiser;
@@ -217,6 +218,7 @@ impl Animator<'_> {
         if let Some(trajectory) = &mut self.trajectory {
             trajectory.advance();
         }
+        memory::give_back();
         let image = self.model.decode(&latent, self.settings.vae_tile)?;
         Ok(Rendered { image, latent, trajectory: self.trajectory.as_ref().map(Trajectory::tensors) })
     }
