@@ -23,6 +23,7 @@ pub(super) fn exponential<S: Simd>(simd: S, value: S::f32s) -> S::f32s {
 /// 2ˣ to 2·10⁻⁷ of it for x in [-126, 127]; less counts as -126, NaN stays. The polynomial has the least relative error on
 /// [-½, ½] among those of its degree that are exact at 0.
 #[inline(always)]
+#[allow(clippy::approx_constant, reason = "the polynomial's coefficient is near ln 2, but not it")]
 pub(super) fn power_of_two<S: Simd>(simd: S, value: S::f32s) -> S::f32s {
     let splat = |value: f32| simd.splat_f32s(value);
     let value = simd.max_f32s(splat(-126.0), value);
