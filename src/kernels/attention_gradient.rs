@@ -2,19 +2,15 @@
 //! keeps them (Dao et al., "FlashAttention", 2022, appendix B).
 
 use super::attention::{Heads, Keys, View, attend_values};
-use super::gradient::passes_gradients;
-use super::values::OTHER_LIBRARY;
-use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Result, Shape, Tensor, bail};
+use super::values::suits;
+use candle_core::{CpuStorage, CustomOp3, D, Layout, Result, Shape, Tensor, bail};
 
 /// Scores that are formed at once: bounds their memory to 64 MB.
 const SCORES_AT_ONCE: usize = 1 << 24;
 
 /// Whether [`attend_tracked`] serves these tensors.
 pub(crate) fn serves(tensors: [&Tensor; 3]) -> bool {
-    let alike = |tensor: &Tensor| tensor.device().is_cpu() && tensor.dtype() == DType::F32;
-    !OTHER_LIBRARY
-        && tensors.iter().all(|tensor| alike(tensor))
-        && tensors.iter().any(|tensor| passes_gradients(tensor))
+    tensors.iter().all(|tensor| suits(tensor)) && tensors.iter().any(|tensor| tensor.track_op())
 }
 
 /// `softmax(q·kᵀ/√width)·v`, `(batch, heads, tokens, width)`, with gradients for all three.

@@ -126,18 +126,11 @@ impl Layer<'_> {
         widened: &mut [f32],
         output: &mut [f32],
     ) {
-        let channels = self.gated.inputs();
         for line in output.chunks_exact_mut(DEPTH).take(rows) {
             line[..columns.len()].copy_from_slice(&self.gated_bias[columns.clone()]);
         }
-        for first in (0..channels).step_by(DEPTH) {
-            let depth = first..channels.min(first + DEPTH);
-            let left = Left { values: &input[first..], row_step: channels, depth_step: 1 };
-            let output = Output { start: output.as_mut_ptr(), row_step: DEPTH };
-            // SAFETY: `output` has DEPTH values for every row.
-            unsafe {
-                self.gated.multiply(simd, (left, rows), depth, columns.clone(), widened, output, true);
-            }
-        }
+        let output = Output { start: output.as_mut_ptr(), row_step: DEPTH };
+        // SAFETY: `output` has DEPTH values for every row.
+        unsafe { self.gated.multiply_all(simd, (input, rows), columns, widened, output, true) };
     }
 }

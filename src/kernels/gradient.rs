@@ -1,8 +1,8 @@
 //! Kernels through which gradients flow: with respect to what goes in. Weights that kernels serve are frozen; they stay out
 //! of the graph, and take neither memory nor time for gradients of their own.
 
-use super::values::{OTHER_LIBRARY, filled, with_all};
-use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, bail};
+use super::values::{filled, with_all};
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
 /// A function of one tensor in 32 bits on the CPU.
 pub(super) trait Differentiable: Clone + Send + Sync + 'static {
@@ -18,22 +18,15 @@ pub(super) trait Differentiable: Clone + Send + Sync + 'static {
     /// Gradient with respect to the input, from `gradient` with respect to the result.
     fn backward(&self, input: &Tensor, gradient: &Tensor) -> Result<Tensor>;
 
-    /// The result, without a gradient.
+    /// The result; where a gradient is asked for, it is passed on.
     fn apply(&self, input: &Tensor) -> Result<Tensor> {
+        if input.track_op() {
+            return input.contiguous()?.apply_op1(Operation(self.clone()));
+        }
         filled(self.result_shape(input.dims())?, |output| {
             with_all(input, |values| self.forward(input.dims(), values, output))?
         })
     }
-
-    /// The result; its gradient is passed on.
-    fn apply_tracked(&self, input: &Tensor) -> Result<Tensor> {
-        input.contiguous()?.apply_op1(Operation(self.clone()))
-    }
-}
-
-/// Whether [`Differentiable::apply_tracked`] serves this input.
-pub(super) fn passes_gradients(input: &Tensor) -> bool {
-    !OTHER_LIBRARY && input.device().is_cpu() && input.dtype() == DType::F32 && input.track_op()
 }
 
 struct Operation<F>(F);

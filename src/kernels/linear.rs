@@ -1,12 +1,12 @@
 //! Linear layers: tokens times weights that are packed once.
 
-use super::gradient::{Differentiable, passes_gradients};
+use super::gradient::Differentiable;
 use super::product::{
     DEPTH, Left, Output, Panels, ROWS, Size, arch, panel_width, panel_width_for, product, share,
 };
 use super::scratch::{Shared, with_scratch};
 use super::stored::{Stored, Values, usable, with_weights};
-use super::values::{filled, serve, with_all};
+use super::values::{filled, serve, suits, with_all};
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{Module, VarBuilder};
 use pulp::{Simd, WithSimd};
@@ -125,8 +125,7 @@ impl Module for Linear {
     fn forward(&self, input: &Tensor) -> Result<Tensor> {
         match &self.0 {
             Kind::Plain(plain) => plain.forward(input),
-            Kind::Packed(packed) if serve(&[input]) => packed.apply(input),
-            Kind::Packed(packed) if passes_gradients(input) => packed.apply_tracked(input),
+            Kind::Packed(packed) if suits(input) => packed.apply(input),
             Kind::Packed(packed) => packed.plain(input),
         }
     }
@@ -197,6 +196,30 @@ impl Weights {
         let size = Size { rows, depth: depth.len(), columns: columns.len() };
         // SAFETY: the caller vouches for it.
         unsafe { product(simd, size, left, Panels { values, step }, output, add) };
+    }
+
+    /// [`Self::multiply`] over all inputs of rows that lie one after the other.
+    ///
+    /// # Safety
+    /// As for [`product`].
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments, reason = "the coordinates of a block in three matrices")]
+    pub(super) unsafe fn multiply_all<S: Simd>(
+        &self,
+        simd: S,
+        (input, rows): (&[f32], usize),
+        columns: Range<usize>,
+        widened: &mut [f32],
+        output: Output,
+        add: bool,
+    ) {
+        for first in (0..self.inputs).step_by(DEPTH) {
+            let depth = first..self.inputs.min(first + DEPTH);
+            let left = Left { values: &input[first..], row_step: self.inputs, depth_step: 1 };
+            let (columns, add) = (columns.clone(), add || first > 0);
+            // SAFETY: the caller vouches for it.
+            unsafe { self.multiply(simd, (left, rows), depth, columns, widened, output, add) };
+        }
     }
 
     /// Scratch memory for `columns` of the outputs.
@@ -339,17 +362,12 @@ impl WithSimd for Block<'_> {
                 before.write(line, place, columns.start);
             }
         }
-        for first in (0..inputs).step_by(DEPTH) {
-            let depth = first..inputs.min(first + DEPTH);
-            let left =
-                Left { values: &input[rows.start * inputs + first..], row_step: inputs, depth_step: 1 };
-            // SAFETY: rows and columns of its own.
-            unsafe {
-                let start = output.at(rows.start * outputs + columns.start);
-                let output = Output { start, row_step: outputs };
-                let add = !before.is_zero() || first > 0;
-                weights.multiply(simd, (left, rows.len()), depth, columns.clone(), widened, output, add);
-            }
+        let input = (&input[rows.start * inputs..], rows.len());
+        // SAFETY: rows and columns of its own.
+        unsafe {
+            let start = output.at(rows.start * outputs + columns.start);
+            let output = Output { start, row_step: outputs };
+            weights.multiply_all(simd, input, columns, widened, output, !before.is_zero());
         }
     }
 }

@@ -5,13 +5,14 @@ use candle_core::{CpuStorage, DType, Device, Layout, Result, Shape, Storage, Ten
 /// Whoever builds with another matrix library gets it.
 pub(super) const OTHER_LIBRARY: bool = cfg!(any(feature = "accelerate", feature = "mkl"));
 
-/// Whether kernels serve these tensors: 32 bits on the CPU, and no gradient is asked for. Otherwise the same is done by
-/// candle's own operations.
+/// Whether kernels can work with this tensor: 32 bits on the CPU. Otherwise the same is done by candle's own operations.
+pub(super) fn suits(tensor: &Tensor) -> bool {
+    !OTHER_LIBRARY && tensor.device().is_cpu() && tensor.dtype() == DType::F32
+}
+
+/// Whether kernels serve these tensors, and no gradient is asked for.
 pub(super) fn serve(tensors: &[&Tensor]) -> bool {
-    !OTHER_LIBRARY
-        && tensors
-            .iter()
-            .all(|tensor| tensor.device().is_cpu() && tensor.dtype() == DType::F32 && !tensor.track_op())
+    tensors.iter().all(|tensor| suits(tensor) && !tensor.track_op())
 }
 
 /// A tensor's values, from its first one on.

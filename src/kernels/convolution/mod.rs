@@ -3,10 +3,10 @@
 mod direct;
 mod winograd;
 
-use super::gradient::{Differentiable, passes_gradients};
+use super::gradient::Differentiable;
 use super::product::panel_width;
 use super::stored::{usable, with_weights};
-use super::values::{filled, serve, with_all, with_optional};
+use super::values::{filled, serve, suits, with_all, with_optional};
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{Conv2d, Conv2dConfig, Module, VarBuilder};
 use std::sync::{Arc, OnceLock};
@@ -111,8 +111,8 @@ impl Convolution {
         if self.serves() && serve(&given) {
             return self.convolve(input, shift, residual);
         }
-        let mut result = if self.serves() && passes_gradients(input) {
-            self.apply_tracked(input)?
+        let mut result = if self.serves() && suits(input) {
+            self.apply(input)?
         } else {
             let bias = self.bias.to_dtype(input.dtype())?;
             let weight = self.weight()?.to_dtype(input.dtype())?;

@@ -10,7 +10,7 @@ use std::array::from_fn;
 use std::ops::Range;
 
 /// Values of a kernel.
-pub(super) const TAPS: usize = 9;
+const TAPS: usize = 9;
 /// Kernels that a thread transforms at once.
 pub(super) const AT_ONCE: usize = 64;
 
