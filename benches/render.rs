@@ -90,6 +90,7 @@ fn settings(side: usize, previous_features: PreviousFeatures) -> Result<RenderSe
         previous_weight: 1.0,
         previous_features,
         first_weight: 0.0,
+        beta: 0.0,
         vae_tile: None,
     })
 }
@@ -111,7 +112,7 @@ fn timed<'a>(model: &'a StableDiffusion, units: &'a [ControlUnit]) -> Result<Vec
     let text = model.unet.read(&model.encode_prompt(PROMPT, 1)?)?;
     let pass = move || {
         // As in a render, on one of the pool's threads.
-        in_pool(|| model.unet.forward(&latent, 481.0, &mut AttentionContext::new(&text), None))?;
+        in_pool(|| model.unet.forward(&latent, &[481.0], &mut AttentionContext::new(&text), None))?;
         Ok(())
     };
     let mut all: Vec<Timed> = vec![("unet_step", Box::new(pass))];

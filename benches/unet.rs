@@ -10,7 +10,7 @@ use candle_nn::VarBuilder;
 use candle_nn::init::Init;
 use candle_nn::var_builder::SimpleBackend;
 use dreamtuner::model::config::UNetConfig;
-use dreamtuner::model::transformer::{AttentionContext, TextReading};
+use dreamtuner::model::transformer::{AttentionContext, Reading};
 use dreamtuner::model::unet::UNet;
 use dreamtuner::threads::in_pool;
 use std::time::Instant;
@@ -42,7 +42,7 @@ impl SimpleBackend for Chance {
 
 struct Bench {
     unet: UNet,
-    text: TextReading,
+    text: Reading,
 }
 
 impl Bench {
@@ -66,7 +66,7 @@ impl Bench {
         let latent = Tensor::randn(0f32, 1.0, (1, 4, side / 8, side / 8), &Device::Cpu)?;
         let begin = Instant::now();
         // As in a render, on one of the pool's threads.
-        in_pool(|| self.unet.forward(&latent, 481.0, &mut AttentionContext::new(&self.text), None))?;
+        in_pool(|| self.unet.forward(&latent, &[481.0], &mut AttentionContext::new(&self.text), None))?;
         Ok(begin.elapsed().as_secs_f64())
     }
 

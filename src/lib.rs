@@ -34,13 +34,16 @@ pub mod extract;
 pub mod files;
 pub mod frame;
 pub mod kernels;
+pub mod mask;
 mod memory;
 pub mod model;
 pub mod picture;
 pub mod pose;
 pub mod puppet;
+mod random;
 pub mod render;
 pub mod threads;
+pub mod train;
 #[cfg(feature = "video")]
 pub mod video;
 

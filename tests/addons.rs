@@ -25,7 +25,7 @@ fn unet_output(loras: &[(&Lora, f64)]) -> Tensor {
     let unet = files.build(DType::F32, &Device::Cpu, loras, |vb| UNet::new(&config, vb)).unwrap().0;
     let time = inputs["unet.timestep"].to_dtype(DType::F64).unwrap().to_vec1::<f64>().unwrap()[0];
     let text = unet.read(&inputs["unet.context"]).unwrap();
-    unet.forward(&inputs["unet.sample"], time, &mut AttentionContext::new(&text), None).unwrap()
+    unet.forward(&inputs["unet.sample"], &[time], &mut AttentionContext::new(&text), None).unwrap()
 }
 
 fn text_output(loras: &[(&Lora, f64)]) -> Tensor {

@@ -12,6 +12,7 @@ use dreamtuner::diffusion::{
     Denoiser, Guidance, GuidanceInterval, NoiseSource, PredictionType, Purpose, ReferenceNoise, Sampler,
     Schedule, ScheduleConfig, sample,
 };
+use dreamtuner::mask::Mask;
 use dreamtuner::model::config::UNetConfig;
 use dreamtuner::model::controlnet::ControlNet;
 use dreamtuner::model::transformer::ReferencePass;
@@ -22,7 +23,7 @@ use dreamtuner::render::denoiser::SubjectDenoiser;
 use dreamtuner::render::feature_store::{FeatureCache, FeatureStore};
 use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::render::networks::{ControlUnit, Networks, TextReadings};
-use dreamtuner::render::reference::{CachedReference, Mask, Reference};
+use dreamtuner::render::reference::{CachedReference, Reference};
 
 /// Largest relative error of the final latent.
 const TOLERANCE: f64 = 1e-3;
@@ -71,6 +72,7 @@ impl Fixture {
 
     fn networks(&self) -> Networks<'_> {
         Networks {
+            subject: None,
             unet: &self.unet,
             controls: &self.controls,
             schedule: &self.schedule,

@@ -66,7 +66,7 @@ fn check_unet(family: &str, case: &str) {
     let unet = unet(family);
     let text = unet.read(of("context")).unwrap();
     let mut context = AttentionContext::new(&text);
-    let output = unet.forward(of("sample"), timestep(of("timestep")), &mut context, None).unwrap();
+    let output = unet.forward(of("sample"), &[timestep(of("timestep"))], &mut context, None).unwrap();
     assert_close(case, &output, of("output"), TOLERANCE);
 }
 
@@ -79,7 +79,7 @@ fn check_controlnet(family: &str) {
     let time = timestep(&expected["unet.timestep"]);
     let embedded = network.embed(&expected["controlnet.condition"]).unwrap();
     let text = network.read(context).unwrap();
-    let residuals = network.forward(sample, time, &text, &embedded).unwrap();
+    let residuals = network.forward(sample, &[time], &text, &embedded).unwrap();
     for (index, residual) in residuals.down.iter().enumerate() {
         assert_close("residual", residual, &expected[&format!("controlnet.down.{index}")], TOLERANCE);
     }
@@ -88,7 +88,8 @@ fn check_controlnet(family: &str) {
     let text = unet.read(context).unwrap();
     for (name, strength) in [("controlnet.output", 1.0), ("controlnet.output_half", 0.5)] {
         let residuals = residuals.scale(strength).unwrap();
-        let output = unet.forward(sample, time, &mut AttentionContext::new(&text), Some(&residuals)).unwrap();
+        let output =
+            unet.forward(sample, &[time], &mut AttentionContext::new(&text), Some(&residuals)).unwrap();
         assert_close(name, &output, &expected[name], TOLERANCE);
     }
 }

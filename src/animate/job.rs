@@ -155,11 +155,12 @@ fn render(job: &Job, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event)) -> 
     // 2. Weights.
     tracing::info!("{} frames; weights are read", pose.frames);
     let fingerprints = weights.fingerprints()?;
+    let phrase = weights.subject_phrase().cloned();
     let (mut model, controls) = weights.load(&job.device, job.dtype, on_event)?;
     interrupt.check()?;
     tracing::info!("weights are in place; the reference is prepared");
     // 3. The size of the frames, and with it everything else.
-    let settings = sized(job, &model, &pose, on_event)?;
+    let settings = sized(job, &model, &pose, on_event)?.with_subject(phrase.as_ref());
     let (width, height) = (settings.width as u32, settings.height as u32);
     let plan = plan(job, &settings, search, fingerprints, pose.frames)?;
     // The journal comes first: its lock keeps a second render away from the outputs.

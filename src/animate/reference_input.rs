@@ -9,13 +9,13 @@ use super::pose_source::holds_json;
 use crate::detect::{Figure, PoseModel, find_figure, find_foreground, find_masked_person};
 use crate::error::{Error, Result};
 use crate::frame::MAX_SIDE;
+use crate::mask::Mask;
 use crate::picture::{Fit, fit_image};
 use crate::pose::{
     ControlKind, DrawSettings, Person, PersonChoice, Pose, PoseSequence, ReadSettings, classify, draw_pose,
     read_poses, swap_red_blue,
 };
 use crate::render::animator::ReferencePicture;
-use crate::render::reference::Mask;
 
 /// Where the mask of the reference comes from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -9,7 +9,8 @@ use super::job::Event;
 use crate::error::{Error, Result};
 use crate::model::clip::ClipFiles;
 use crate::model::weights::{
-    LoadReport, Lora, ModelFiles, Part, PartFiles, TextualInversion, TokenizerFiles,
+    LoadReport, Lora, ModelFiles, Part, PartFiles, SubjectEncoderFiles, SubjectFile, SubjectPhrase,
+    TextualInversion, TokenizerFiles,
 };
 use crate::model::{LoadOptions, StableDiffusion};
 use crate::render::networks::ControlUnit;
@@ -32,6 +33,24 @@ pub struct WeightFiles {
     pub textual_inversions: Vec<PathBuf>,
     /// The ControlNets.
     pub controlnets: Vec<ControlNetFile>,
+    /// A subject encoder in place of the model's own.
+    pub subject_encoder: Option<PathBuf>,
+    /// A tuned subject.
+    pub subject: Option<PathBuf>,
+    /// Whether there has to be a subject encoder.
+    pub subject_use: SubjectUse,
+}
+
+/// Whether a render looks at a subject encoder.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SubjectUse {
+    /// Where there is one.
+    #[default]
+    IfThere,
+    /// A model without one is refused.
+    Needed,
+    /// It is not even loaded.
+    Never,
 }
 
 /// One ControlNet with its share in the render.
@@ -56,12 +75,21 @@ pub struct OpenWeights {
     lora_hashes: Vec<Value>,
     textual_inversions: Vec<TextualInversion>,
     controlnets: Vec<(PartFiles, ControlNetFile)>,
+    subject_phrase: Option<SubjectPhrase>,
 }
 
 impl WeightFiles {
     /// The files and folders that are read.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
-        let single = [&self.model, &self.model_config, &self.vae, &self.tiny_vae].into_iter().flatten();
+        let single = [
+            &self.model,
+            &self.model_config,
+            &self.vae,
+            &self.tiny_vae,
+            &self.subject_encoder,
+            &self.subject,
+        ];
+        let single = single.into_iter().flatten();
         let controlnets = self.controlnets.iter().filter_map(|file| file.path.as_ref());
         let loras = self.loras.iter().map(|(path, _)| path);
         single.chain(controlnets).chain(loras).chain(&self.textual_inversions).map(PathBuf::as_path)
@@ -80,6 +108,7 @@ impl WeightFiles {
         if let Some(path) = &self.vae {
             model.vae = PartFiles::open(path, Part::Vae)?;
         }
+        model.subject_encoder = self.subject_encoder(&model)?;
         let tiny_vae = self.tiny_vae.as_ref().map(|path| PartFiles::open(path, Part::TinyVae)).transpose()?;
         let mut controlnets = Vec::new();
         for file in &self.controlnets {
@@ -91,7 +120,7 @@ impl WeightFiles {
             };
             controlnets.push((part, file.clone()));
         }
-        let loras = self
+        let mut loras = self
             .loras
             .iter()
             .map(|(path, weight)| Ok((Lora::open(path)?, *weight)))
@@ -100,9 +129,39 @@ impl WeightFiles {
             .iter()
             .map(|(lora, weight)| json!({"file": lora.fingerprint(), "weight": weight}))
             .collect();
-        let textual_inversions =
+        let mut textual_inversions: Vec<TextualInversion> =
             self.textual_inversions.iter().map(|path| TextualInversion::open(path)).collect::<Result<_>>()?;
-        Ok(OpenWeights { model, tiny_vae, loras, lora_hashes, textual_inversions, controlnets })
+        let mut subject_phrase = None;
+        if let Some(path) = &self.subject {
+            let subject = SubjectFile::open(path)?;
+            subject.apply(&mut model)?;
+            subject_phrase = Some(subject.phrase);
+            loras.extend(subject.lora.map(|lora| (lora, 1.0)));
+            textual_inversions.push(subject.word);
+        }
+        Ok(OpenWeights {
+            model,
+            tiny_vae,
+            loras,
+            lora_hashes,
+            textual_inversions,
+            controlnets,
+            subject_phrase,
+        })
+    }
+
+    fn subject_encoder(&self, model: &ModelFiles) -> Result<Option<SubjectEncoderFiles>> {
+        let own = model.image_encoder.as_ref().map(|encoder| (encoder, model.feature_extractor.as_ref()));
+        let found = match (self.subject_use, &self.subject_encoder) {
+            (SubjectUse::Never, _) => return Ok(None),
+            (_, Some(path)) => Some(SubjectEncoderFiles::open(path, own)?),
+            (_, None) => model.subject_encoder.clone(),
+        };
+        if found.is_none() && self.subject_use == SubjectUse::Needed {
+            let problem = "the model has no subject encoder; name one: --subject-encoder PATH";
+            return Err(Error::setting("beta", problem));
+        }
+        Ok(found)
     }
 
     fn check(&self) -> Result<()> {
@@ -135,6 +194,11 @@ impl OpenWeights {
         settings.sampler.steps(&schedule, settings.steps).map(drop)
     }
 
+    /// How prompts speak of the tuned subject, if there is one.
+    pub fn subject_phrase(&self) -> Option<&SubjectPhrase> {
+        self.subject_phrase.as_ref()
+    }
+
     /// The CLIP that the model brings; `None` where it lacks a part of one.
     ///
     /// # Errors
@@ -157,6 +221,7 @@ impl OpenWeights {
             "vae": self.model.vae.fingerprint(),
             "tiny_vae": self.tiny_vae.as_ref().map(PartFiles::fingerprint),
             "text_encoder": self.model.text_encoder.fingerprint(),
+            "subject_encoder": self.model.subject_encoder.as_ref().map(SubjectEncoderFiles::fingerprint),
             "tokenizer": tokenizer_hash(&self.model.tokenizer)?,
             "scheduler": self.model.scheduler,
             "loras": self.lora_hashes,

@@ -9,6 +9,7 @@ use super::truth::Dance;
 use crate::error::{Error, Result};
 use crate::model::StableDiffusion;
 use crate::model::clip::Clip;
+use crate::model::weights::SubjectPhrase;
 use crate::render::feature_store::FeatureCache;
 use crate::render::networks::ControlUnit;
 
@@ -36,6 +37,8 @@ pub struct BenchmarkModel<'a> {
     pub controls: &'a [ControlUnit],
     /// CLIP, where there is one.
     pub clip: Option<&'a Clip>,
+    /// How captions speak of a tuned subject, if there is one.
+    pub subject: Option<SubjectPhrase>,
     /// Fingerprints of all weights: results of other weights are not taken for these.
     pub fingerprints: Value,
     /// What happens to the reference's features.

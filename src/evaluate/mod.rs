@@ -8,7 +8,6 @@
 //! 6. [`Report`] writes tables, JSON and contact sheets.
 
 mod job;
-mod label;
 pub mod metrics;
 mod report;
 mod rows;

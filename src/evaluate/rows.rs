@@ -114,6 +114,7 @@ fn without_references(base: &RenderSettings) -> Vec<Row> {
         reference_weight: 0.0,
         previous_weight: 0.0,
         first_weight: 0.0,
+        beta: 0.0,
         guidance: Guidance::ClassifierFree { scale },
         ..base.clone()
     };

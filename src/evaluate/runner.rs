@@ -105,7 +105,7 @@ impl Benchmark {
         let frames = match &row.source {
             Source::RoundTrip => round_trip(model, &truth, interrupt, on_event)?,
             Source::Render { settings, caption, mask } => {
-                let settings = filled(settings, *caption, &truth);
+                let settings = filled(settings, *caption, &truth, model);
                 render(model, &truth, settings, *mask, interrupt, on_event)?
             }
         };
@@ -135,7 +135,7 @@ impl Benchmark {
 fn plan(row: &Row, truth: &Truth, model: &BenchmarkModel) -> Value {
     let mut source = row.source.clone();
     if let Source::Render { settings, caption, .. } = &mut source {
-        **settings = filled(settings, *caption, truth);
+        **settings = filled(settings, *caption, truth, model);
     }
     json!({
         "dreamtuner": env!("CARGO_PKG_VERSION"),
@@ -149,7 +149,12 @@ fn plan(row: &Row, truth: &Truth, model: &BenchmarkModel) -> Value {
 }
 
 /// The settings with what each clip brings.
-fn filled(settings: &RenderSettings, caption: Caption, truth: &Truth) -> RenderSettings {
+fn filled(
+    settings: &RenderSettings,
+    caption: Caption,
+    truth: &Truth,
+    model: &BenchmarkModel,
+) -> RenderSettings {
     let (prompt, reference) = match caption {
         Caption::None => ("", ""),
         Caption::Scene => (truth.scene_caption.as_str(), truth.reference_scene_caption.as_str()),
@@ -163,6 +168,7 @@ fn filled(settings: &RenderSettings, caption: Caption, truth: &Truth) -> RenderS
         reference_prompt: Some(reference.to_owned()),
         ..settings.clone()
     }
+    .with_subject(model.subject.as_ref())
 }
 
 fn render(

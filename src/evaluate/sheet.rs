@@ -2,10 +2,10 @@
 
 use image::{RgbImage, imageops};
 
-use super::label;
 use super::store::{KEPT_FRAMES, Store, strip};
 use super::{Benchmark, Row, Truth};
 use crate::error::Result;
+use crate::picture::label;
 use crate::picture::{BACKGROUND, GAP};
 use crate::puppet::Identity;
 

@@ -5,13 +5,13 @@ use std::path::Path;
 use image::RgbImage;
 
 use crate::error::{Error, Result};
+use crate::mask::Mask;
 use crate::puppet::choreography::{Choreography, ClipSettings, shots};
 use crate::puppet::dataset::reference_shot;
 use crate::puppet::{
     Expression, Identity, Picture, Scene, View, caption, render, render_labelled, scene_caption,
 };
 use crate::render::animator::ReferencePicture;
-use crate::render::reference::Mask;
 
 /// A dance as the benchmark sees it.
 #[derive(Debug, Clone)]

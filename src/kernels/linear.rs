@@ -17,12 +17,15 @@ use std::sync::Arc;
 /// A linear layer. On the CPU its weights of 32 or 16 bits are packed once, and products with inputs of 32 bits run on this
 /// crate's kernels: accurate to 4·10⁻⁷ of the results' root mean square.
 #[derive(Debug)]
-pub struct Linear(Kind);
+pub struct Linear {
+    kind: Kind,
+    change: Option<LowRank>,
+}
 
 #[derive(Debug)]
 enum Kind {
     Packed(Packed),
-    Plain(candle_nn::Linear),
+    Plain { weight: Tensor, bias: Option<Tensor> },
 }
 
 #[derive(Debug, Clone)]
@@ -35,40 +38,78 @@ impl Linear {
     /// With weights `(outputs, inputs)` and a bias `(outputs)`.
     pub fn from_weights(weight: Tensor, bias: Option<Tensor>) -> Result<Self> {
         if !usable(&weight) || !bias.iter().all(usable) {
-            return Ok(Self(Kind::Plain(candle_nn::Linear::new(weight, bias))));
+            return Ok(Self { kind: Kind::Plain { weight, bias }, change: None });
         }
         let (outputs, inputs) = weight.dims2()?;
         let weights = with_weights(&weight, |weight| Weights::new(weight, outputs, inputs))?;
         let bias = bias.map(|bias| bias.to_dtype(DType::F32)?.to_vec1()).transpose()?;
-        Ok(Self(Kind::Packed(Packed { weights: Arc::new(weights), bias: bias.map(Arc::new) })))
+        let kind = Kind::Packed(Packed { weights: Arc::new(weights), bias: bias.map(Arc::new) });
+        Ok(Self { kind, change: None })
     }
 
-    /// With a bias.
+    /// With a bias, and a low-rank change where there is one.
     pub fn new(inputs: usize, outputs: usize, vb: VarBuilder) -> Result<Self> {
         let bias = vb.get(outputs, "bias")?;
-        Self::from_weights(vb.get((outputs, inputs), "weight")?, Some(bias))
+        let layer = Self::from_weights(vb.get((outputs, inputs), "weight")?, Some(bias))?;
+        Ok(Self { change: LowRank::find(&vb)?, ..layer })
     }
 
-    /// Without a bias.
+    /// Without a bias, with a low-rank change where there is one.
     pub fn no_bias(inputs: usize, outputs: usize, vb: VarBuilder) -> Result<Self> {
-        Self::from_weights(vb.get((outputs, inputs), "weight")?, None)
+        let layer = Self::from_weights(vb.get((outputs, inputs), "weight")?, None)?;
+        Ok(Self { change: LowRank::find(&vb)?, ..layer })
     }
 
-    /// Packed weights and a bias, where there are both.
+    /// Packed weights and a bias, where there are both and nothing else.
     pub(super) fn packed(&self) -> Option<(&Weights, &[f32])> {
-        match &self.0 {
-            Kind::Packed(Packed { weights, bias: Some(bias) }) => Some((weights, bias)),
+        match self {
+            Self { kind: Kind::Packed(Packed { weights, bias: Some(bias) }), change: None } => {
+                Some((weights, bias))
+            }
             _ => None,
         }
     }
 
     /// The layer's result added to `residual` of its shape.
     pub fn forward_onto(&self, residual: &Tensor, input: &Tensor) -> Result<Tensor> {
-        match &self.0 {
-            Kind::Packed(packed) if serve(&[input, residual]) => packed.onto(residual, input),
+        match self {
+            Self { kind: Kind::Packed(packed), change: None } if serve(&[input, residual]) => {
+                packed.onto(residual, input)
+            }
             _ => residual + self.forward(input)?,
         }
     }
+}
+
+/// A change of a layer's weights that trains: `up · down` (Hu et al. 2021, <https://arxiv.org/abs/2106.09685>). It is applied
+/// beside the weights, which stay frozen.
+#[derive(Debug)]
+struct LowRank {
+    /// `(rank, inputs)`.
+    down: Tensor,
+    /// `(outputs, rank)`.
+    up: Tensor,
+}
+
+impl LowRank {
+    /// The change among a layer's weights, under the names that PEFT gives it.
+    fn find(vb: &VarBuilder) -> Result<Option<Self>> {
+        const NAMES: [&str; 2] = ["lora_A.weight", "lora_B.weight"];
+        if !vb.contains_tensor(NAMES[0]) {
+            return Ok(None);
+        }
+        Ok(Some(Self { down: vb.get_unchecked(NAMES[0])?, up: vb.get_unchecked(NAMES[1])? }))
+    }
+
+    fn forward(&self, input: &Tensor) -> Result<Tensor> {
+        plain(&plain(input, &self.down, None)?, &self.up, None)
+    }
+}
+
+/// A linear layer by candle's own operations, in the input's type.
+fn plain(input: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+    let in_type = |tensor: &Tensor| tensor.to_dtype(input.dtype());
+    candle_nn::Linear::new(in_type(weight)?, bias.map(in_type).transpose()?).forward(input)
 }
 
 impl Packed {
@@ -89,12 +130,9 @@ impl Packed {
         Start { bias: self.bias.as_ref().map(|bias| &bias[..]), residual: None }
     }
 
-    /// By candle's own operations.
     fn plain(&self, input: &Tensor) -> Result<Tensor> {
-        let weight = self.weights.unpacked()?.to_dtype(input.dtype())?;
-        let in_type = |bias: &Arc<Vec<f32>>| Tensor::new(&bias[..], &Device::Cpu)?.to_dtype(input.dtype());
-        let bias = self.bias.as_ref().map(in_type).transpose()?;
-        candle_nn::Linear::new(weight, bias).forward(input)
+        let bias = self.bias.as_ref().map(|bias| Tensor::new(&bias[..], &Device::Cpu)).transpose()?;
+        plain(input, &self.weights.unpacked()?, bias.as_ref())
     }
 }
 
@@ -123,10 +161,14 @@ impl Differentiable for Packed {
 impl Module for Linear {
     /// `(…, inputs)` to `(…, outputs)`.
     fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        match &self.0 {
-            Kind::Plain(plain) => plain.forward(input),
+        let result = match &self.kind {
+            Kind::Plain { weight, bias } => plain(input, weight, bias.as_ref()),
             Kind::Packed(packed) if suits(input) => packed.apply(input),
             Kind::Packed(packed) => packed.plain(input),
+        }?;
+        match &self.change {
+            Some(change) => result + change.forward(input)?,
+            None => Ok(result),
         }
     }
 }

@@ -231,6 +231,9 @@ impl Attention {
 
     fn attend_to_references(&self, input: &Tensor, references: &[Vec<&ReferenceTokens>]) -> Result<Tensor> {
         let (queries, own) = (self.queries(input)?, self.segment(input, None)?);
+        if references.iter().all(Vec::is_empty) {
+            return attend(&queries, &[own])?.to_dtype(input.dtype());
+        }
         let attended = |picture: usize| {
             let mut segments = vec![own.of_picture(picture)?];
             for reference in references.get(picture).into_iter().flatten() {

@@ -39,21 +39,23 @@ impl TimeEmbedding {
         })
     }
 
-    /// Embeds `timestep` (0 to the number of training timesteps, fractions allowed): `(1, 4 · width)`.
-    pub fn forward(&self, timestep: f64, dtype: DType, device: &Device) -> Result<Tensor> {
+    /// Embeds time steps (0 to the number of training timesteps, fractions allowed): `(time steps, 4 · width)`.
+    pub fn forward(&self, timesteps: &[f64], dtype: DType, device: &Device) -> Result<Tensor> {
         let half = self.width / 2;
         let step = -(10000f64.ln()) / (half as f64 - self.frequency_shift);
-        // Angles are formed in 32 bits as the reference implementation does: at 1000 steps the difference shows.
-        let angles: Vec<f32> = (0..half).map(|i| timestep as f32 * (i as f64 * step).exp() as f32).collect();
-        let sines = angles.iter().map(|angle| angle.sin());
-        let cosines = angles.iter().map(|angle| angle.cos());
-        let mut values: Vec<f32> = if self.flip_sin_to_cos {
-            cosines.chain(sines).collect()
-        } else {
-            sines.chain(cosines).collect()
-        };
-        values.resize(self.width, 0.0);
-        let embedding = Tensor::from_vec(values, (1, self.width), device)?.to_dtype(dtype)?;
+        let mut values: Vec<f32> = Vec::with_capacity(timesteps.len() * self.width);
+        for (index, &timestep) in timesteps.iter().enumerate() {
+            // Angles are formed in 32 bits as the reference implementation does: at 1000 steps the difference shows.
+            let angles = (0..half).map(|i| timestep as f32 * (i as f64 * step).exp() as f32);
+            let (sines, cosines) = (angles.clone().map(f32::sin), angles.map(f32::cos));
+            if self.flip_sin_to_cos {
+                values.extend(cosines.chain(sines));
+            } else {
+                values.extend(sines.chain(cosines));
+            }
+            values.resize((index + 1) * self.width, 0.0);
+        }
+        let embedding = Tensor::from_vec(values, (timesteps.len(), self.width), device)?.to_dtype(dtype)?;
         self.linear_2.forward(&self.linear_1.forward(&embedding)?.silu()?)
     }
 }
@@ -100,7 +102,7 @@ impl ResnetBlock {
         })
     }
 
-    /// `(batch, inputs, height, width)` and the embedded timestep `(1, time width)` to
+    /// `(batch, inputs, height, width)` and the embedded time steps `(1 or batch, time width)` to
     /// `(batch, outputs, height, width)`.
     pub fn forward(&self, input: &Tensor, time: Option<&Tensor>) -> Result<Tensor> {
         let shift = match (&self.time_projection, time) {

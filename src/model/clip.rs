@@ -7,9 +7,9 @@ use candle_core::{DType, Device, IndexOp, Tensor};
 use candle_nn::{Linear, Module, linear_no_bias};
 use image::RgbImage;
 use image::imageops::{self, FilterType};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::colours::ColourStatistics;
 use super::config::{ImageEncoderConfig, TextConfig};
 use super::image_encoder::ImageEncoder;
 use super::stable_diffusion::{in_file, open_tokenizer};
@@ -17,7 +17,6 @@ use super::text::TextEncoder;
 use super::tokenizer::Tokenizer;
 use super::weights::{ModelFiles, Part, PartFiles, TokenizerFiles, read_preprocessor};
 use crate::error::{Error, Result};
-use crate::frame::image_to_tensor;
 
 /// The tensor that brings the text encoder's output into the common space.
 const TEXT_PROJECTION: &str = "text_projection.weight";
@@ -30,21 +29,6 @@ pub struct ClipFiles {
     tokenizer: TokenizerFiles,
     colours: ColourStatistics,
 }
-
-/// Mean and standard deviation of each colour in the pictures that the network was trained on, 0 to 1.
-#[derive(Debug, Clone, Copy, Deserialize)]
-struct ColourStatistics {
-    #[serde(rename = "image_mean")]
-    mean: [f32; 3],
-    #[serde(rename = "image_std")]
-    deviation: [f32; 3],
-}
-
-/// Those of OpenAI's and OpenCLIP's models.
-const USUAL_COLOURS: ColourStatistics = ColourStatistics {
-    mean: [0.481_454_66, 0.457_827_5, 0.408_210_73],
-    deviation: [0.268_629_54, 0.261_302_6, 0.275_777_1],
-};
 
 impl ClipFiles {
     /// The CLIP of a Stable Diffusion model: its own image encoder, text encoder with `text_projection.weight`, and
@@ -98,28 +82,12 @@ impl ClipFiles {
     }
 }
 
-impl ColourStatistics {
-    /// From `preprocessor_config.json`; the usual ones where there is none.
-    fn new(extractor: Option<&Value>) -> std::result::Result<Self, String> {
-        let Some(extractor) = extractor else { return Ok(USUAL_COLOURS) };
-        let colours: Self = serde_json::from_value(extractor.clone())
-            .map_err(|error| format!("preprocessor_config.json: {error}"))?;
-        match colours.deviation.iter().find(|deviation| **deviation <= 0.0) {
-            Some(deviation) => {
-                Err(format!("preprocessor_config.json: image_std {deviation}; above 0 is allowed"))
-            }
-            None => Ok(colours),
-        }
-    }
-}
-
 /// A loaded CLIP model, 32 bits.
 #[derive(Debug)]
 pub struct Clip {
     image_encoder: ImageEncoder,
     side: u32,
-    mean: Tensor,
-    deviation: Tensor,
+    colours: ColourStatistics,
     text_encoder: TextEncoder,
     text_projection: Linear,
     tokenizer: Tokenizer,
@@ -147,12 +115,10 @@ impl Clip {
                 )?;
                 Ok((TextEncoder::new(&text_config, None, vb)?, projection))
             })?;
-        let colour = |values: [f32; 3]| Tensor::new(&values, device)?.reshape((1, 3, 1, 1));
         Ok(Self {
             image_encoder,
             side: image_config.image_size as u32,
-            mean: colour(files.colours.mean)?,
-            deviation: colour(files.colours.deviation)?,
+            colours: files.colours,
             text_encoder,
             text_projection,
             tokenizer: open_tokenizer(&files.tokenizer)?,
@@ -163,8 +129,7 @@ impl Clip {
     /// The vector of a picture, of length 1. Its shorter side is scaled (bicubic) to what the network reads, the middle
     /// of the longer one is kept.
     pub fn image(&self, picture: &RgbImage) -> Result<Vec<f32>> {
-        let pixels = image_to_tensor(&self.cropped(picture), &self.device)?;
-        let pixels = pixels.broadcast_sub(&self.mean)?.broadcast_div(&self.deviation)?;
+        let pixels = self.colours.normalized(&self.cropped(picture), &self.device)?;
         unit(&self.image_encoder.forward(&pixels)?.i(0)?)
     }
 

@@ -1,6 +1,6 @@
 //! The `config.json` of each network, as diffusers and transformers write them. Sizes are never assumed.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
@@ -463,6 +463,61 @@ impl ImageEncoderConfig {
             return Err(Error::setting("config.json, patch_size", problem));
         }
         Ok(config)
+    }
+}
+
+/// The subject encoder (this program's own, stored as diffusers stores networks).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct SubjectEncoderConfig {
+    /// Layers of the image encoder whose features it reads, concatenated in this order: 0 is what enters the first one.
+    pub layers: Vec<usize>,
+    /// Width of the image encoder.
+    pub image_width: usize,
+    /// Width of the U-Net's text context.
+    pub context_width: usize,
+    /// ResNet blocks.
+    pub res_blocks: usize,
+    /// Groups of the group norms.
+    pub norm_num_groups: usize,
+}
+
+impl SubjectEncoderConfig {
+    /// Reads and checks `config.json` of a subject encoder.
+    pub fn from_json(json: &serde_json::Value) -> Result<Self> {
+        let config: Self = parse("config.json of a subject encoder", json)?;
+        let refuse =
+            |field: &str, problem: String| Err(Error::setting(format!("config.json, {field}"), problem));
+        let (layers, groups) = (&config.layers, config.norm_num_groups);
+        if !(1..=16).contains(&layers.len()) || layers.iter().any(|&layer| layer > MOST_LAYERS) {
+            return refuse("layers", format!("{layers:?}; 1 to 16 numbers up to {MOST_LAYERS} are allowed"));
+        }
+        if !(1..=16).contains(&config.res_blocks) {
+            return refuse("res_blocks", format!("{}; 1 to 16 are allowed", config.res_blocks));
+        }
+        let channels = [layers.len().saturating_mul(config.image_width), config.context_width];
+        if groups == 0 || channels.iter().any(|&channels| channels == 0 || !channels.is_multiple_of(groups)) {
+            return refuse("norm_num_groups", format!("{groups} does not divide the channels {channels:?}"));
+        }
+        Ok(config)
+    }
+
+    /// For an image encoder and a U-Net: the layers that DreamTuner takes of OpenCLIP ViT-H's 32 (25, 4, 8, 12, 16), at the same
+    /// shares of the depth.
+    pub fn for_networks(image: &ImageEncoderConfig, context_width: usize) -> Self {
+        const OF_32: [usize; 5] = [25, 4, 8, 12, 16];
+        let depth = image.encoder.num_hidden_layers;
+        let mut layers = Vec::new();
+        for layer in OF_32.map(|layer| ((layer * depth + 16) / 32).max(1)) {
+            if !layers.contains(&layer) {
+                layers.push(layer);
+            }
+        }
+        let image_width = image.encoder.hidden_size;
+        let divides = |groups: &usize| {
+            context_width.is_multiple_of(*groups) && (layers.len() * image_width).is_multiple_of(*groups)
+        };
+        let groups = (1..=32).rev().find(divides).unwrap_or(1);
+        Self { layers, image_width, context_width, res_blocks: 2, norm_num_groups: groups }
     }
 }
 

@@ -7,7 +7,7 @@ use candle_nn::{Conv2dConfig, Module, VarBuilder};
 
 use super::blocks::{conv1x1, conv3x3};
 use super::config::UNetConfig;
-use super::transformer::{AttentionContext, TextReading};
+use super::transformer::{AttentionContext, Reading};
 use super::unet::{ControlResiduals, UNetEncoder};
 use crate::kernels::{Convolution, Passes};
 
@@ -43,7 +43,7 @@ impl ControlNet {
         })
     }
 
-    /// Embeds a control image `(1, 3, height, width)` with values in [0, 1] at the latent's size, `(1, channels, …)`.
+    /// Embeds control images `(batch, 3, height, width)` with values in [0, 1] at the latent's size, `(batch, channels, …)`.
     /// It depends on nothing else, so that once a frame is enough.
     pub fn embed(&self, image: &Tensor) -> Result<Tensor> {
         if self.reverse_channels {
@@ -55,17 +55,17 @@ impl ControlNet {
     }
 
     /// Reads a text `(batch, tokens, context width)`: once is enough for every pass.
-    pub fn read(&self, text: &Tensor) -> Result<TextReading> {
+    pub fn read(&self, text: &Tensor) -> Result<Reading> {
         self.encoder.read(text)
     }
 
-    /// One pass: `latent` `(batch, channels, height, width)`, the text as [`Self::read`] and the control image as
-    /// [`Self::embed`] gave it.
+    /// One pass: `latent` `(batch, channels, height, width)` at `timesteps`, the text as [`Self::read`] and the control image as
+    /// [`Self::embed`] gave it, each for every picture of the batch or one for all.
     pub fn forward(
         &self,
         latent: &Tensor,
-        timestep: f64,
-        text: &TextReading,
+        timesteps: &[f64],
+        text: &Reading,
         embedded: &Tensor,
     ) -> Result<ControlResiduals> {
         let hidden = self.encoder.conv_in.forward(latent)?;
@@ -76,7 +76,7 @@ impl ControlNet {
                 &hidden.dims()[2..]
             );
         }
-        let time = self.encoder.embed_time(timestep, latent)?;
+        let time = self.encoder.embed_time(timesteps, latent)?;
         let (mid, skips) =
             self.encoder.forward(hidden.broadcast_add(embedded)?, &time, &mut AttentionContext::new(text))?;
         let down =

@@ -2,9 +2,10 @@
 //! layer norm.
 
 use candle_core::{D, Result, Tensor};
-use candle_nn::{LayerNorm, Linear, Module, VarBuilder, layer_norm, linear};
+use candle_nn::{Module, VarBuilder};
 
 use super::config::{Activation, EncoderConfig};
+use crate::kernels::{LayerNorm, Linear};
 
 /// One layer.
 #[derive(Debug)]
@@ -30,8 +31,8 @@ impl EncoderLayer {
 
     fn new(config: &EncoderConfig, vb: VarBuilder) -> Result<Self> {
         let (width, inner_width) = (config.hidden_size, config.intermediate_size);
-        let projection = |name: &str| linear(width, width, vb.pp("self_attn").pp(name));
-        let norm = |name: &str| layer_norm(width, config.layer_norm_eps, vb.pp(name));
+        let projection = |name: &str| Linear::new(width, width, vb.pp("self_attn").pp(name));
+        let norm = |name: &str| LayerNorm::new(width, config.layer_norm_eps, vb.pp(name));
         Ok(Self {
             norm1: norm("layer_norm1")?,
             q: projection("q_proj")?,
@@ -40,9 +41,9 @@ impl EncoderLayer {
             out: projection("out_proj")?,
             heads: config.num_attention_heads,
             norm2: norm("layer_norm2")?,
-            fc1: linear(width, inner_width, vb.pp("mlp.fc1"))?,
+            fc1: Linear::new(width, inner_width, vb.pp("mlp.fc1"))?,
             activation: config.hidden_act,
-            fc2: linear(inner_width, width, vb.pp("mlp.fc2"))?,
+            fc2: Linear::new(inner_width, width, vb.pp("mlp.fc2"))?,
         })
     }
 

@@ -44,15 +44,31 @@ impl ImageEncoder {
 
     /// The vectors `(batch, projection)` of pictures `(batch, 3, side, side)`, normalised as the network was trained.
     pub fn forward(&self, pictures: &Tensor) -> Result<Tensor> {
+        let hidden = self
+            .layers
+            .iter()
+            .try_fold(self.embed(pictures)?, |hidden, layer| layer.forward(&hidden, None))?;
+        let class = hidden.i((.., 0))?.contiguous()?;
+        self.projection.forward(&self.final_norm.forward(&class)?)
+    }
+
+    /// What some layers make of the patches of pictures, each `(batch, patches, width)`: 0 is what enters the first layer, n what
+    /// leaves the nth (`hidden_states` of transformers, without the token that stands for the whole).
+    pub fn hidden_states(&self, pictures: &Tensor, layers: &[usize]) -> Result<Vec<Tensor>> {
+        let mut states = vec![self.embed(pictures)?];
+        for layer in &self.layers[..layers.iter().copied().max().unwrap_or(0)] {
+            states.push(layer.forward(&states[states.len() - 1], None)?);
+        }
+        let patches = |layer: &usize| states[*layer].narrow(1, 1, states[*layer].dim(1)? - 1);
+        layers.iter().map(patches).collect()
+    }
+
+    /// What enters the first layer, `(batch, 1 + patches, width)`.
+    fn embed(&self, pictures: &Tensor) -> Result<Tensor> {
         let patches = self.patches.forward(pictures)?.flatten_from(2)?.transpose(1, 2)?;
         let (batch, _, width) = patches.dims3()?;
         let class = self.class.broadcast_as((batch, 1, width))?;
         let tokens = Tensor::cat(&[&class, &patches], 1)?.broadcast_add(&self.positions)?;
-        let mut hidden = self.first_norm.forward(&tokens)?;
-        for layer in &self.layers {
-            hidden = layer.forward(&hidden, None)?;
-        }
-        let class = hidden.i((.., 0))?.contiguous()?;
-        self.projection.forward(&self.final_norm.forward(&class)?)
+        self.first_norm.forward(&tokens)
     }
 }

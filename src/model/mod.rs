@@ -1,17 +1,19 @@
 //! The networks of Stable Diffusion 1.x and 2.x with self-subject-attention, their text input and their weights.
 //!
 //! `config` describes a network; `text`, `unet`, `controlnet`, `vae` and `tiny_vae` are the networks. `clip` puts pictures and texts into
-//! one space, to compare them.
+//! one space, to compare them; `subject_encoder` tells a U-Net who a picture shows.
 
 pub mod attention;
 mod blocks;
 pub mod clip;
+mod colours;
 pub mod config;
 pub mod controlnet;
 mod encoder_layer;
 pub mod image_encoder;
 pub mod prompt;
 pub mod stable_diffusion;
+pub mod subject_encoder;
 pub mod text;
 pub mod tiny_vae;
 mod tokenizer;

@@ -5,6 +5,7 @@ use image::RgbImage;
 
 use super::config::{TextConfig, TinyVaeConfig, UNetConfig, VaeConfig};
 use super::controlnet::ControlNet;
+use super::subject_encoder::SubjectReader;
 use super::text::TextEncoder;
 use super::tiny_vae::TinyVae;
 use super::tokenizer::Tokenizer;
@@ -13,11 +14,12 @@ use super::vae::Vae;
 use super::weights::{LoadReport, Lora, ModelFiles, PartFiles, TextualInversion, TokenizerFiles};
 use crate::error::{Error, Result};
 use crate::frame::{image_to_tensor, tensor_to_image};
+use crate::mask::Mask;
 use crate::memory;
 use crate::threads::in_pool;
 
 /// What Stable Diffusion 1.x was trained on.
-const NATIVE_SIDE: usize = 512;
+pub(crate) const NATIVE_SIDE: usize = 512;
 
 /// What is chosen once, when a model is loaded.
 #[derive(Debug)]
@@ -45,6 +47,10 @@ pub struct StableDiffusion {
     tiny_vae: Option<TinyVae>,
     /// The text encoder, until it is dropped.
     text_encoder: Option<TextEncoder>,
+    /// The subject encoder, where there is one, until it is dropped.
+    subject_reader: Option<SubjectReader>,
+    /// Whether the U-Net has subject-encoder-attention.
+    knows_subjects: bool,
     /// The tokenizer, with the words of textual inversions.
     pub tokenizer: Tokenizer,
     /// `scheduler_config.json`.
@@ -78,9 +84,19 @@ impl StableDiffusion {
         let loras: Vec<(&Lora, f64)> = options.loras.iter().map(|(lora, weight)| (lora, *weight)).collect();
 
         let unet_config = UNetConfig::from_json(&files.unet.config).map_err(in_file(&files.unet))?;
+        let unet_files = match &files.subject_encoder {
+            Some(subject) => files.unet.with(&subject.attention),
+            None => files.unet.clone(),
+        };
         let (unet, report) =
-            files.unet.build(options.dtype, device, &loras, |vb| UNet::new(&unet_config, vb))?;
+            unet_files.build(options.dtype, device, &loras, |vb| UNet::new(&unet_config, vb))?;
         on_report(&files.unet, &report);
+        let mut subject_reader = None;
+        if let Some(subject) = &files.subject_encoder {
+            let (reader, report) = SubjectReader::load(subject, device)?;
+            on_report(&subject.encoder, &report);
+            subject_reader = Some(reader);
+        }
 
         let vae_config = VaeConfig::from_json(&files.vae.config).map_err(in_file(&files.vae))?;
         let (vae, report) = files.vae.build(DType::F32, device, &[], |vb| Vae::new(&vae_config, vb))?;
@@ -106,6 +122,8 @@ impl StableDiffusion {
             vae,
             tiny_vae: None,
             text_encoder: Some(text_encoder),
+            knows_subjects: subject_reader.is_some(),
+            subject_reader,
             tokenizer,
             scheduler: files.scheduler.clone(),
             device: device.clone(),
@@ -182,9 +200,28 @@ impl StableDiffusion {
         Ok(text_encoder.encode(&chunks, clip_skip)?.to_dtype(self.dtype)?)
     }
 
+    /// Whether the model has a subject encoder.
+    pub fn knows_subjects(&self) -> bool {
+        self.knows_subjects
+    }
+
+    /// The subject of a picture as tokens `(1, tokens, context width)` in the U-Net's type; `None` without a subject encoder.
+    ///
+    /// # Errors
+    /// A mask without a subject; a subject encoder that was dropped.
+    pub fn encode_subject(&self, image: &RgbImage, mask: Option<&Mask>) -> Result<Option<Tensor>> {
+        if !self.knows_subjects {
+            return Ok(None);
+        }
+        let reader = self.subject_reader.as_ref();
+        let reader = reader.ok_or_else(|| Error::setting("reference", "the subject encoder is gone"))?;
+        Ok(Some(in_pool(|| reader.read(image, mask))?.to_dtype(self.dtype)?))
+    }
+
     /// Gives back the memory of what encodes texts and pictures, once all of them are encoded.
     pub fn drop_encoders(&mut self) {
         self.text_encoder = None;
+        self.subject_reader = None;
         self.vae.drop_encoder();
         memory::give_back();
     }
@@ -224,7 +261,7 @@ pub(super) fn in_file(part: &PartFiles) -> impl Fn(Error) -> Error {
     }
 }
 
-pub(super) fn open_tokenizer(files: &TokenizerFiles) -> Result<Tokenizer> {
+pub(crate) fn open_tokenizer(files: &TokenizerFiles) -> Result<Tokenizer> {
     match files {
         TokenizerFiles::Folder(folder) => Tokenizer::from_folder(folder),
         TokenizerFiles::Contents { vocab, merges, config } => Tokenizer::from_parts(vocab, merges, config),

@@ -3,16 +3,20 @@
 //! Architecture: transformers `models/clip/modeling_clip.py`.
 
 use candle_core::{DType, Device, Result, Tensor};
-use candle_nn::{Embedding, LayerNorm, Module, VarBuilder, layer_norm};
+use candle_nn::{Embedding, Module, VarBuilder};
 
 use super::Chunk;
 use super::config::TextConfig;
 use super::encoder_layer::EncoderLayer;
+use crate::kernels::LayerNorm;
 
 /// Turns token ids into hidden states.
 #[derive(Debug)]
 pub struct TextEncoder {
     words: Embedding,
+    vocabulary: usize,
+    /// `(vectors, hidden size)`: what follows the vocabulary.
+    concepts: Option<Tensor>,
     positions: Tensor,
     layers: Vec<EncoderLayer>,
     final_norm: LayerNorm,
@@ -24,16 +28,16 @@ impl TextEncoder {
     pub fn new(config: &TextConfig, concepts: Option<&Tensor>, vb: VarBuilder) -> Result<Self> {
         let width = config.encoder.hidden_size;
         let embeddings = vb.pp("embeddings");
-        let mut words = embeddings.get((config.vocab_size, width), "token_embedding.weight")?;
-        if let Some(concepts) = concepts {
-            words = Tensor::cat(&[&words, &concepts.to_dtype(words.dtype())?.to_device(words.device())?], 0)?;
-        }
+        let words = embeddings.get((config.vocab_size, width), "token_embedding.weight")?;
+        let concepts = concepts.map(|concepts| concepts.to_dtype(words.dtype())?.to_device(words.device()));
         Ok(Self {
+            concepts: concepts.transpose()?,
+            vocabulary: config.vocab_size,
             words: Embedding::new(words, width),
             positions: embeddings
                 .get((config.max_position_embeddings, width), "position_embedding.weight")?,
             layers: EncoderLayer::stack(&config.encoder, &vb)?,
-            final_norm: layer_norm(width, config.encoder.layer_norm_eps, vb.pp("final_layer_norm"))?,
+            final_norm: LayerNorm::new(width, config.encoder.layer_norm_eps, vb.pp("final_layer_norm"))?,
         })
     }
 
@@ -45,12 +49,36 @@ impl TextEncoder {
         if clip_skip == 0 || clip_skip > layers {
             candle_core::bail!("clip skip {clip_skip}: this text encoder allows 1 to {layers}");
         }
-        let mut hidden = self.words.forward(ids)?.broadcast_add(&self.positions.narrow(0, 0, tokens)?)?;
+        let mut hidden = self.embed(ids)?.broadcast_add(&self.positions.narrow(0, 0, tokens)?)?;
         let mask = causal_mask(tokens, hidden.dtype(), hidden.device())?;
         for layer in &self.layers[..=layers - clip_skip] {
             hidden = layer.forward(&hidden, Some(&mask))?;
         }
         self.final_norm.forward(&hidden)
+    }
+
+    /// Embeddings `(batch, tokens, hidden size)` of token ids. Those of concepts are picked by a product with zeros and ones, so
+    /// that they can train while the vocabulary, which is large, stays out of it.
+    fn embed(&self, ids: &Tensor) -> Result<Tensor> {
+        let Some(concepts) = &self.concepts else { return self.words.forward(ids) };
+        let count = concepts.dim(0)?;
+        let numbers: Vec<u32> = ids.flatten_all()?.to_vec1()?;
+        if let Some(id) = numbers.iter().find(|&&id| id as usize >= self.vocabulary + count) {
+            candle_core::bail!("token {id} of {} words and {count} concepts", self.vocabulary);
+        }
+        let concept = |id: u32| (id as usize).checked_sub(self.vocabulary);
+        let known: Vec<u32> = numbers.iter().map(|&id| if concept(id).is_some() { 0 } else { id }).collect();
+        let known = Tensor::from_vec(known, ids.shape(), ids.device())?;
+        let picked: Vec<f32> = numbers
+            .iter()
+            .flat_map(|&id| (0..count).map(move |index| f32::from(concept(id) == Some(index))))
+            .collect();
+        let (batch, tokens) = ids.dims2()?;
+        let picked =
+            Tensor::from_vec(picked, (batch * tokens, count), ids.device())?.to_dtype(concepts.dtype())?;
+        let is_word = (1.0 - picked.sum_keepdim(1)?)?.reshape((batch, tokens, 1))?;
+        let concepts = picked.matmul(concepts)?.reshape((batch, tokens, ()))?;
+        self.words.forward(&known)?.broadcast_mul(&is_word)? + concepts
     }
 
     /// The context of a prompt, `(1, tokens, hidden size)`: its chunks one after the other, each weighted as A1111 does

@@ -25,16 +25,17 @@ pub struct LayerFeatures {
 /// the mask leaves nothing lack.
 pub type ReferencePass = BTreeMap<usize, ReferenceTokens>;
 
-/// A text as one network's cross-attention layers see it: its keys and values, in the order of the forward pass.
+/// A text as one network's cross-attention layers see it, or a subject as its S-E-A layers do: keys and values, in the order of
+/// the forward pass.
 #[derive(Debug, Clone)]
-pub struct TextReading {
+pub struct Reading {
     layers: Vec<Segment>,
     dtype: DType,
 }
 
-impl TextReading {
+impl Reading {
     /// What each of a network's `transformers` makes of `text` `(batch, tokens, context width)`.
-    pub(super) fn new<'a>(
+    pub(super) fn of_text<'a>(
         text: &Tensor,
         transformers: impl Iterator<Item = &'a Transformer>,
     ) -> Result<Self> {
@@ -43,13 +44,26 @@ impl TextReading {
         Ok(Self { layers, dtype: text.dtype() })
     }
 
-    /// Type of the text, in which the network computes.
+    /// What each of a network's `transformers` makes of `subject` `(batch, tokens, context width)`.
+    pub(super) fn of_subject<'a>(
+        subject: &Tensor,
+        transformers: impl Iterator<Item = &'a Transformer>,
+    ) -> Result<Self> {
+        let blocks = transformers.flat_map(|transformer| &transformer.blocks);
+        let read = |block: &'a TransformerBlock| match &block.subject_attention {
+            Some((_, attention)) => attention.read(subject),
+            None => Err(candle_core::Error::Msg("this U-Net has no subject-encoder-attention".into())),
+        };
+        Ok(Self { layers: blocks.map(read).collect::<Result<_>>()?, dtype: subject.dtype() })
+    }
+
+    /// Type of what was read, in which the network computes.
     pub fn dtype(&self) -> DType {
         self.dtype
     }
 
     fn layer(&self, layer: usize) -> Result<&Segment> {
-        let problem = || candle_core::Error::Msg("a text was read by another network".into());
+        let problem = || candle_core::Error::Msg("a text or subject was read by another network".into());
         self.layers.get(layer).ok_or_else(problem)
     }
 }
@@ -58,9 +72,9 @@ impl TextReading {
 #[derive(Debug)]
 pub struct AttentionContext<'a> {
     /// The text, as the same network read it.
-    pub text: &'a TextReading,
-    /// Tokens of the subject encoder `(batch, tokens, context width)` and the strength β of S-E-A (Eq. 1).
-    pub subject: Option<(&'a Tensor, f64)>,
+    pub text: &'a Reading,
+    /// The subject, as the same network read it, and the strength β of S-E-A (Eq. 1).
+    pub subject: Option<(&'a Reading, f64)>,
     /// References that every self-attention layer attends to, for each picture of the batch.
     pub references: &'a [Vec<&'a ReferencePass>],
     /// Keeps the features that enter each self-attention layer, if asked to.
@@ -70,7 +84,7 @@ pub struct AttentionContext<'a> {
 
 impl<'a> AttentionContext<'a> {
     /// Plain attention: text alone.
-    pub fn new(text: &'a TextReading) -> Self {
+    pub fn new(text: &'a Reading) -> Self {
         Self { text, subject: None, references: &[], captured: None, layer: 0 }
     }
 
@@ -211,9 +225,11 @@ impl TransformerBlock {
     ) -> Result<Tensor> {
         let mut hidden =
             context.self_attention(&self.self_attention, input, &self.norm1.forward(input)?, grid)?;
-        if let (Some((norm, attention)), Some((subject, beta))) = (&self.subject_attention, context.subject) {
-            let subject = attention.read(subject)?;
-            hidden = (&hidden + (attention.cross(&norm.forward(&hidden)?, &subject)? * beta)?)?;
+        if let (Some((norm, attention)), Some((subject, beta))) = (&self.subject_attention, context.subject)
+            && beta != 0.0
+        {
+            let subject = subject.layer(context.layer)?;
+            hidden = (&hidden + (attention.cross(&norm.forward(&hidden)?, subject)? * beta)?)?;
         }
         let text = context.text.layer(context.layer)?;
         context.layer += 1;

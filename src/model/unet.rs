@@ -8,7 +8,7 @@ use candle_nn::{Module, VarBuilder};
 
 use super::blocks::{Downsample, ResnetBlock, ResnetSettings, TimeEmbedding, Upsample, conv3x3};
 use super::config::UNetConfig;
-use super::transformer::{AttentionContext, TextReading, Transformer, TransformerSettings};
+use super::transformer::{AttentionContext, Reading, Transformer, TransformerSettings};
 use crate::kernels::{Convolution, GroupNorm, Passes};
 
 /// What a ControlNet adds to a U-Net: one tensor for each skip connection, and one for the middle.
@@ -76,21 +76,34 @@ impl UNet {
     }
 
     /// Reads a text `(batch, tokens, context width)`: once is enough for every pass.
-    pub fn read(&self, text: &Tensor) -> Result<TextReading> {
-        let decoder = self.up_blocks.iter().chain([&self.finest]).flat_map(|block| &block.layers);
-        TextReading::new(text, self.encoder.transformers().chain(transformers(decoder)))
+    pub fn read(&self, text: &Tensor) -> Result<Reading> {
+        Reading::of_text(text, self.transformers())
     }
 
-    /// One pass: `latent` `(batch, channels, height, width)` at `timestep`, any height and width. The text, the references and
-    /// what the ControlNets add may be for each picture of the batch or for all.
+    /// Reads a subject, tokens `(batch, tokens, context width)` of the subject encoder: once is enough for every pass.
+    ///
+    /// # Errors
+    /// A U-Net without subject-encoder-attention.
+    pub fn read_subject(&self, subject: &Tensor) -> Result<Reading> {
+        Reading::of_subject(subject, self.transformers())
+    }
+
+    /// In the order of the forward pass.
+    fn transformers(&self) -> impl Iterator<Item = &Transformer> {
+        let decoder = self.up_blocks.iter().chain([&self.finest]).flat_map(|block| &block.layers);
+        self.encoder.transformers().chain(transformers(decoder))
+    }
+
+    /// One pass: `latent` `(batch, channels, height, width)` at `timesteps`, any height and width. Time steps, text, references
+    /// and what the ControlNets add may be for each picture of the batch or one for all.
     pub fn forward(
         &self,
         latent: &Tensor,
-        timestep: f64,
+        timesteps: &[f64],
         context: &mut AttentionContext,
         control: Option<&ControlResiduals>,
     ) -> Result<Tensor> {
-        Ok(self.forward_from(None, latent, timestep, context, control)?.0)
+        Ok(self.forward_from(None, latent, timesteps, context, control)?.0)
     }
 
     /// [`Self::forward`], and the deep features that it computed. Where those of an earlier pass are given, which was like this
@@ -99,11 +112,11 @@ impl UNet {
         &self,
         deep: Option<&DeepFeatures>,
         latent: &Tensor,
-        timestep: f64,
+        timesteps: &[f64],
         context: &mut AttentionContext,
         control: Option<&ControlResiduals>,
     ) -> Result<(Tensor, DeepFeatures)> {
-        let time = self.encoder.embed_time(timestep, latent)?;
+        let time = self.encoder.embed_time(timesteps, latent)?;
         let hidden = self.encoder.conv_in.forward(latent)?;
         let (hidden, mut skips) = match deep {
             Some(DeepFeatures(deep)) => (deep.clone(), self.shallow_skips(hidden, &time, context, control)?),
@@ -227,12 +240,12 @@ impl UNetEncoder {
         transformers(down).chain([&self.mid_attention])
     }
 
-    pub(super) fn read(&self, text: &Tensor) -> Result<TextReading> {
-        TextReading::new(text, self.transformers())
+    pub(super) fn read(&self, text: &Tensor) -> Result<Reading> {
+        Reading::of_text(text, self.transformers())
     }
 
-    pub(super) fn embed_time(&self, timestep: f64, latent: &Tensor) -> Result<Tensor> {
-        self.time_embedding.forward(timestep, latent.dtype(), latent.device())
+    pub(super) fn embed_time(&self, timesteps: &[f64], latent: &Tensor) -> Result<Tensor> {
+        self.time_embedding.forward(timesteps, latent.dtype(), latent.device())
     }
 
     /// The first `count` skip connections, from the first convolution's output on.

@@ -18,6 +18,7 @@ mod gaps;
 mod info;
 pub mod json;
 mod kalman;
+mod mirror;
 mod outliers;
 mod points;
 mod retarget;

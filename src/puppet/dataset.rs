@@ -23,9 +23,9 @@ use crate::puppet::figure::View;
 use crate::puppet::geometry::vector;
 use crate::puppet::identity::Identity;
 use crate::puppet::poses::{is_inside, random_pose, reference_pose};
-use crate::puppet::random::Random;
 use crate::puppet::scene::Scene;
 use crate::puppet::shot::{Expression, Motion, Shot};
+use crate::random::Random;
 
 /// Which pictures are made.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::puppet::colour::{Colour, Rgb};
 use crate::puppet::figure::FLOOR;
-use crate::puppet::random::Random;
+use crate::random::Random;
 
 /// First seed of the identities that no model is trained on.
 pub const HELD_OUT_SEED: u64 = 1_000_000;

@@ -20,10 +20,10 @@ mod geometry;
 mod identity;
 mod painter;
 mod poses;
-mod random;
 mod scene;
 mod shot;
 
+pub use crate::random::Random;
 pub use caption::{caption, scene_caption};
 pub use choreography::Choreography;
 pub use colour::{Colour, Rgb};
@@ -36,6 +36,5 @@ pub use identity::{
 };
 pub use painter::Part;
 pub use poses::{is_inside, random_pose, reference_pose};
-pub use random::Random;
 pub use scene::Scene;
 pub use shot::{Expression, Motion, Shot};

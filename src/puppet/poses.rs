@@ -3,7 +3,7 @@
 use crate::puppet::figure::{Figure, FigurePose, View};
 use crate::puppet::geometry::Vector;
 use crate::puppet::identity::Identity;
-use crate::puppet::random::Random;
+use crate::random::Random;
 
 /// How the reference picture stands: upright, arms and legs somewhat apart, so that every garment is seen.
 pub fn reference_pose() -> FigurePose {

@@ -7,14 +7,16 @@ use image::RgbImage;
 
 use crate::diffusion::{Guidance, NoiseSource, Purpose, Schedule, Step, sample};
 use crate::error::{Error, Result};
+use crate::mask::Mask;
 use crate::memory;
 use crate::model::stable_diffusion::StableDiffusion;
+use crate::model::transformer::Reading;
 use crate::render::deep_cache::DeepCache;
 use crate::render::denoiser::SubjectDenoiser;
 use crate::render::feature_store::{FeatureCache, FeatureStore};
 use crate::render::interrupt::Interrupt;
 use crate::render::networks::{ControlUnit, Networks, TextReadings};
-use crate::render::reference::{CachedReference, Mask, Reference};
+use crate::render::reference::{CachedReference, Reference};
 use crate::render::settings::{PreviousFeatures, RenderSettings};
 use crate::render::texts::Texts;
 use crate::render::trajectory::{Trajectory, TrajectoryTensors};
@@ -38,7 +40,11 @@ impl ReferencePicture {
     pub fn encode(self, model: &StableDiffusion, settings: &RenderSettings) -> Result<EncodedReference> {
         check_size("reference", &self.image, settings)?;
         let latent = model.encode_image(&self.image, settings.vae_tile)?;
-        Ok(EncodedReference { latent, mask: self.mask, controls: self.controls })
+        let subject = match settings.beta {
+            0.0 => None,
+            _ => model.encode_subject(&self.image, self.mask.as_ref())?,
+        };
+        Ok(EncodedReference { latent, subject, mask: self.mask, controls: self.controls })
     }
 }
 
@@ -47,6 +53,8 @@ impl ReferencePicture {
 pub struct EncodedReference {
     /// The picture's latent, `(1, channels, height, width)`.
     pub latent: Tensor,
+    /// Its subject, `(1, tokens, context width)`; `None` without a subject encoder, or where β is 0.
+    pub subject: Option<Tensor>,
     /// Where the character is; `None` for the whole picture.
     pub mask: Option<Mask>,
     /// The picture's own control image for each ControlNet, where there is one.
@@ -94,6 +102,7 @@ pub struct Animator<'a> {
     lambdas: Vec<f64>,
     prompt: Arc<TextReadings>,
     negative: TextReadings,
+    subject: Option<Reading>,
     reference: CachedReference,
     first: Option<CachedReference>,
     previous: Option<CachedReference>,
@@ -128,6 +137,8 @@ impl Animator<'_> {
 
         let read = |text| TextReadings::new(text, &model.unet, controls);
         let (prompt, negative) = (Arc::new(read(&texts.prompt)?), read(&texts.negative)?);
+        let subject = reference.subject.filter(|_| settings.beta > 0.0);
+        let subject = subject.map(|tokens| model.unet.read_subject(&tokens)).transpose()?;
         let reference = Reference {
             latent: reference.latent,
             noise: reference_noise.clone(),
@@ -154,6 +165,7 @@ impl Animator<'_> {
             lambdas,
             prompt,
             negative,
+            subject,
             reference,
             first: None,
             previous: None,
@@ -191,6 +203,7 @@ impl Animator<'_> {
                 unet: &self.model.unet,
                 controls: self.controls,
                 schedule: &self.schedule,
+                subject: self.subject.as_ref().map(|subject| (subject, self.settings.beta)),
                 interrupt: &self.interrupt,
             },
             prediction: self.schedule.config().prediction_type,

@@ -5,7 +5,7 @@ use candle_core::Tensor;
 use crate::diffusion::{Schedule, Step};
 use crate::error::{Error, Result};
 use crate::model::controlnet::ControlNet;
-use crate::model::transformer::{AttentionContext, TextReading};
+use crate::model::transformer::{AttentionContext, Reading};
 use crate::model::unet::{ControlResiduals, DeepFeatures, UNet};
 use crate::render::interrupt::Interrupt;
 use crate::threads::in_pool;
@@ -38,8 +38,8 @@ impl ControlUnit {
 /// A text as each network reads it.
 #[derive(Debug, Clone)]
 pub struct TextReadings {
-    unet: TextReading,
-    controls: Vec<TextReading>,
+    unet: Reading,
+    controls: Vec<Reading>,
 }
 
 impl TextReadings {
@@ -67,26 +67,32 @@ pub struct Networks<'a> {
     pub controls: &'a [ControlUnit],
     /// The schedule that they were trained on.
     pub schedule: &'a Schedule,
+    /// The subject as the U-Net read it, and β, which every pass sees; `None` for no S-E-A.
+    pub subject: Option<(&'a Reading, f64)>,
     /// Asked before each pass.
     pub interrupt: &'a Interrupt,
 }
 
-impl Networks<'_> {
+impl<'a> Networks<'a> {
     /// One pass through the U-Net, as [`UNet::forward_from`]. It computes in the text's type, whatever the latent's.
     ///
     /// # Errors
     /// [`Error::Interrupted`] instead of a pass once the user has asked to stop.
-    pub fn unet(
+    pub fn unet<'b>(
         &self,
         latent: &Tensor,
         time: f64,
-        context: &mut AttentionContext,
+        context: &mut AttentionContext<'b>,
         control: Option<&ControlResiduals>,
         deep: Option<&DeepFeatures>,
-    ) -> Result<(Tensor, DeepFeatures)> {
+    ) -> Result<(Tensor, DeepFeatures)>
+    where
+        'a: 'b,
+    {
         self.interrupt.check()?;
+        context.subject = self.subject;
         let input = latent.to_dtype(context.text.dtype())?;
-        let (output, deep) = in_pool(|| self.unet.forward_from(deep, &input, time, context, control))?;
+        let (output, deep) = in_pool(|| self.unet.forward_from(deep, &input, &[time], context, control))?;
         Ok((output.to_dtype(latent.dtype())?, deep))
     }
 
@@ -110,7 +116,7 @@ impl Networks<'_> {
         for ((unit, text), embedded) in self.controls.iter().zip(&text.controls).zip(embedded) {
             let Some(embedded) = embedded.as_ref().filter(|_| unit.acts(step)) else { continue };
             self.interrupt.check()?;
-            let residuals = in_pool(|| unit.network.forward(&latent, time, text, embedded))?;
+            let residuals = in_pool(|| unit.network.forward(&latent, &[time], text, embedded))?;
             let residuals = if unit.strength == 1.0 { residuals } else { residuals.scale(unit.strength)? };
             sum = Some(match sum {
                 None => residuals,

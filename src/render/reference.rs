@@ -7,58 +7,11 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::diffusion::Step;
 use crate::error::Result;
+use crate::mask::Mask;
 use crate::model::attention::ReferenceTokens;
 use crate::model::transformer::{LayerFeatures, ReferencePass};
 use crate::render::feature_store::{FeatureKey, FeatureStore};
 use crate::render::networks::{Networks, TextReadings};
-
-/// Where the subject is in a reference, at the size of the picture.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Mask {
-    height: usize,
-    width: usize,
-    values: Vec<f32>,
-}
-
-impl Mask {
-    /// A mask of `height` × `width` values, row by row, each 0 (background) to 1 (subject).
-    pub fn new(height: usize, width: usize, values: Vec<f32>) -> Result<Self> {
-        if values.len() != height * width || values.is_empty() {
-            let problem = format!("{} values for a size of {width}×{height}", values.len());
-            return Err(crate::Error::setting("mask", problem));
-        }
-        match values.iter().find(|value| !(0.0..=1.0).contains(*value)) {
-            Some(value) => Err(crate::Error::setting("mask", format!("{value}; 0 to 1 is allowed"))),
-            None => Ok(Self { height, width, values }),
-        }
-    }
-
-    /// The mask of a grey picture: black is background, white the subject.
-    pub fn from_image(image: &image::GrayImage) -> Result<Self> {
-        let values = image.as_raw().iter().map(|&value| f32::from(value) / 255.0).collect();
-        Self::new(image.height() as usize, image.width() as usize, values)
-    }
-
-    /// The mean of the mask over each cell of a grid of `height` × `width` (as `adaptive_avg_pool2d`).
-    fn pool(&self, height: usize, width: usize) -> Vec<f32> {
-        let span = |cell: usize, cells: usize, size: usize| {
-            (cell * size / cells)..((cell + 1) * size).div_ceil(cells)
-        };
-        let mut pooled = Vec::with_capacity(height * width);
-        for row in 0..height {
-            for column in 0..width {
-                let (rows, columns) = (span(row, height, self.height), span(column, width, self.width));
-                let count = (rows.len() * columns.len()) as f64;
-                let sum: f64 = rows
-                    .flat_map(|y| self.values[y * self.width..][columns.clone()].iter())
-                    .map(|&value| f64::from(value))
-                    .sum();
-                pooled.push((sum / count) as f32);
-            }
-        }
-        pooled
-    }
-}
 
 /// Features without the bits that nobody sees: they are the results of norms, which 16 bits hold well.
 fn in_16_bits(features: &Tensor) -> Result<Tensor> {

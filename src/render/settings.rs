@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::diffusion::{Guidance, GuidanceInterval, PredictionType, Sampler, Schedule, ScheduleConfig};
 use crate::error::{Error, Result};
 use crate::frame::MAX_SIDE;
+use crate::model::weights::SubjectPhrase;
 
 /// Settings of a render. Together with the inputs and the weights they decide every byte of every frame.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,6 +40,9 @@ pub struct RenderSettings {
     pub deep_cache: usize,
     /// What the U-Net predicts; as the model's files say where absent.
     pub prediction: Option<PredictionType>,
+    /// β: strength of subject-encoder-attention, where the model has a subject encoder.
+    #[serde(default)]
+    pub beta: f64,
     /// ω of the reference picture.
     pub reference_weight: f64,
     /// ω of the previous frame.
@@ -70,10 +74,22 @@ fn every_step() -> usize {
 
 /// Largest weight of a reference.
 const LARGEST_WEIGHT: f64 = 10_000.0;
+/// Largest β: 1 is what subject encoders are trained with.
+const LARGEST_BETA: f64 = 2.0;
 /// Most steps that share deep features: after as many, nothing of them is true any more.
 const LARGEST_DEEP_CACHE: usize = 20;
 
 impl RenderSettings {
+    /// These settings, with texts that speak of a tuned subject.
+    pub fn with_subject(self, phrase: Option<&SubjectPhrase>) -> Self {
+        let Some(phrase) = phrase else { return self };
+        Self {
+            prompt: phrase.in_text(&self.prompt),
+            reference_prompt: self.reference_prompt.map(|text| phrase.in_text(&text)),
+            ..self
+        }
+    }
+
     /// The noise schedule of a model whose `scheduler_config.json` is `config`, with the prediction type asked for.
     ///
     /// # Errors
@@ -98,6 +114,9 @@ impl RenderSettings {
             if !(0.0..=LARGEST_WEIGHT).contains(&weight) {
                 return Err(Error::setting(name, format!("{weight}; 0 to {LARGEST_WEIGHT} is allowed")));
             }
+        }
+        if !(0.0..=LARGEST_BETA).contains(&self.beta) {
+            return Err(Error::setting("beta", format!("{}; 0 to {LARGEST_BETA} is allowed", self.beta)));
         }
         for (name, value) in [("steps", self.steps), ("clip-skip", self.clip_skip)] {
             if value == 0 {

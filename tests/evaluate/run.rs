@@ -42,6 +42,7 @@ fn settings() -> RenderSettings {
         previous_weight: 1.0,
         previous_features: PreviousFeatures::Renoise,
         first_weight: 0.0,
+        beta: 0.0,
         vae_tile: None,
     }
 }
@@ -68,6 +69,7 @@ fn run(benchmark: &Benchmark, interrupt: &Interrupt) -> (dreamtuner::Result<Repo
         model: &model,
         controls: &[ControlUnit::new(network, 1.0)],
         clip: Some(&clip),
+        subject: None,
         fingerprints: json!("sd1"),
         cache: FeatureCache::Keep { bytes: 1 << 28 },
     };

@@ -76,6 +76,7 @@ fn class(part: Part) -> &'static str {
         Part::TinyVae => r#"{"_class_name": "AutoencoderTiny"}"#,
         Part::TextEncoder => r#"{"architectures": ["CLIPTextModel"]}"#,
         Part::ImageEncoder => r#"{"architectures": ["CLIPVisionModel"]}"#,
+        Part::SubjectEncoder => r#"{"_class_name": "SubjectEncoder"}"#,
     }
 }
 

@@ -134,6 +134,7 @@ fn measure(arguments: &PuppetsArgs, display: &mut Display) -> Result<Report> {
         "model": weights.fingerprints()?,
         "clip": clip_files.as_ref().map(ClipFiles::fingerprint),
     });
+    let subject = weights.subject_phrase().cloned();
     let (model, controls) = weights.load(&device, dtype, &mut |_| {})?;
     let clip = clip_files.map(|files| Clip::load(&files, &device)).transpose()?;
     // 3. The benchmark.
@@ -142,6 +143,7 @@ fn measure(arguments: &PuppetsArgs, display: &mut Display) -> Result<Report> {
         model: &model,
         controls: &controls,
         clip: clip.as_ref(),
+        subject,
         fingerprints,
         cache: arguments.render.cache(),
     };

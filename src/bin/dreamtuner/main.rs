@@ -14,6 +14,9 @@ mod puppet;
 mod render_options;
 mod say;
 mod signal;
+mod step_progress;
+mod train;
+mod tune;
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
@@ -46,6 +49,12 @@ enum Command {
     /// Draw characters whose every pose is known exactly, and write them as training data.
     #[command(subcommand)]
     Puppet(puppet::PuppetCommand),
+    /// Teach the model a subject: one picture becomes a word of the prompt.
+    #[command(allow_negative_numbers = true, after_help = tune::EXAMPLES)]
+    Tune(Box<tune::TuneArgs>),
+    /// Train networks.
+    #[command(subcommand)]
+    Train(train::TrainCommand),
     /// Examine weights files.
     #[command(subcommand)]
     Models(models::ModelsCommand),
@@ -72,6 +81,8 @@ fn run() -> i32 {
         Command::Eval(command) => evaluate::run(command),
         Command::Pose(command) => pose::run(command).map(|()| exit::SUCCESS),
         Command::Puppet(command) => puppet::run(command).map(|()| exit::SUCCESS),
+        Command::Tune(arguments) => tune::run(&arguments),
+        Command::Train(command) => train::run(command),
         Command::Models(command) => models::run(command).map(|()| exit::SUCCESS),
     };
     result.unwrap_or_else(|error| exit::report(&error))

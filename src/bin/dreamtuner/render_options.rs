@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use dreamtuner::Result;
-use dreamtuner::animate::weights::WeightFiles;
+use dreamtuner::animate::weights::{SubjectUse, WeightFiles};
 use dreamtuner::diffusion::{Guidance, GuidanceInterval, PredictionType, Sampler};
 use dreamtuner::model::weights::ModelDefaults;
 use dreamtuner::render::feature_store::FeatureCache;
@@ -49,10 +49,20 @@ pub struct RenderArgs {
     /// A textual-inversion file; can be repeated
     #[arg(long, value_name = "PATH", help_heading = "Weights")]
     embedding: Vec<PathBuf>,
+    /// A subject that `dreamtuner tune` has made; what stands for it comes first in the prompt, unless its word is there
+    #[arg(long, value_name = "FILE", help_heading = "Weights")]
+    subject: Option<PathBuf>,
+    /// A subject encoder in place of the model's own: its folder, with image_encoder in it or beside it
+    #[arg(long, value_name = "PATH", help_heading = "Weights")]
+    subject_encoder: Option<PathBuf>,
     /// What the U-Net predicts; as the model says where absent
     #[arg(long, value_enum, value_name = "KIND", help_heading = "Weights")]
     prediction: Option<PredictionType>,
 
+    /// Strength of the subject encoder (β), where there is one; 0 leaves it out, 1 is what it was trained with [default: the
+    /// model's own, else 0.2]
+    #[arg(long, value_name = "0-2", help_heading = "Likeness and coherence")]
+    beta: Option<f64>,
     /// How much the reference counts in self-subject-attention; 0 leaves it out [default: the model's own, else 10]
     #[arg(long, value_name = "WEIGHT", help_heading = "Likeness and coherence")]
     reference_weight: Option<f64>,
@@ -148,6 +158,13 @@ impl RenderArgs {
             loras: self.lora.iter().map(|option| (option.path.clone(), option.weight)).collect(),
             textual_inversions: self.embedding.clone(),
             controlnets: self.controlnet.iter().map(|option| option.file.clone()).collect(),
+            subject_encoder: self.subject_encoder.clone(),
+            subject: self.subject.clone(),
+            subject_use: match self.beta {
+                None if self.subject_encoder.is_none() => SubjectUse::IfThere,
+                Some(0.0) => SubjectUse::Never,
+                _ => SubjectUse::Needed,
+            },
         }
     }
 
@@ -180,6 +197,7 @@ impl RenderArgs {
             guidance_interval: self.guidance_interval,
             deep_cache: self.deep_cache,
             prediction: self.prediction,
+            beta: self.beta.unwrap_or(defaults.beta),
             reference_weight: self.reference_weight.unwrap_or(defaults.reference_weight),
             previous_weight: self.previous_weight.unwrap_or(defaults.previous_weight),
             previous_features: self.previous_features,

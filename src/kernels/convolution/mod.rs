@@ -1,6 +1,7 @@
 //! Convolution of maps `(batch, channels, height, width)`.
 
 mod direct;
+mod trained;
 mod winograd;
 
 use super::gradient::Differentiable;
@@ -100,7 +101,7 @@ impl Convolution {
         Ok(Self { kernels, bias, config, outputs, inputs, side, can_be_transformed })
     }
 
-    /// The result, with `shift` `(1, outputs)` added to every pixel, and `residual` of the result's shape.
+    /// The result, with `shift` `(1 or batch, outputs)` added to every pixel, and `residual` of the result's shape.
     pub fn forward_onto(
         &self,
         input: &Tensor,
@@ -108,16 +109,11 @@ impl Convolution {
         residual: Option<&Tensor>,
     ) -> Result<Tensor> {
         let given: Vec<&Tensor> = [Some(input), shift, residual].into_iter().flatten().collect();
-        if self.serves() && serve(&given) {
+        let one_shift = shift.is_none_or(|shift| shift.dims().first() == Some(&1));
+        if self.serves() && one_shift && serve(&given) {
             return self.convolve(input, shift, residual);
         }
-        let mut result = if self.serves() && suits(input) {
-            self.apply(input)?
-        } else {
-            let bias = self.bias.to_dtype(input.dtype())?;
-            let weight = self.weight()?.to_dtype(input.dtype())?;
-            Conv2d::new(weight, Some(bias), self.config).forward(input)?
-        };
+        let mut result = if self.serves() && suits(input) { self.apply(input)? } else { self.plain(input)? };
         if let Some(shift) = shift {
             result = result.broadcast_add(&shift.unsqueeze(2)?.unsqueeze(3)?)?;
         }
@@ -127,12 +123,31 @@ impl Convolution {
         }
     }
 
+    /// By operations that also train weights and bias.
+    fn plain(&self, input: &Tensor) -> Result<Tensor> {
+        let bias = self.bias.to_dtype(input.dtype())?;
+        let weight = self.weight()?.to_dtype(input.dtype())?;
+        if self.is_simple() && suits(input) {
+            return trained::convolve(input, &weight, self.config)?.broadcast_add(&bias.reshape((
+                1,
+                (),
+                1,
+                1,
+            ))?);
+        }
+        Conv2d::new(weight, Some(bias), self.config).forward(input)
+    }
+
     fn serves(&self) -> bool {
         let usable = match &self.kernels {
             Kernels::AsRead { weight, .. } => usable(weight),
             Kernels::Transformed(_) => true,
         };
-        usable && self.config.groups == 1 && self.config.dilation == 1 && self.config.padding < self.side
+        usable && !self.bias.track_op() && self.is_simple()
+    }
+
+    fn is_simple(&self) -> bool {
+        self.config.groups == 1 && self.config.dilation == 1 && self.config.padding < self.side
     }
 
     /// The weights as they were read.

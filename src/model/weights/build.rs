@@ -96,6 +96,17 @@ impl PartFiles {
         loras: &[(&Lora, f64)],
         make: impl FnOnce(VarBuilder) -> candle_core::Result<T>,
     ) -> Result<(T, LoadReport)> {
+        self.build_from(loras, |source| {
+            make(VarBuilder::from_backend(Box::new(source), dtype, device.clone()))
+        })
+    }
+
+    /// [`Self::build`], where `make` is given the source of the builder.
+    pub(super) fn build_from<T>(
+        &self,
+        loras: &[(&Lora, f64)],
+        make: impl FnOnce(Source) -> candle_core::Result<T>,
+    ) -> Result<(T, LoadReport)> {
         let mut deltas: BTreeMap<String, Vec<Delta>> = BTreeMap::new();
         for &(lora, weight) in loras {
             for (name, delta) in lora.deltas(self, weight)? {
@@ -103,8 +114,7 @@ impl PartFiles {
             }
         }
         let log = Mutex::new(Log::default());
-        let source = Source { part: self, deltas: &deltas, log: &log };
-        let made = make(VarBuilder::from_backend(Box::new(source), dtype, device.clone()));
+        let made = make(Source { part: self, deltas: &deltas, log: &log });
         let report = self.report(log.into_inner().unwrap_or_else(PoisonError::into_inner), deltas.len());
         if !report.is_complete() {
             let problem =
@@ -128,7 +138,7 @@ impl PartFiles {
 
 /// What the network asked for, and what went wrong.
 #[derive(Default)]
-struct Log {
+pub(super) struct Log {
     asked: BTreeSet<String>,
     missing: Vec<String>,
     mis_shaped: Vec<MisShaped>,
@@ -136,7 +146,7 @@ struct Log {
 }
 
 /// The part's tensors as a source for candle's builder.
-struct Source<'a> {
+pub(super) struct Source<'a> {
     part: &'a PartFiles,
     deltas: &'a BTreeMap<String, Vec<Delta<'a>>>,
     log: &'a Mutex<Log>,

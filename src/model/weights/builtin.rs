@@ -36,6 +36,7 @@ impl ModelFiles {
                 ))
                 .map_err(|error| Error::weights(NAME, format!("preprocessor_config.json: {error}")))?,
             ),
+            subject_encoder: None,
             scheduler: serde_json::from_str(scheduler)
                 .map_err(|error| Error::weights(NAME, format!("scheduler_config.json: {error}")))?,
             tokenizer: TokenizerFiles::Contents {

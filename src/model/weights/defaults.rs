@@ -14,6 +14,8 @@ use crate::error::{Error, Result};
 pub struct ModelDefaults {
     /// Steps of each frame. Default: 20.
     pub steps: usize,
+    /// β of subject-encoder-attention. Default: 0.2.
+    pub beta: f64,
     /// ω of the reference. Default: 10.
     pub reference_weight: f64,
     /// ω of the previous frame. Default: 1.
@@ -34,6 +36,7 @@ impl Default for ModelDefaults {
     fn default() -> Self {
         Self {
             steps: 20,
+            beta: 0.2,
             reference_weight: 10.0,
             previous_weight: 1.0,
             guidance_scale: 7.5,

@@ -62,6 +62,7 @@ pub(super) fn config(part: Part, shapes: &Shapes, open_clip: bool) -> Result<Val
         Part::TinyVae => tiny_vae(shapes),
         Part::TextEncoder => text_encoder(shapes, open_clip),
         Part::ImageEncoder => image_encoder(shapes),
+        Part::SubjectEncoder => Err("needs its config.json, which says what it looks at".into()),
     }
 }
 

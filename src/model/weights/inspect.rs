@@ -40,6 +40,8 @@ pub enum Kind {
     TextEncoder,
     /// An image encoder.
     ImageEncoder,
+    /// A subject encoder.
+    SubjectEncoder,
     /// A LoRA.
     Lora,
     /// A textual inversion.
@@ -153,6 +155,7 @@ fn folder(path: &Path) -> Result<Description> {
         Some(&model.text_encoder),
         model.controlnet.as_ref(),
         model.image_encoder.as_ref(),
+        model.subject_encoder.as_ref().map(|subject| &subject.encoder),
     ];
     let parts: Vec<&PartFiles> = parts.into_iter().flatten().collect();
     let files: Vec<_> = parts.iter().flat_map(|part| part.files.iter().cloned()).collect();
@@ -266,6 +269,7 @@ fn kind(part: Part) -> Kind {
         Part::TinyVae => Kind::TinyVae,
         Part::TextEncoder => Kind::TextEncoder,
         Part::ImageEncoder => Kind::ImageEncoder,
+        Part::SubjectEncoder => Kind::SubjectEncoder,
     }
 }
 
@@ -396,6 +400,7 @@ impl fmt::Display for Kind {
             Self::TinyVae => "tiny VAE",
             Self::TextEncoder => "text encoder",
             Self::ImageEncoder => "image encoder",
+            Self::SubjectEncoder => "subject encoder",
             Self::Lora => "LoRA",
             Self::TextualInversion => "textual inversion",
             Self::IpAdapter => "IP-Adapter",

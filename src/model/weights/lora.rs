@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use candle_core::{DType, Tensor};
 
@@ -18,7 +19,7 @@ const LISTED: usize = 20;
 /// A LoRA file: the changes of a U-Net's weights, of a text encoder's, or of both.
 #[derive(Debug)]
 pub struct Lora {
-    file: TensorFile,
+    file: Arc<TensorFile>,
     layers: Vec<Layer>,
 }
 
@@ -43,12 +44,16 @@ impl Lora {
     /// Keys that are not those of a LoRA (they are listed), kinds that cannot be merged this way (LoHa, LoKr, DoRA…),
     /// a LoRA of SDXL, halves of pairs, and everything that [`PartFiles::open`] refuses.
     pub fn open(path: &Path) -> Result<Self> {
-        let file = TensorFile::open(path)?;
-        let fail = |problem: String| Error::weights(path, problem);
+        Self::in_file(Arc::new(TensorFile::open(path)?), |_| true)
+    }
+
+    /// The LoRA among the tensors of a file: those whose keys `is_ours`.
+    pub(super) fn in_file(file: Arc<TensorFile>, is_ours: impl Fn(&str) -> bool) -> Result<Self> {
+        let fail = |problem: String| Error::weights(file.path(), problem);
         if let Some((kind, keys)) = unsupported_kind(file.tensors().keys()) {
             return Err(fail(format!("is {kind}, which is not supported; its keys: {}", list(&keys))));
         }
-        let mut layers = layers(&file)?;
+        let mut layers = layers(&file, is_ours)?;
         if layers.is_empty() {
             return Err(fail("holds no tensors".into()));
         }
@@ -136,11 +141,11 @@ impl Lora {
 }
 
 /// The layers that a file's keys speak of. Alphas are read, tensors are not.
-fn layers(file: &TensorFile) -> Result<Vec<Layer>> {
+fn layers(file: &TensorFile, is_ours: impl Fn(&str) -> bool) -> Result<Vec<Layer>> {
     let fail = |problem: String| Error::weights(file.path(), problem);
     let mut layers: BTreeMap<(Part, String), Layer> = BTreeMap::new();
     let mut unknown = Vec::new();
-    for key in file.tensors().keys() {
+    for key in file.tensors().keys().filter(|key| is_ours(key)) {
         let Some(parsed) = parse_key(key) else {
             unknown.push(key.clone());
             continue;

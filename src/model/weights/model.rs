@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::folder::read_json;
 use super::keys::is_harmless;
 use super::part::{Part, PartFiles};
+use super::subject::SubjectEncoderFiles;
 use super::tensor_file::TensorFile;
 use crate::error::{Error, Result};
 
@@ -48,6 +49,8 @@ pub struct ModelFiles {
     pub image_encoder: Option<PartFiles>,
     /// `preprocessor_config.json`: how pictures are prepared for the image encoder, if the model says so.
     pub feature_extractor: Option<Value>,
+    /// A subject encoder, if the model brings one.
+    pub subject_encoder: Option<SubjectEncoderFiles>,
     /// `scheduler_config.json`. Of a single file the usual one of its family: ε for SD 1.x, v for SD 2.x, unless the
     /// file says otherwise.
     pub scheduler: Value,
@@ -99,13 +102,20 @@ impl ModelFiles {
             ));
         }
         let optional = |part: Part| folder.join(part.folder()).is_dir().then(|| open(part)).transpose();
+        let image_encoder = optional(Part::ImageEncoder)?;
+        let feature_extractor = read_preprocessor(&folder.join("feature_extractor"))?;
+        let has_subject_encoder = folder.join(Part::SubjectEncoder.folder()).is_dir();
+        let own = image_encoder.as_ref().map(|encoder| (encoder, feature_extractor.as_ref()));
+        let subject_encoder =
+            has_subject_encoder.then(|| SubjectEncoderFiles::open(folder, own)).transpose()?;
         Ok(Self {
             unet: open(Part::Unet)?,
             vae: open(Part::Vae)?,
             text_encoder: open(Part::TextEncoder)?,
             controlnet: optional(Part::ControlNet)?,
-            image_encoder: optional(Part::ImageEncoder)?,
-            feature_extractor: read_preprocessor(&folder.join("feature_extractor"))?,
+            image_encoder,
+            feature_extractor,
+            subject_encoder,
             scheduler,
             tokenizer: TokenizerFiles::Folder(tokenizer),
             unrecognised: Vec::new(),
@@ -132,6 +142,7 @@ impl ModelFiles {
             controlnet: has_controlnet.then(|| open(Part::ControlNet)).transpose()?,
             image_encoder: None,
             feature_extractor: None,
+            subject_encoder: None,
             scheduler,
             tokenizer,
             unrecognised: unrecognised(&file),

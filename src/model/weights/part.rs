@@ -30,12 +30,21 @@ pub enum Part {
     TextEncoder,
     /// CLIP's image encoder.
     ImageEncoder,
+    /// DreamTuner's subject encoder.
+    SubjectEncoder,
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Unet, Self::ControlNet, Self::Vae, Self::TinyVae, Self::TextEncoder, Self::ImageEncoder];
+    pub const ALL: [Self; 7] = [
+        Self::Unet,
+        Self::ControlNet,
+        Self::Vae,
+        Self::TinyVae,
+        Self::TextEncoder,
+        Self::ImageEncoder,
+        Self::SubjectEncoder,
+    ];
 
     /// The part's folder within a diffusers model.
     pub fn folder(self) -> &'static str {
@@ -46,6 +55,7 @@ impl Part {
             Self::TinyVae => "tiny_vae",
             Self::TextEncoder => "text_encoder",
             Self::ImageEncoder => "image_encoder",
+            Self::SubjectEncoder => "subject_encoder",
         }
     }
 
@@ -58,6 +68,7 @@ impl Part {
             Self::TinyVae => "AutoencoderTiny",
             Self::TextEncoder => "CLIPTextModel",
             Self::ImageEncoder => "CLIPVisionModel",
+            Self::SubjectEncoder => "SubjectEncoder",
         }
     }
 
@@ -76,6 +87,7 @@ impl fmt::Display for Part {
             Self::TinyVae => "tiny VAE",
             Self::TextEncoder => "text encoder",
             Self::ImageEncoder => "image encoder",
+            Self::SubjectEncoder => "subject encoder",
         })
     }
 }
@@ -180,6 +192,55 @@ impl PartFiles {
         };
         check_supported(part, &config).map_err(|problem| Error::weights(&origin, problem))?;
         Ok(Self { part, config, origin, files, entries, unknown, open_clip })
+    }
+
+    /// Two halves: the tensors whose names begin with `prefix`, without it, and the others.
+    pub(super) fn split(self, prefix: &str) -> (Self, Self) {
+        let (mut with, mut without) = (BTreeMap::new(), BTreeMap::new());
+        for (name, entry) in self.entries {
+            match name.strip_prefix(prefix) {
+                Some(name) => with.insert(name.to_owned(), entry),
+                None => without.insert(name, entry),
+            };
+        }
+        let rest = Self { entries: BTreeMap::new(), ..self };
+        (Self { entries: with, ..rest.clone() }, Self { entries: without, ..rest })
+    }
+
+    /// These weights and those of `other`, which has other names.
+    pub fn with(&self, other: &Self) -> Self {
+        let mut all = self.clone();
+        let before = all.files.len();
+        all.files.extend(other.files.iter().cloned());
+        let moved = other
+            .entries
+            .iter()
+            .map(|(name, entry)| (name.clone(), Entry { file: before + entry.file, ..entry.clone() }));
+        all.entries.extend(moved);
+        all
+    }
+
+    /// These weights, but for some `names`, which are those that `file` has under `prefix`.
+    ///
+    /// # Errors
+    /// A name that is none of these weights', or a tensor of another shape.
+    pub(super) fn replaced(&self, file: &Arc<TensorFile>, prefix: &str, names: &[&str]) -> Result<Self> {
+        let mut all = self.clone();
+        if names.is_empty() {
+            return Ok(all);
+        }
+        all.files.push(file.clone());
+        for &name in names {
+            let key = format!("{prefix}{name}");
+            let shape = file.shape(&key).unwrap_or_default().to_vec();
+            let own = self.shape(name).unwrap_or_default();
+            if own != shape {
+                let problem = format!("{key} is {shape:?}, the {}'s is {own:?}", self.part);
+                return Err(Error::weights(file.path(), problem));
+            }
+            all.entries.insert(name.to_owned(), Entry { file: self.files.len(), key, rows: None, shape });
+        }
+        Ok(all)
     }
 
     /// Which network this is.

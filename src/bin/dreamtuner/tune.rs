@@ -1,0 +1,234 @@
+//! `dreamtuner tune`.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use dreamtuner::animate::reference_input::{ControlChoice, MaskChoice, ReferenceFiles};
+use dreamtuner::detect::PoseModel;
+use dreamtuner::model::weights::{ModelDefaults, ModelFiles, SubjectEncoderFiles};
+use dreamtuner::picture::Fit;
+use dreamtuner::pose::{DrawSettings, Pose, ReadSettings, draw_pose, read_poses};
+use dreamtuner::render::interrupt::Interrupt;
+use dreamtuner::train::export;
+use dreamtuner::train::tune::{Event, Method, TuneJob, TuneSettings, tune};
+use dreamtuner::{Error, Result};
+use image::RgbImage;
+
+use crate::device::DeviceArgs;
+use crate::exit;
+use crate::say::say;
+use crate::signal::stop_on_signal;
+use crate::step_progress::StepDisplay;
+
+/// Shown below the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  dreamtuner tune --reference hero.png --class girl --model sd15 -o hero.subject
+  dreamtuner animate --subject hero.subject --reference hero.png --pose dance.mp4 --model sd15 -o out.mp4
+
+What it needs to go on after it was stopped lies in hero.subject.tune.";
+
+/// Options of `dreamtuner tune`.
+#[derive(Debug, Args)]
+pub struct TuneArgs {
+    /// Picture of the subject; its transparency serves as mask
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
+    reference: PathBuf,
+    /// Where the subject is in it: a grey picture, `auto` (its transparency, else what stands in front of the background) or `none`
+    #[arg(long, default_value = "auto", value_name = "FILE|auto|none", help_heading = "Input")]
+    mask: String,
+    /// Its pose, for the model's ControlNet: pose JSON, `auto` (found in the picture) or `none`
+    #[arg(long, default_value = "auto", value_name = "FILE|auto|none", help_heading = "Input")]
+    reference_pose: String,
+    /// The network that finds it
+    #[arg(long, default_value_t, value_name = "NAME|PATH", help_heading = "Input")]
+    pose_model: PoseModel,
+    /// Pose JSON with poses for the regular pictures [default: the reference's own]
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
+    pose: Option<PathBuf>,
+
+    /// What the subject is, as one word of the model's vocabulary: girl, dog, robot
+    #[arg(long, value_name = "WORD", help_heading = "Text")]
+    class: String,
+    /// The new word [default: <NAME>, the output's name]
+    #[arg(long, value_name = "WORD", help_heading = "Text")]
+    word: Option<String>,
+    /// The reference in words, from which the regular pictures are made [default: a CLASS]
+    #[arg(long, value_name = "TEXT", help_heading = "Text")]
+    caption: Option<String>,
+    /// The training texts; {} stands for CLASS and WORD
+    #[arg(long, default_value = "a {}", value_name = "TEXT", help_heading = "Text")]
+    template: String,
+
+    /// `mini` (inside the program), or a diffusers folder
+    #[arg(long, default_value = "mini", value_name = "PATH", help_heading = "Training")]
+    model: String,
+    /// A subject encoder in place of the model's own
+    #[arg(long, value_name = "PATH", help_heading = "Training")]
+    subject_encoder: Option<PathBuf>,
+    /// What trains besides word and ResBlocks: low-rank changes of U-Net and text encoder, or all of both
+    #[arg(long, value_enum, default_value_t, value_name = "HOW", help_heading = "Training")]
+    method: MethodOption,
+    /// Rank of the changes
+    #[arg(long, default_value_t = 16, value_name = "NUMBER", help_heading = "Training")]
+    rank: usize,
+    /// Steps
+    #[arg(long, default_value_t = 900, value_name = "NUMBER", help_heading = "Training")]
+    steps: u64,
+    /// Also save the subject as it is after so many steps, in the folder beside it; can be repeated
+    #[arg(long, value_name = "STEPS", help_heading = "Training")]
+    save_at: Vec<u64>,
+    /// Learning rate of all but the word [default: 1e-4 for low-rank changes, 1e-6 for all weights]
+    #[arg(long, value_name = "RATE", help_heading = "Training")]
+    learning_rate: Option<f64>,
+    /// Learning rate of the word
+    #[arg(long, default_value_t = 5e-3, value_name = "RATE", help_heading = "Training")]
+    word_learning_rate: f64,
+    /// Regular pictures
+    #[arg(long, default_value_t = 32, value_name = "NUMBER", help_heading = "Training")]
+    regular: usize,
+    /// Side of the pictures in pixels [default: the model's native size]
+    #[arg(long, value_name = "PIXELS", help_heading = "Training")]
+    size: Option<u32>,
+    /// Seed of everything
+    #[arg(long, default_value_t = 0, value_name = "NUMBER", help_heading = "Training")]
+    seed: u64,
+
+    /// The subject's file
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    output: PathBuf,
+    /// Also write it into a folder as a LoRA (kohya's and diffusers' names) and a textual inversion
+    #[arg(long, value_name = "FOLDER", help_heading = "Output")]
+    export: Option<PathBuf>,
+
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum MethodOption {
+    /// Low-rank changes
+    #[default]
+    Lora,
+    /// All weights
+    Full,
+}
+
+/// Runs the command; the exit code.
+pub fn run(arguments: &TuneArgs) -> Result<i32> {
+    let (device, _) = arguments.device.choose()?;
+    let interrupt = Interrupt::default();
+    stop_on_signal(interrupt.clone())?;
+    let job = arguments.job(device)?;
+    let mut display = StepDisplay::default();
+    let result = tune(&job, &interrupt, &mut |event| show(&mut display, &event));
+    display.finish();
+    match result {
+        Err(Error::Interrupted) => {
+            say("stopped and saved; the same command goes on from here");
+            Ok(exit::INTERRUPTED)
+        }
+        Ok(()) => {
+            say(format_args!("{}", job.output.display()));
+            if let Some(folder) = &arguments.export {
+                export(&job.output, folder)?.iter().for_each(|path| say(format_args!("{}", path.display())));
+            }
+            Ok(exit::SUCCESS)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+impl TuneArgs {
+    fn job(&self, device: candle_core::Device) -> Result<TuneJob> {
+        let path = (self.model != "mini").then_some(Path::new(&self.model));
+        let mut model = path.map_or_else(ModelFiles::builtin, ModelFiles::open)?;
+        if let Some(path) = &self.subject_encoder {
+            let own = model.image_encoder.as_ref().map(|encoder| (encoder, model.feature_extractor.as_ref()));
+            model.subject_encoder = Some(SubjectEncoderFiles::open(path, own)?);
+        }
+        let settings = self.settings();
+        settings.check()?;
+        let side = match settings.size {
+            Some(side) => side,
+            None => dreamtuner::train::native_side(&model)?,
+        };
+        let reference = ReferenceFiles {
+            picture: self.reference.clone(),
+            mask: match self.mask.as_str() {
+                "auto" => MaskChoice::Auto,
+                "none" => MaskChoice::None,
+                path => MaskChoice::File(path.into()),
+            },
+            controls: vec![match self.reference_pose.as_str() {
+                _ if model.controlnet.is_none() => ControlChoice::None,
+                "auto" => ControlChoice::Auto,
+                "none" => ControlChoice::None,
+                path => ControlChoice::File(path.into()),
+            }],
+            model: self.pose_model.clone(),
+        };
+        let reference = reference.read()?;
+        let reference_controls = reference.pose().map(|pose| both(pose, side));
+        let controls = match &self.pose {
+            Some(path) => poses(path, side)?,
+            None => reference_controls.clone().into_iter().collect(),
+        };
+        Ok(TuneJob {
+            reference: reference.fit(side, side)?,
+            reference_controls,
+            controls,
+            model,
+            output: self.output.clone(),
+            defaults: ModelDefaults::of(path)?,
+            settings: TuneSettings { size: Some(side), ..settings },
+            device,
+        })
+    }
+
+    fn settings(&self) -> TuneSettings {
+        let name = self.output.file_stem().unwrap_or_default().to_string_lossy();
+        let method = match self.method {
+            MethodOption::Lora => Method::LowRank(self.rank),
+            MethodOption::Full => Method::Full,
+        };
+        TuneSettings {
+            class: self.class.clone(),
+            word: self.word.clone().unwrap_or_else(|| format!("<{name}>")),
+            caption: self.caption.clone(),
+            template: self.template.clone(),
+            steps: self.steps,
+            save_at: self.save_at.clone(),
+            method,
+            learning_rate: self.learning_rate.unwrap_or(match method {
+                Method::LowRank(_) => 1e-4,
+                Method::Full => 1e-6,
+            }),
+            word_learning_rate: self.word_learning_rate,
+            regular: self.regular,
+            size: self.size,
+            seed: self.seed,
+        }
+    }
+}
+
+/// A pose as the ControlNet is shown it, and its mirror image.
+fn both(pose: &Pose, side: u32) -> [RgbImage; 2] {
+    let pose = pose.fit(side, side, Fit::Contain);
+    [&pose, &pose.mirrored()].map(|pose| draw_pose(pose, side, side, &DrawSettings::default()))
+}
+
+/// Every pose of a file in which somebody is seen.
+fn poses(path: &Path, side: u32) -> Result<Vec<[RgbImage; 2]>> {
+    let poses = read_poses(path, &ReadSettings::default())?;
+    let shown = poses.poses.iter().filter(|pose| !pose.people.is_empty());
+    let controls: Vec<_> = shown.map(|pose| both(pose, side)).collect();
+    if controls.is_empty() { Err(Error::input(path, "shows nobody")) } else { Ok(controls) }
+}
+
+fn show(display: &mut StepDisplay, event: &Event) {
+    match *event {
+        Event::Regular { done, of } => display.update("regular picture", done as u64, of as u64, ""),
+        Event::Step { done, of, loss } => display.update("step", done, of, &format!("loss {loss:.4}, ")),
+    }
+}

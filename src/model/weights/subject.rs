@@ -1,0 +1,73 @@
+//! The files of a subject encoder.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::model::read_preprocessor;
+use super::part::{Part, PartFiles};
+use crate::error::{Error, Result};
+
+/// What the names of subject-encoder-attention begin with; what follows is the U-Net's own name.
+pub const ATTENTION_PREFIX: &str = "unet.";
+
+/// A subject encoder: a folder `subject_encoder` with ResBlocks and subject-encoder-attention, and the image encoder that it
+/// looks with. Nothing but headers and configurations has been read.
+#[derive(Debug, Clone)]
+pub struct SubjectEncoderFiles {
+    /// The ResBlocks.
+    pub encoder: PartFiles,
+    /// Subject-encoder-attention, under the U-Net's names.
+    pub attention: PartFiles,
+    /// CLIP's image encoder.
+    pub image_encoder: PartFiles,
+    /// How pictures are prepared for it, if the files say so.
+    pub feature_extractor: Option<Value>,
+}
+
+impl SubjectEncoderFiles {
+    /// Opens a folder: a subject encoder's own, or a model's with the subfolder `subject_encoder`. The image encoder lies in it or
+    /// beside it, in `image_encoder`; else it is the model's, `own`.
+    ///
+    /// # Errors
+    /// As [`PartFiles::open`]; a subject encoder without an image encoder or without its attention.
+    pub fn open(path: &Path, own: Option<(&PartFiles, Option<&Value>)>) -> Result<Self> {
+        let files = PartFiles::open(path, Part::SubjectEncoder)?;
+        let places = [files.path().to_path_buf(), files.path().join("..")];
+        let beside = places.iter().find(|place| place.join(Part::ImageEncoder.folder()).is_dir());
+        let (image_encoder, feature_extractor) = match (beside, own) {
+            (Some(place), _) => {
+                let folder = place.join(Part::ImageEncoder.folder());
+                let extractor = read_preprocessor(&place.join("feature_extractor"))?;
+                (PartFiles::open(&folder, Part::ImageEncoder)?, extractor)
+            }
+            (None, Some((image_encoder, extractor))) => (image_encoder.clone(), extractor.cloned()),
+            (None, None) => {
+                let problem = "has no image encoder: a folder image_encoder is expected in it or beside it";
+                return Err(Error::weights(path, problem));
+            }
+        };
+        Self::new(files, image_encoder, feature_extractor)
+    }
+
+    /// From the file of ResBlocks and attention, and the image encoder.
+    pub(super) fn new(
+        files: PartFiles,
+        image_encoder: PartFiles,
+        feature_extractor: Option<Value>,
+    ) -> Result<Self> {
+        let (attention, encoder) = files.split(ATTENTION_PREFIX);
+        if attention.names().next().is_none() {
+            let problem = format!("holds no subject-encoder-attention ({ATTENTION_PREFIX}…)");
+            return Err(Error::weights(encoder.path(), problem));
+        }
+        Ok(Self { encoder, attention, image_encoder, feature_extractor })
+    }
+
+    /// BLAKE3, in hexadecimal, of everything.
+    pub fn fingerprint(&self) -> String {
+        let parts = [self.encoder.fingerprint(), self.image_encoder.fingerprint()];
+        let extractor = self.feature_extractor.as_ref().map(Value::to_string).unwrap_or_default();
+        blake3::hash(format!("{}{extractor}", parts.concat()).as_bytes()).to_hex().to_string()
+    }
+}

@@ -1,0 +1,37 @@
+//! Training: what the networks learn, and how.
+//!
+//! A batch's [`loss`] goes backward through the networks of [`crate::model`], of which only some weights are variables
+//! ([`crate::model::weights::Trained`]). [`gradients`] sums what arrives there, and [`adamw`] takes a step. Everything drawn by chance
+//! is drawn anew for each step from the seed and the step's number, so that [`state`] is all that a training needs to go on.
+
+pub mod adamw;
+mod augment;
+pub mod curve;
+pub mod data;
+mod export;
+pub mod gradients;
+pub mod loss;
+mod memory;
+mod networks;
+mod regular;
+mod samples;
+mod state;
+pub mod subject_encoder;
+pub mod tune;
+
+pub use export::export;
+
+use crate::error::Result;
+use crate::model::config::{UNetConfig, VaeConfig};
+use crate::model::stable_diffusion::NATIVE_SIDE;
+use crate::model::weights::ModelFiles;
+
+/// Side in pixels of the pictures that a model was trained on; 512 where its files do not say.
+///
+/// # Errors
+/// Configurations that cannot be used.
+pub fn native_side(files: &ModelFiles) -> Result<u32> {
+    let factor = VaeConfig::from_json(&files.vae.config)?.factor();
+    let sample_size = UNetConfig::from_json(&files.unet.config)?.sample_size;
+    Ok(sample_size.map_or(NATIVE_SIDE, |size| size * factor) as u32)
+}

@@ -1,0 +1,168 @@
+//! The networks of a training, and the loss of a batch that passes them.
+
+use candle_core::{DType, Device, Tensor};
+use image::RgbImage;
+
+use super::{loss, native_side};
+use crate::diffusion::{NoiseLevel, Schedule, ScheduleConfig};
+use crate::error::{Error, Result};
+use crate::frame::image_to_tensor;
+use crate::model::Tokenizer;
+use crate::model::config::{UNetConfig, VaeConfig};
+use crate::model::controlnet::ControlNet;
+use crate::model::stable_diffusion::open_tokenizer;
+use crate::model::text::TextEncoder;
+use crate::model::transformer::AttentionContext;
+use crate::model::unet::{ControlResiduals, UNet};
+use crate::model::vae::Vae;
+use crate::model::weights::ModelFiles;
+
+/// What every training keeps frozen.
+pub struct Frozen {
+    vae: Vae,
+    controlnet: Option<ControlNet>,
+    schedule: Schedule,
+    latent_channels: usize,
+    /// Side of the pictures in pixels.
+    pub side: u32,
+    device: Device,
+}
+
+/// The networks that a batch passes, some of which train.
+#[derive(Clone, Copy)]
+pub struct Passed<'a> {
+    /// The denoising network.
+    pub unet: &'a UNet,
+    /// What is frozen.
+    pub frozen: &'a Frozen,
+    /// γ of min-SNR weighting, where it is wanted.
+    pub min_snr: Option<f64>,
+}
+
+/// Pictures on their way through the networks.
+pub struct Batch<'a> {
+    /// Latents without noise, `(batch, channels, height, width)`.
+    pub clean: Tensor,
+    /// Noise of the same shape.
+    pub noise: Tensor,
+    /// A time step for each picture.
+    pub timesteps: Vec<f64>,
+    /// Texts, `(batch, tokens, context width)`.
+    pub text: Tensor,
+    /// What the ControlNet is shown, where all pictures have it.
+    pub controls: Option<Vec<&'a RgbImage>>,
+    /// The subject's tokens, `(1 or batch, tokens, context width)`, and β.
+    pub subject: Option<(Tensor, f64)>,
+}
+
+impl Frozen {
+    /// Loads the networks. `side` is the pictures' in pixels; the model's native one where absent.
+    ///
+    /// # Errors
+    /// Configurations and weights that cannot be used; a side that the VAE does not divide.
+    pub fn load(files: &ModelFiles, side: Option<u32>, device: &Device) -> Result<Self> {
+        let config = VaeConfig::from_json(&files.vae.config)?;
+        let (vae, _) = files.vae.build(DType::F32, device, &[], |vb| Vae::new(&config, vb))?;
+        let controlnet = files.controlnet.as_ref().map(|part| {
+            let config = UNetConfig::from_json(&part.config)?;
+            Ok::<_, Error>(part.build(DType::F32, device, &[], |vb| ControlNet::new(&config, vb))?.0)
+        });
+        let schedule: ScheduleConfig = serde_json::from_value(files.scheduler.clone())
+            .map_err(|error| Error::setting("scheduler_config.json", error.to_string()))?;
+        let (side, factor) = (side.map_or_else(|| native_side(files), Ok)?, vae.factor() as u32);
+        if side == 0 || !side.is_multiple_of(factor) {
+            return Err(Error::setting("size", format!("{side}; multiples of {factor} are allowed")));
+        }
+        Ok(Self {
+            vae,
+            controlnet: controlnet.transpose()?,
+            schedule: Schedule::new(schedule)?,
+            latent_channels: config.latent_channels,
+            side,
+            device: device.clone(),
+        })
+    }
+
+    /// Values of a picture's latent.
+    pub fn latent_values(&self) -> usize {
+        self.latent_channels * (self.side as usize / self.vae.factor()).pow(2)
+    }
+
+    /// The latent of a picture, `(1, channels, height, width)`.
+    pub fn latent(&self, picture: &RgbImage) -> Result<Tensor> {
+        let pixels = ((image_to_tensor(picture, &self.device)? * 2.0)? - 1.0)?;
+        Ok(self.vae.encode(&pixels)?)
+    }
+
+    /// The last (noisiest) time step.
+    pub fn last_timestep(&self) -> usize {
+        self.schedule.last_timestep()
+    }
+
+    fn control(&self, batch: &Batch, noisy: &Tensor) -> Result<Option<ControlResiduals>> {
+        let (Some(controlnet), Some(images)) = (&self.controlnet, &batch.controls) else { return Ok(None) };
+        let images = images.iter().map(|image| image_to_tensor(image, &self.device));
+        let embedded = controlnet.embed(&Tensor::cat(&images.collect::<Result<Vec<_>>>()?, 0)?)?;
+        // Gradients do not go through what is frozen to the text: the ControlNet stays what it is for texts that train.
+        let text = controlnet.read(&batch.text.detach())?;
+        Ok(Some(controlnet.forward(noisy, &batch.timesteps, &text, &embedded)?))
+    }
+}
+
+impl Passed<'_> {
+    /// The loss of each picture, times its weight, `(batch)`.
+    ///
+    /// # Errors
+    /// Shapes that do not fit, failures of the networks.
+    pub fn losses(self, batch: &Batch) -> Result<Tensor> {
+        let Self { unet, frozen, min_snr } = self;
+        let levels: Vec<NoiseLevel> =
+            batch.timesteps.iter().map(|&timestep| frozen.schedule.level(timestep)).collect();
+        let noisy = loss::noisy(&batch.clean, &batch.noise, &levels)?;
+        let control = frozen.control(batch, &noisy)?;
+        let text = unet.read(&batch.text)?;
+        let subject = batch.subject.as_ref().map(|(tokens, beta)| Ok((unet.read_subject(tokens)?, *beta)));
+        let subject = subject.transpose().map_err(|error: candle_core::Error| error)?;
+        let mut context = AttentionContext::new(&text);
+        context.subject = subject.as_ref().map(|(reading, beta)| (reading, *beta));
+        let output = unet.forward(&noisy, &batch.timesteps, &mut context, control.as_ref())?;
+        let prediction = frozen.schedule.config().prediction_type;
+        let target = loss::target(prediction, &batch.clean, &batch.noise, &levels)?;
+        let weights = Tensor::new(loss::weights(prediction, &levels, min_snr), &frozen.device)?;
+        Ok((loss::errors(&output, &target)? * weights.to_dtype(output.dtype())?)?)
+    }
+}
+
+/// Captions as the U-Net reads them.
+pub struct Texts {
+    tokenizer: Tokenizer,
+    encoder: TextEncoder,
+}
+
+impl Texts {
+    /// With a model's tokenizer.
+    ///
+    /// # Errors
+    /// A tokenizer that cannot be read.
+    pub fn new(files: &ModelFiles, encoder: TextEncoder) -> Result<Self> {
+        Ok(Self { tokenizer: open_tokenizer(&files.tokenizer)?, encoder })
+    }
+
+    /// Lets `word` stand for the text encoder's first concept.
+    ///
+    /// # Errors
+    /// A word that the vocabulary has, or that cannot be added.
+    pub fn add_word(&mut self, word: &str) -> Result<()> {
+        self.tokenizer.add_concept(word, 1).map(drop)
+    }
+
+    /// The context of a caption, `(1, tokens, context width)`. Of one too long for a chunk only the first chunk counts, so that the
+    /// texts of a batch are of one length.
+    ///
+    /// # Errors
+    /// A caption with malformed emphasis.
+    pub fn context(&self, caption: &str) -> Result<Tensor> {
+        let chunks = self.tokenizer.chunks(caption)?;
+        Ok(self.encoder.encode(&chunks[..1], 1)?)
+    }
+}

@@ -1,0 +1,407 @@
+//! Subject-driven fine-tuning (DreamTuner, section 3.4): a picture becomes a word of the prompt.
+//!
+//! Every step sees a pair: the reference on white with "a CLASS [S*]", and one of some regular pictures with "a CLASS", which keep
+//! the model from forgetting what the class looks like. The regular ones are made by the model itself, with subject encoder and
+//! S-S-A but without mask. The word's embedding, changes of U-Net and text encoder, and the subject encoder's ResBlocks train.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Device, Tensor, Var};
+use candle_nn::VarBuilder;
+use image::{RgbImage, imageops};
+use serde_json::{Value, json};
+
+use super::adamw::{AdamW, AdamWSettings, Parameter};
+use super::curve::Curve;
+use super::gradients::Gradients;
+use super::networks::{Batch, Frozen, Passed, Texts};
+use super::regular;
+use super::state::{StateFile, check_finite, save_tensors};
+use crate::error::{Error, Result};
+use crate::model::config::{SubjectEncoderConfig, TextConfig, UNetConfig};
+use crate::model::stable_diffusion::open_tokenizer;
+use crate::model::subject_encoder::{SubjectEncoder, SubjectEyes};
+use crate::model::text::TextEncoder;
+use crate::model::unet::UNet;
+use crate::model::weights::{ModelDefaults, ModelFiles, SubjectFile, Trained, Variables};
+use crate::picture::{cut_out, on_white};
+use crate::random::Random;
+use crate::render::animator::ReferencePicture;
+use crate::render::interrupt::Interrupt;
+use crate::threads::in_pool;
+
+/// What of U-Net and text encoder trains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Low-rank changes of this rank.
+    LowRank(usize),
+    /// Everything.
+    Full,
+}
+
+/// How a subject is tuned.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TuneSettings {
+    /// What the subject is, as a word of the vocabulary.
+    pub class: String,
+    /// The new word, as prompts write it: `<hero>`.
+    pub word: String,
+    /// What the regular pictures are made from: the reference in words; "a CLASS" where absent.
+    pub caption: Option<String>,
+    /// What stands around the words in the training texts, with `{}` in their place. Default: `a {}`.
+    pub template: String,
+    /// Steps, at least 1.
+    pub steps: u64,
+    /// Steps after which the subject is also saved as it is then.
+    pub save_at: Vec<u64>,
+    /// What trains besides the word and the ResBlocks.
+    pub method: Method,
+    /// Learning rate of all but the word, above 0.
+    pub learning_rate: f64,
+    /// Learning rate of the word, above 0.
+    pub word_learning_rate: f64,
+    /// Regular pictures.
+    pub regular: usize,
+    /// Side of the pictures in pixels; the model's native one where absent.
+    pub size: Option<u32>,
+    /// Seed of everything.
+    pub seed: u64,
+}
+
+/// What is tuned, and from what.
+#[derive(Debug)]
+pub struct TuneJob {
+    /// The model.
+    pub model: ModelFiles,
+    /// The reference, of the pictures' size.
+    pub reference: ReferencePicture,
+    /// What the ControlNet is shown of the reference, and of its mirror image.
+    pub reference_controls: Option<[RgbImage; 2]>,
+    /// What it is shown for the regular pictures, in turn, and for their mirror images.
+    pub controls: Vec<[RgbImage; 2]>,
+    /// The file of the subject.
+    pub output: PathBuf,
+    /// Settings that suit the model, for regular pictures.
+    pub defaults: ModelDefaults,
+    /// How.
+    pub settings: TuneSettings,
+    /// Where the networks run.
+    pub device: Device,
+}
+
+/// How far a tuning is.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A regular picture is made.
+    Regular {
+        /// Pictures made.
+        done: usize,
+        /// Pictures in all.
+        of: usize,
+    },
+    /// A step is done.
+    Step {
+        /// Steps done.
+        done: u64,
+        /// Steps in all.
+        of: u64,
+        /// Loss of the pair.
+        loss: f64,
+    },
+}
+
+/// Largest norm of all gradients together.
+const LARGEST_GRADIENT: f64 = 1.0;
+/// Steps between two savings of the state.
+const SAVED_EVERY: u64 = 50;
+
+/// Tunes until all steps are done, going on from what lies beside `job.output`.
+///
+/// # Errors
+/// Settings that cannot be used; a class that is no word of the vocabulary; a reference without a foreground; [`Error::Interrupted`];
+/// a loss that is not finite, after which the last good state is kept.
+pub fn tune(job: &TuneJob, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event)) -> Result<()> {
+    job.settings.check()?;
+    let mut tuning = Tuning::new(job, interrupt, on_event)?;
+    let settings = &job.settings;
+    while tuning.optimizer.steps() < settings.steps {
+        let done = tuning.optimizer.steps();
+        let (loss, gradients) = in_pool(|| tuning.gradients(done))?;
+        if settings.save_at.contains(&done) {
+            tuning.publish(&beside(&job.output, &format!("{done:06}.subject")), done)?;
+        }
+        if interrupt.requested() || done.is_multiple_of(SAVED_EVERY) {
+            tuning.state.save(&tuning.optimizer, &tuning.curve)?;
+        }
+        interrupt.check()?;
+        tuning.optimizer.step(&gradients, 1.0)?;
+        tuning.curve.training.push((done + 1, loss));
+        on_event(Event::Step { done: done + 1, of: settings.steps, loss });
+    }
+    let (loss, _) = in_pool(|| tuning.gradients(settings.steps))?;
+    check_finite(loss, settings.learning_rate, settings.steps)?;
+    tuning.state.save(&tuning.optimizer, &tuning.curve)?;
+    tuning.curve.write(&folder_beside(&job.output))?;
+    tuning.publish(&job.output, settings.steps)
+}
+
+/// The folder where a tuning keeps what it needs to go on: `hero.subject.tune`.
+pub fn folder_beside(output: &Path) -> PathBuf {
+    let mut name = output.file_name().unwrap_or_default().to_os_string();
+    name.push(".tune");
+    output.with_file_name(name)
+}
+
+fn beside(output: &Path, name: &str) -> PathBuf {
+    folder_beside(output).join(name)
+}
+
+impl TuneSettings {
+    /// Refuses values outside their ranges.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] with the value and the allowed range.
+    pub fn check(&self) -> Result<()> {
+        let fail = |name: &str, problem: String| Err(Error::setting(name, problem));
+        for (name, rate) in
+            [("learning-rate", self.learning_rate), ("word-learning-rate", self.word_learning_rate)]
+        {
+            if !(rate.is_finite() && rate > 0.0) {
+                return fail(name, format!("{rate}; above 0 is allowed"));
+            }
+        }
+        if self.steps == 0 {
+            return fail("steps", "0; 1 or more is allowed".into());
+        }
+        if self.method == Method::LowRank(0) {
+            return fail("rank", "0; 1 or more is allowed".into());
+        }
+        if self.template.matches("{}").count() != 1 {
+            return fail("template", format!("\"{}\"; {{}} has to stand in it once", self.template));
+        }
+        match self.word.chars().all(|letter| letter.is_alphanumeric() || "<>-_*".contains(letter)) {
+            true if !self.word.is_empty() => Ok(()),
+            _ => fail("word", format!("\"{}\"; letters, digits, < > - _ and * are allowed", self.word)),
+        }
+    }
+
+    /// The text of the reference.
+    pub fn subject_text(&self) -> String {
+        self.template.replace("{}", &self.phrase())
+    }
+
+    /// The text of regular pictures.
+    pub fn class_text(&self) -> String {
+        self.template.replace("{}", &self.class)
+    }
+
+    /// What stands for the subject in prompts: class and word.
+    pub fn phrase(&self) -> String {
+        format!("{} {}", self.class, self.word)
+    }
+}
+
+/// A tuning in progress.
+struct Tuning<'a> {
+    job: &'a TuneJob,
+    unet: UNet,
+    texts: Texts,
+    encoder: Option<SubjectEncoder>,
+    /// What the image encoder makes of the reference.
+    features: Vec<Tensor>,
+    frozen: Frozen,
+    optimizer: AdamW,
+    curve: Curve,
+    state: StateFile,
+    reference: Seen,
+    regular: Vec<Seen>,
+}
+
+/// A picture that is trained on: as it is, and mirrored.
+struct Seen {
+    latents: [Tensor; 2],
+    /// What the ControlNet is shown of both.
+    controls: Option<[RgbImage; 2]>,
+}
+
+impl<'a> Tuning<'a> {
+    fn new(job: &'a TuneJob, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event)) -> Result<Self> {
+        let (files, device, settings) = (&job.model, &job.device, &job.settings);
+        let frozen = Frozen::load(files, settings.size, device)?;
+        let class = class_token(files, &settings.class)?;
+        let mask = job.reference.mask.as_ref();
+        let picture = match mask {
+            Some(mask) => on_white(&job.reference.image, mask)?,
+            None => job.reference.image.clone(),
+        };
+        let folder = folder_beside(&job.output);
+        std::fs::create_dir_all(&folder).map_err(|error| Error::io(&folder, error))?;
+        let state = StateFile::new(folder.join("state.safetensors"), plan(job, &frozen));
+        state.check_plan()?;
+        let regular = regular::pictures(job, frozen.side, &folder, interrupt, on_event)?;
+
+        let text_config = TextConfig::from_json(&files.text_encoder.config)?;
+        let words = files.text_encoder.tensor("embeddings.token_embedding.weight")?;
+        let word = words.narrow(0, class as usize, 1)?.to_dtype(DType::F32)?.to_device(device)?;
+        let word = Var::from_tensor(&word)?;
+        let trained = match settings.method {
+            Method::Full => Trained::Everything,
+            Method::LowRank(rank) => Trained::LowRank { rank, seed: settings.seed },
+        };
+        let make = |vb: VarBuilder| TextEncoder::new(&text_config, Some(word.as_tensor()), vb);
+        let (text_encoder, of_text) = files.text_encoder.build_trained(device, trained, make)?;
+        let mut texts = Texts::new(files, text_encoder)?;
+        texts.add_word(&settings.word)?;
+        let unet_config = UNetConfig::from_json(&files.unet.config)?;
+        let unet_files = match &files.subject_encoder {
+            Some(subject) => files.unet.with(&subject.attention),
+            None => files.unet.clone(),
+        };
+        let (unet, of_unet) = unet_files.build_trained(device, trained, |vb| UNet::new(&unet_config, vb))?;
+        let (mut encoder, mut features, mut of_encoder) = (None, Vec::new(), Variables::new());
+        if let Some(subject) = &files.subject_encoder {
+            let config = SubjectEncoderConfig::from_json(&subject.encoder.config)?;
+            let extractor = subject.feature_extractor.as_ref();
+            let eyes = SubjectEyes::load(&subject.image_encoder, extractor, &config.layers, device)?;
+            let whole = crate::mask::Mask::whole(picture.height() as usize, picture.width() as usize);
+            features = eyes.look(&[cut_out(&job.reference.image, mask.unwrap_or(&whole))?])?;
+            let make = |vb: VarBuilder| SubjectEncoder::new(&config, vb);
+            let (made, variables) = subject.encoder.build_trained(device, Trained::Everything, make)?;
+            (encoder, of_encoder) = (Some(made), variables);
+        }
+        let mut parameters = vec![Parameter {
+            name: SubjectFile::WORD.into(),
+            variable: word,
+            learning_rate: settings.word_learning_rate,
+        }];
+        let prefixes = SubjectFile::prefixes(settings.method == Method::Full);
+        for (prefix, variables) in prefixes.into_iter().zip([of_unet, of_text, of_encoder]) {
+            parameters.extend(variables.into_iter().map(|(name, variable)| Parameter {
+                name: format!("{prefix}{name}"),
+                variable,
+                learning_rate: settings.learning_rate,
+            }));
+        }
+        let mut optimizer = AdamW::new(parameters, AdamWSettings::default())?;
+        let mut curve = Curve::default();
+        state.restore(&mut optimizer, &mut curve)?;
+        let reference = Seen::new(&frozen, &picture, job.reference_controls.as_ref())?;
+        let controls = (0..regular.len()).map(|index| job.controls.get(index % job.controls.len().max(1)));
+        let regular =
+            regular.iter().zip(controls).map(|(picture, controls)| Seen::new(&frozen, picture, controls));
+        let regular = regular.collect::<Result<Vec<_>>>()?;
+        Ok(Self { job, unet, texts, encoder, features, frozen, optimizer, curve, state, reference, regular })
+    }
+
+    /// The loss of a step's pair, and its gradients.
+    fn gradients(&self, done: u64) -> Result<(f64, Vec<Tensor>)> {
+        let settings = &self.job.settings;
+        let random = &mut Random::new(settings.seed, done);
+        let mut pictures = vec![(&self.reference, settings.subject_text())];
+        if !self.regular.is_empty() {
+            pictures.push((&self.regular[random.below(self.regular.len())], settings.class_text()));
+        }
+        let mirrored: Vec<usize> = pictures.iter().map(|_| usize::from(random.chance(0.5))).collect();
+        let chosen = pictures.iter().zip(&mirrored);
+        let latents: Vec<&Tensor> = chosen.clone().map(|((seen, _), &side)| &seen.latents[side]).collect();
+        let clean = Tensor::cat(&latents, 0)?;
+        let noise = random.normals(clean.elem_count());
+        let texts = pictures.iter().map(|(_, text)| self.texts.context(text)).collect::<Result<Vec<_>>>()?;
+        let subject = self.encoder.as_ref().map(|encoder| encoder.forward(&self.features)).transpose()?;
+        let batch = Batch {
+            noise: Tensor::from_vec(noise, clean.shape(), &self.job.device)?,
+            clean,
+            timesteps: pictures
+                .iter()
+                .map(|_| random.below(self.frozen.last_timestep() + 1) as f64)
+                .collect(),
+            text: Tensor::cat(&texts, 0)?,
+            controls: chosen.map(|((seen, _), &side)| Some(&seen.controls.as_ref()?[side])).collect(),
+            subject: subject.map(|tokens| (tokens, self.job.defaults.beta)),
+        };
+        let passed = Passed { unet: &self.unet, frozen: &self.frozen, min_snr: None };
+        let loss = passed.losses(&batch)?.mean_all()?;
+        let mut gradients = Gradients::default();
+        gradients.add(&loss.backward()?, self.optimizer.parameters())?;
+        let (gradients, norm) = gradients.clipped(LARGEST_GRADIENT)?;
+        let loss = f64::from(loss.to_dtype(DType::F32)?.to_scalar::<f32>()?);
+        check_finite(loss + norm, settings.learning_rate, done)?;
+        Ok((loss, gradients))
+    }
+
+    /// Writes the subject as it is now.
+    fn publish(&self, path: &Path, steps: u64) -> Result<()> {
+        let settings = &self.job.settings;
+        let tensors: HashMap<String, Tensor> = self
+            .optimizer
+            .parameters()
+            .iter()
+            .map(|parameter| (parameter.name.clone(), parameter.variable.as_detached_tensor()))
+            .collect();
+        let notes = json!({
+            "word": settings.word,
+            "class": settings.class,
+            "template": settings.template,
+            "steps": steps,
+            "training": plan(self.job, &self.frozen),
+        });
+        save_tensors(path, tensors, Some(HashMap::from([(SubjectFile::NOTES.to_owned(), notes.to_string())])))
+    }
+}
+
+impl Seen {
+    fn new(frozen: &Frozen, picture: &RgbImage, controls: Option<&[RgbImage; 2]>) -> Result<Self> {
+        let mirrored = imageops::flip_horizontal(picture);
+        Ok(Self {
+            latents: [frozen.latent(picture)?, frozen.latent(&mirrored)?],
+            controls: controls.cloned(),
+        })
+    }
+}
+
+/// The number of the class among the words of the vocabulary.
+fn class_token(files: &ModelFiles, class: &str) -> Result<u32> {
+    let tokenizer = open_tokenizer(&files.tokenizer)?;
+    match tokenizer.encode(class)?.as_slice() {
+        [token] => Ok(*token),
+        tokens => {
+            let problem = format!(
+                "\"{class}\" is {} tokens of this model's vocabulary; one word that it knows is needed, such as girl or dog",
+                tokens.len()
+            );
+            Err(Error::setting("class", problem))
+        }
+    }
+}
+
+fn plan(job: &TuneJob, frozen: &Frozen) -> Value {
+    let (settings, model) = (&job.settings, &job.model);
+    let hash = |picture: &RgbImage| blake3::hash(picture.as_raw()).to_hex()[..16].to_string();
+    json!({
+        "dreamtuner": env!("CARGO_PKG_VERSION"),
+        "class": settings.class,
+        "word": settings.word,
+        "caption": settings.caption,
+        "template": settings.template,
+        "steps": settings.steps,
+        "method": match settings.method {
+            Method::LowRank(rank) => json!({"low_rank": rank}),
+            Method::Full => json!("full"),
+        },
+        "learning_rate": settings.learning_rate,
+        "word_learning_rate": settings.word_learning_rate,
+        "regular": settings.regular,
+        "size": frozen.side,
+        "seed": settings.seed,
+        "defaults": job.defaults,
+        "reference": hash(&job.reference.image),
+        "controls": job.controls.iter().map(|[control, _]| hash(control)).collect::<Vec<_>>(),
+        "reference_control": job.reference_controls.as_ref().map(|[control, _]| hash(control)),
+        "unet": model.unet.fingerprint(),
+        "vae": model.vae.fingerprint(),
+        "text_encoder": model.text_encoder.fingerprint(),
+        "subject_encoder": model.subject_encoder.as_ref().map(|subject| subject.fingerprint()),
+        "controlnet": model.controlnet.as_ref().map(|part| part.fingerprint()),
+    })
+}

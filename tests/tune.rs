@@ -1,0 +1,196 @@
+//! `dreamtuner tune`, from a picture to a word that prompts use.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn program() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_dreamtuner"))
+}
+
+fn words(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn tuning(output: &Path, options: &[&str]) -> Command {
+    let mut command = program();
+    command.arg("tune").arg("--reference").arg(root().join("examples/hero.png"));
+    command.arg("--reference-pose").arg(root().join("examples/hero.pose.json"));
+    command.args([
+        "--class",
+        "sturdy",
+        "--size",
+        "32",
+        "--regular",
+        "2",
+        "--rank",
+        "2",
+        "--template",
+        "{}, white background",
+    ]);
+    command.arg("-o").arg(output).args(options);
+    command
+}
+
+fn done(mut command: Command) -> Output {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", words(&output));
+    output
+}
+
+/// The first frame of a clip of 64×64.
+fn frame(folder: &Path, name: &str, options: &[&str]) -> Vec<u8> {
+    let clip = folder.join(format!("{name}.mp4"));
+    let mut command = program();
+    command.args(["animate", "--size", "64x64", "--steps", "2", "--end", "0.05", "--pose"]);
+    command.arg(root().join("poses/wave.json")).arg("--reference").arg(root().join("examples/hero.png"));
+    command.arg("--reference-pose").arg(root().join("examples/hero.pose.json"));
+    command.args(["--prompt", "smile, white background", "--keep-frames", "-o"]).arg(&clip).args(options);
+    done(command);
+    fs::read(folder.join(format!("{name}.mp4.frames/000000.png"))).unwrap()
+}
+
+fn tensors(path: &Path) -> std::collections::HashMap<String, candle_core::Tensor> {
+    candle_core::safetensors::load(path, &candle_core::Device::Cpu).unwrap()
+}
+
+/// Killed again and again, a tuning comes to the same file, to the byte; its first steps are saved on the way.
+#[test]
+fn a_killed_tuning_goes_on_as_if_it_had_not_been() {
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| -> PathBuf {
+        let path = folder.path().join(name);
+        fs::create_dir_all(&path).unwrap();
+        path.join("hero.subject")
+    };
+    let (whole, killed) = (at("whole"), at("killed"));
+    let options = ["--steps", "110", "--save-at", "0", "--save-at", "60"];
+    done(tuning(&whole, &options));
+    let state = folder.path().join("killed/hero.subject.tune/state.safetensors");
+    for _ in 0..3 {
+        let before = fs::read(&state).unwrap_or_default();
+        let mut child = tuning(&killed, &options).spawn().unwrap();
+        let started = Instant::now();
+        while fs::read(&state).unwrap_or_default() == before && child.try_wait().unwrap().is_none() {
+            assert!(started.elapsed() < Duration::from_secs(120), "no state was saved");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    done(tuning(&killed, &options));
+    assert!(fs::read(&whole).unwrap() == fs::read(&killed).unwrap(), "the files differ");
+    let early = tensors(&folder.path().join("whole/hero.subject.tune/000060.subject"));
+    let (first, last) =
+        (tensors(&folder.path().join("whole/hero.subject.tune/000000.subject")), tensors(&whole));
+    assert_eq!(first.len(), last.len());
+    for (name, tensor) in &last {
+        let moved = |other: &candle_core::Tensor| {
+            let difference = (tensor - other).unwrap().abs().unwrap().max_all().unwrap();
+            difference.to_scalar::<f32>().unwrap()
+        };
+        assert!(moved(&first[name]) > 0.0 && moved(&early[name]) > 0.0, "{name} has not moved");
+    }
+}
+
+/// The word changes pictures where it stands in the prompt, and comes first where it does not.
+#[test]
+fn a_subject_renders() {
+    let folder = TempDir::new().unwrap();
+    let subject = folder.path().join("hero.subject");
+    done(tuning(&subject, &["--steps", "20", "--learning-rate", "1e-3"]));
+    let subject = subject.to_str().unwrap();
+    let plain = frame(folder.path(), "plain", &[]);
+    let tuned = frame(folder.path(), "tuned", &["--subject", subject]);
+    assert!(plain != tuned);
+    let named = ["--subject", subject, "--prompt", "sturdy <hero>, smile, white background"];
+    assert!(tuned == frame(folder.path(), "named", &named));
+}
+
+/// Whole weights render too, and cannot be exported as a LoRA.
+#[test]
+fn whole_weights_are_tuned() {
+    let folder = TempDir::new().unwrap();
+    let subject = folder.path().join("hero.subject");
+    let export = folder.path().join("export");
+    let options =
+        ["--method", "full", "--steps", "3", "--learning-rate", "1e-4", "--export", export.to_str().unwrap()];
+    let output = tuning(&subject, &options).output().unwrap();
+    assert_eq!(output.status.code(), Some(4), "{}", words(&output));
+    assert!(words(&output).contains("--method full"), "{}", words(&output));
+    let plain = frame(folder.path(), "plain", &[]);
+    assert!(plain != frame(folder.path(), "tuned", &["--subject", subject.to_str().unwrap()]));
+}
+
+/// The exported LoRA and word give the same picture as the subject.
+#[test]
+fn exports_render_the_same() {
+    let folder = TempDir::new().unwrap();
+    let subject = folder.path().join("hero.subject");
+    let export = folder.path().join("export");
+    done(tuning(
+        &subject,
+        &["--steps", "20", "--learning-rate", "1e-3", "--export", export.to_str().unwrap()],
+    ));
+    // Without a subject encoder, whose ResBlocks no other program knows.
+    let render = |name: &str, options: &[&str]| {
+        let prompt = ["--beta", "0", "--prompt", "sturdy <hero>, smile, white background"];
+        frame(folder.path(), name, &[&prompt, options].concat())
+    };
+    let own = render("own", &["--subject", subject.to_str().unwrap()]);
+    let word = export.join("learned_embeds.safetensors");
+    for name in ["lora_kohya.safetensors", "pytorch_lora_weights.safetensors"] {
+        let lora = export.join(name);
+        let options = ["--lora", lora.to_str().unwrap(), "--embedding", word.to_str().unwrap()];
+        assert!(own == render(name, &options), "{name}");
+    }
+}
+
+/// What cannot work is said at once.
+#[test]
+fn bad_input_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let subject = folder.path().join("hero.subject");
+    let refused = |options: &[&str], code: i32, expected: &[&str]| {
+        let output = tuning(&subject, options).output().unwrap();
+        let words = words(&output);
+        assert_eq!(output.status.code(), Some(code), "{words}");
+        expected.iter().for_each(|part| assert!(words.contains(part), "{part} not in {words}"));
+        assert!(!subject.exists());
+    };
+    refused(&["--class", "unbelievable"], 2, &["--class", "unbelievable", "tokens"]);
+    refused(&["--class", ""], 2, &["--class"]);
+    refused(&["--word", "smile"], 2, &["smile", "already a word"]);
+    refused(&["--word", "two words"], 2, &["--word", "two words"]);
+    refused(&["--template", "nothing"], 2, &["--template", "{}"]);
+    refused(&["--rank", "0"], 2, &["--rank", "0"]);
+    refused(&["--steps", "0"], 2, &["--steps", "0"]);
+    refused(&["--learning-rate", "-1"], 2, &["--learning-rate", "-1"]);
+    refused(&["--size", "33"], 2, &["--size", "33", "multiples"]);
+    let black = folder.path().join("black.png");
+    let (width, height) = image::image_dimensions(root().join("examples/hero.png")).unwrap();
+    image::GrayImage::new(width, height).save(&black).unwrap();
+    refused(&["--mask", black.to_str().unwrap()], 3, &["black.png", "no subject"]);
+    refused(&["--pose", root().join("Cargo.toml").to_str().unwrap()], 3, &["Cargo.toml"]);
+    refused(&["--steps", "60", "--learning-rate", "1e30"], 2, &["--learning-rate", "last good state"]);
+    let other = program()
+        .args(["animate", "--subject"])
+        .arg(root().join("models/mini/unet/diffusion_pytorch_model.safetensors"))
+        .arg("--reference")
+        .arg(root().join("examples/hero.png"))
+        .arg("--pose")
+        .arg(root().join("poses/wave.json"))
+        .arg("-o")
+        .arg(folder.path().join("out.mp4"))
+        .output()
+        .unwrap();
+    assert_eq!(other.status.code(), Some(4), "{}", words(&other));
+    assert!(words(&other).contains("no tuned subject"), "{}", words(&other));
+}
