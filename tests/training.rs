@@ -257,7 +257,7 @@ fn a_subject_encoder_answers_and_trains_as_in_pytorch() -> Result<()> {
     let mut batch = Batch::new();
     let expected = tensors("subject/expected.safetensors");
     batch.stored.extend(expected.clone());
-    let subject = SubjectEncoderFiles::open(&fixtures().join("subject"), None).unwrap();
+    let subject = SubjectEncoderFiles::open(&fixtures().join("subject"), &files(Part::Unet), None).unwrap();
     let image_config = ImageEncoderConfig::from_json(&subject.image_encoder.config).unwrap();
     let make = |vb: VarBuilder| ImageEncoder::new(&image_config, vb);
     let (eyes, _) = subject.image_encoder.build(DType::F32, &Device::Cpu, &[], make).unwrap();
@@ -316,7 +316,8 @@ fn zero_subject_attention_changes_no_bit() -> Result<()> {
     let from = fixtures().join("subject");
     std::fs::copy(from.join("config.json"), folder.path().join("config.json")).unwrap();
     let image_encoder = PartFiles::open(&from.join("image_encoder"), Part::ImageEncoder).unwrap();
-    let subject = SubjectEncoderFiles::open(folder.path(), Some((&image_encoder, None))).unwrap();
+    let subject =
+        SubjectEncoderFiles::open(folder.path(), &files(Part::Unet), Some((&image_encoder, None))).unwrap();
 
     let files = files(Part::Unet).with(&subject.attention);
     let config = UNetConfig::from_json(&files.config).unwrap();

@@ -154,7 +154,7 @@ impl WeightFiles {
         let own = model.image_encoder.as_ref().map(|encoder| (encoder, model.feature_extractor.as_ref()));
         let found = match (self.subject_use, &self.subject_encoder) {
             (SubjectUse::Never, _) => return Ok(None),
-            (_, Some(path)) => Some(SubjectEncoderFiles::open(path, own)?),
+            (_, Some(path)) => Some(SubjectEncoderFiles::open(path, &model.unet, own)?),
             (_, None) => model.subject_encoder.clone(),
         };
         if found.is_none() && self.subject_use == SubjectUse::Needed {

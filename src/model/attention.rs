@@ -199,6 +199,27 @@ impl Attention {
         self.segment(context, None)
     }
 
+    /// Keys and values of `context` by other layers than the attention's own.
+    pub fn read_by(&self, keys: &Linear, values: &Linear, context: &Tensor) -> Result<Segment> {
+        let (keys, values) = (keys.forward(context)?, values.forward(context)?);
+        Ok(Segment { keys: self.split_heads(&keys)?, values: self.split_heads(&values)?, log_weights: None })
+    }
+
+    /// [`Self::cross`] added to `residual`, where `other`, times its strength, is attended to beside the context, each with a
+    /// softmax of its own (IP-Adapter).
+    pub fn cross_both_onto(
+        &self,
+        residual: &Tensor,
+        input: &Tensor,
+        context: &Segment,
+        (other, strength): (&Segment, f64),
+    ) -> Result<Tensor> {
+        let (queries, batch) = (self.queries(input)?, input.dim(0)?);
+        let text = attend(&queries, &[context.for_batch(batch)?])?;
+        let other = attend(&queries, &[other.for_batch(batch)?])?;
+        self.to_out.forward_onto(residual, &(text + (other * strength)?)?.to_dtype(input.dtype())?)
+    }
+
     /// Attends from `input` `(batch, tokens, channels)` to what [`Self::read`] made of a context.
     pub fn cross(&self, input: &Tensor, context: &Segment) -> Result<Tensor> {
         self.to_out.forward(&self.attend_to(input, context)?)

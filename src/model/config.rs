@@ -521,6 +521,44 @@ impl SubjectEncoderConfig {
     }
 }
 
+/// The part of an IP-Adapter that looks at pictures.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct IpAdapterConfig {
+    /// Tokens that a picture becomes.
+    pub tokens: usize,
+    /// Width of what the image encoder says.
+    pub image_width: usize,
+    /// Width of the U-Net's text context.
+    pub context_width: usize,
+    /// Layers of the resampler (plus); 0 for the base model, which has none.
+    pub layers: usize,
+    /// Width of the resampler.
+    pub width: usize,
+    /// Its heads.
+    pub heads: usize,
+    /// Width of its feed-forward networks.
+    pub inner_width: usize,
+}
+
+/// Either kind of encoder for subjects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SubjectConfig {
+    /// DreamTuner's.
+    Own(SubjectEncoderConfig),
+    /// An IP-Adapter.
+    IpAdapter(IpAdapterConfig),
+}
+
+impl SubjectConfig {
+    /// Reads and checks a subject encoder's `config.json`, or what an IP-Adapter's file gave in its place.
+    pub fn from_json(json: &serde_json::Value) -> Result<Self> {
+        match json.get("ip_adapter") {
+            Some(adapter) => Ok(Self::IpAdapter(parse("an IP-Adapter's sizes", adapter)?)),
+            None => SubjectEncoderConfig::from_json(json).map(Self::Own),
+        }
+    }
+}
+
 fn parse<T: serde::de::DeserializeOwned>(what: &str, json: &serde_json::Value) -> Result<T> {
     serde_json::from_value(json.clone()).map_err(|error| Error::setting(what, error.to_string()))
 }

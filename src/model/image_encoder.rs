@@ -52,6 +52,12 @@ impl ImageEncoder {
         self.projection.forward(&self.final_norm.forward(&class)?)
     }
 
+    /// What the last layer but one makes of pictures, `(batch, 1 + patches, width)`, the token that stands for the whole first.
+    pub fn penultimate(&self, pictures: &Tensor) -> Result<Tensor> {
+        let layers = &self.layers[..self.layers.len() - 1];
+        layers.iter().try_fold(self.embed(pictures)?, |hidden, layer| layer.forward(&hidden, None))
+    }
+
     /// What some layers make of the patches of pictures, each `(batch, patches, width)`: 0 is what enters the first layer, n what
     /// leaves the nth (`hidden_states` of transformers, without the token that stands for the whole).
     pub fn hidden_states(&self, pictures: &Tensor, layers: &[usize]) -> Result<Vec<Tensor>> {

@@ -11,6 +11,7 @@ pub mod config;
 pub mod controlnet;
 mod encoder_layer;
 pub mod image_encoder;
+pub mod ip_adapter;
 pub mod prompt;
 pub mod stable_diffusion;
 pub mod subject_encoder;

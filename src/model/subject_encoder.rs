@@ -11,8 +11,9 @@ use image::imageops::{self, FilterType};
 
 use super::blocks::{ResnetBlock, ResnetSettings};
 use super::colours::ColourStatistics;
-use super::config::{ImageEncoderConfig, SubjectEncoderConfig};
+use super::config::{ImageEncoderConfig, SubjectConfig, SubjectEncoderConfig};
 use super::image_encoder::ImageEncoder;
+use super::ip_adapter::ImageProjection;
 use super::stable_diffusion::in_file;
 use super::weights::{LoadReport, PartFiles, SubjectEncoderFiles};
 use crate::error::{Error, Result};
@@ -67,32 +68,45 @@ pub struct SubjectEyes {
     image_encoder: ImageEncoder,
     side: u32,
     colours: ColourStatistics,
-    layers: Vec<usize>,
+    view: View,
     device: Device,
 }
 
+/// What of the image encoder is looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum View {
+    /// The patches as some layers see them.
+    Layers(Vec<usize>),
+    /// The vector of the whole picture.
+    Whole,
+    /// All tokens as the last layer but one sees them.
+    Penultimate,
+}
+
 impl SubjectEyes {
-    /// Loads the image encoder, whose `layers` are looked at.
+    /// Loads the image encoder, of which `view` is looked at.
     ///
     /// # Errors
     /// A configuration that cannot be used, missing or mis-shaped tensors, layers that there are not.
     pub fn load(
         files: &PartFiles,
         extractor: Option<&serde_json::Value>,
-        layers: &[usize],
+        view: View,
         device: &Device,
     ) -> Result<Self> {
         let config = ImageEncoderConfig::from_json(&files.config).map_err(in_file(files))?;
         let depth = config.encoder.num_hidden_layers;
-        if let Some(layer) = layers.iter().find(|layer| **layer > depth) {
+        if let View::Layers(layers) = &view
+            && let Some(layer) = layers.iter().find(|layer| **layer > depth)
+        {
             let problem = format!("has {depth} layers, the subject encoder looks at layer {layer}");
             return Err(Error::weights(files.path(), problem));
         }
         let (image_encoder, _) = files.build(DType::F32, device, &[], |vb| ImageEncoder::new(&config, vb))?;
         let colours =
             ColourStatistics::new(extractor).map_err(|problem| Error::weights(files.path(), problem))?;
-        let (side, layers) = (config.image_size as u32, layers.to_vec());
-        Ok(Self { image_encoder, side, colours, layers, device: device.clone() })
+        let side = config.image_size as u32;
+        Ok(Self { image_encoder, side, colours, view, device: device.clone() })
     }
 
     /// Side in pixels of the pictures that it looks at.
@@ -100,14 +114,18 @@ impl SubjectEyes {
         self.side
     }
 
-    /// Features of pictures, of any size but square: for each layer `(pictures, patches, width)`.
+    /// Features of pictures, of any size but square: for each layer `(pictures, patches, width)`, or one tensor for other views.
     pub fn look(&self, pictures: &[RgbImage]) -> Result<Vec<Tensor>> {
         let pixels = pictures.iter().map(|picture| {
             let scaled = imageops::resize(picture, self.side, self.side, FilterType::CatmullRom);
             self.colours.normalized(&scaled, &self.device)
         });
         let pixels = Tensor::cat(&pixels.collect::<Result<Vec<_>>>()?, 0)?;
-        Ok(self.image_encoder.hidden_states(&pixels, &self.layers)?)
+        Ok(match &self.view {
+            View::Layers(layers) => self.image_encoder.hidden_states(&pixels, layers)?,
+            View::Whole => vec![self.image_encoder.forward(&pixels)?],
+            View::Penultimate => vec![self.image_encoder.penultimate(&pixels)?],
+        })
     }
 }
 
@@ -115,7 +133,13 @@ impl SubjectEyes {
 #[derive(Debug)]
 pub struct SubjectReader {
     eyes: SubjectEyes,
-    encoder: SubjectEncoder,
+    encoder: Encoder,
+}
+
+#[derive(Debug)]
+enum Encoder {
+    Own(SubjectEncoder),
+    IpAdapter(ImageProjection),
 }
 
 impl SubjectReader {
@@ -124,22 +148,33 @@ impl SubjectReader {
     /// # Errors
     /// Those of [`SubjectEyes::load`], and ResBlocks that do not fit their configuration.
     pub fn load(files: &SubjectEncoderFiles, device: &Device) -> Result<(Self, LoadReport)> {
-        let config =
-            SubjectEncoderConfig::from_json(&files.encoder.config).map_err(in_file(&files.encoder))?;
+        let config = SubjectConfig::from_json(&files.encoder.config).map_err(in_file(&files.encoder))?;
+        let view = match &config {
+            SubjectConfig::Own(config) => View::Layers(config.layers.clone()),
+            SubjectConfig::IpAdapter(config) if config.layers == 0 => View::Whole,
+            SubjectConfig::IpAdapter(_) => View::Penultimate,
+        };
         let extractor = files.feature_extractor.as_ref();
-        let eyes = SubjectEyes::load(&files.image_encoder, extractor, &config.layers, device)?;
-        let make = |vb: VarBuilder| SubjectEncoder::new(&config, vb);
+        let eyes = SubjectEyes::load(&files.image_encoder, extractor, view, device)?;
+        let make = |vb: VarBuilder| match &config {
+            SubjectConfig::Own(config) => SubjectEncoder::new(config, vb).map(Encoder::Own),
+            SubjectConfig::IpAdapter(config) => ImageProjection::new(config, vb).map(Encoder::IpAdapter),
+        };
         let (encoder, report) = files.encoder.build(DType::F32, device, &[], make)?;
         Ok((Self { eyes, encoder }, report))
     }
 
-    /// Tokens `(1, patches, context width)` of the subject of a picture, 32 bits.
+    /// Tokens `(1, tokens, context width)` of the subject of a picture, 32 bits.
     ///
     /// # Errors
     /// A mask without a subject.
     pub fn read(&self, image: &RgbImage, mask: Option<&Mask>) -> Result<Tensor> {
         let whole = Mask::whole(image.height() as usize, image.width() as usize);
         let picture = cut_out(image, mask.unwrap_or(&whole))?;
-        Ok(self.encoder.forward(&self.eyes.look(&[picture])?)?)
+        let features = self.eyes.look(&[picture])?;
+        Ok(match &self.encoder {
+            Encoder::Own(encoder) => encoder.forward(&features)?,
+            Encoder::IpAdapter(projection) => projection.forward(&features[0])?,
+        })
     }
 }

@@ -51,7 +51,10 @@ impl Reading {
     ) -> Result<Self> {
         let blocks = transformers.flat_map(|transformer| &transformer.blocks);
         let read = |block: &'a TransformerBlock| match &block.subject_attention {
-            Some((_, attention)) => attention.read(subject),
+            Some(SubjectAttention::Own(_, attention)) => attention.read(subject),
+            Some(SubjectAttention::BesideText { keys, values }) => {
+                block.cross_attention.read_by(keys, values, subject)
+            }
             None => Err(candle_core::Error::Msg("this U-Net has no subject-encoder-attention".into())),
         };
         Ok(Self { layers: blocks.map(read).collect::<Result<_>>()?, dtype: subject.dtype() })
@@ -189,11 +192,20 @@ fn projection(settings: TransformerSettings, vb: VarBuilder) -> Result<Linear> {
 struct TransformerBlock {
     norm1: LayerNorm,
     self_attention: Attention,
-    subject_attention: Option<(LayerNorm, Attention)>,
+    subject_attention: Option<SubjectAttention>,
     norm2: LayerNorm,
     cross_attention: Attention,
     norm3: LayerNorm,
     feed_forward: FeedForward,
+}
+
+/// How a block looks at the subject.
+#[derive(Debug)]
+enum SubjectAttention {
+    /// By an attention layer of its own, behind a norm: DreamTuner's S-E-A.
+    Own(LayerNorm, Attention),
+    /// By cross-attention, with keys and values of its own: an IP-Adapter.
+    BesideText { keys: Linear, values: Linear },
 }
 
 impl TransformerBlock {
@@ -202,7 +214,10 @@ impl TransformerBlock {
         let norm = |name: &str| LayerNorm::new(channels, 1e-5, vb.pp(name));
         let subject_attention = if vb.contains_tensor("attn_subject.to_q.weight") {
             let attention = Attention::new(channels, context_width, heads, upcast, vb.pp("attn_subject"))?;
-            Some((norm("norm_subject")?, attention))
+            Some(SubjectAttention::Own(norm("norm_subject")?, attention))
+        } else if vb.contains_tensor("attn2.to_k_ip.weight") {
+            let layer = |name: &str| Linear::no_bias(context_width, channels, vb.pp("attn2").pp(name));
+            Some(SubjectAttention::BesideText { keys: layer("to_k_ip")?, values: layer("to_v_ip")? })
         } else {
             None
         };
@@ -225,15 +240,22 @@ impl TransformerBlock {
     ) -> Result<Tensor> {
         let mut hidden =
             context.self_attention(&self.self_attention, input, &self.norm1.forward(input)?, grid)?;
-        if let (Some((norm, attention)), Some((subject, beta))) = (&self.subject_attention, context.subject)
-            && beta != 0.0
-        {
-            let subject = subject.layer(context.layer)?;
+        let subject = context.subject.filter(|(_, beta)| *beta != 0.0);
+        let subject =
+            subject.map(|(subject, beta)| Ok::<_, candle_core::Error>((subject.layer(context.layer)?, beta)));
+        let subject = self.subject_attention.as_ref().zip(subject.transpose()?);
+        if let Some((SubjectAttention::Own(norm, attention), (subject, beta))) = subject {
             hidden = (&hidden + (attention.cross(&norm.forward(&hidden)?, subject)? * beta)?)?;
         }
         let text = context.text.layer(context.layer)?;
         context.layer += 1;
-        let hidden = self.cross_attention.cross_onto(&hidden, &self.norm2.forward(&hidden)?, text)?;
+        let normed = self.norm2.forward(&hidden)?;
+        let hidden = match subject {
+            Some((SubjectAttention::BesideText { .. }, subject)) => {
+                self.cross_attention.cross_both_onto(&hidden, &normed, text, subject)?
+            }
+            _ => self.cross_attention.cross_onto(&hidden, &normed, text)?,
+        };
         self.feed_forward.forward_onto(&hidden, &self.norm3.forward(&hidden)?)
     }
 }

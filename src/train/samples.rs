@@ -36,7 +36,7 @@ pub fn sheet(
 ) -> Result<RgbImage> {
     let mut files = job.model.clone();
     let own = files.image_encoder.as_ref().map(|encoder| (encoder, files.feature_extractor.as_ref()));
-    files.subject_encoder = Some(SubjectEncoderFiles::open(&job.output, own)?);
+    files.subject_encoder = Some(SubjectEncoderFiles::open(&job.output, &files.unet, own)?);
     let options = LoadOptions {
         device: job.device.clone(),
         dtype: DType::F32,

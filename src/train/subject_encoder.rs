@@ -24,7 +24,7 @@ use crate::error::{Error, Result};
 use crate::files::{write_atomically, write_png};
 use crate::mask::Mask;
 use crate::model::config::{ImageEncoderConfig, SubjectEncoderConfig, TextConfig, UNetConfig};
-use crate::model::subject_encoder::{SubjectEncoder, SubjectEyes};
+use crate::model::subject_encoder::{SubjectEncoder, SubjectEyes, View};
 use crate::model::text::TextEncoder;
 use crate::model::unet::UNet;
 use crate::model::weights::{
@@ -540,7 +540,12 @@ impl Networks {
         let networks = Self {
             unet,
             texts: Texts::new(files, text_encoder)?,
-            eyes: SubjectEyes::load(image_encoder, extractor, &encoder_config.layers, device)?,
+            eyes: SubjectEyes::load(
+                image_encoder,
+                extractor,
+                View::Layers(encoder_config.layers.clone()),
+                device,
+            )?,
             encoder,
             encoder_config,
             frozen: Frozen::load(files, settings.size, device)?,

@@ -19,9 +19,9 @@ use super::networks::{Batch, Frozen, Passed, Texts};
 use super::regular;
 use super::state::{StateFile, check_finite, save_tensors};
 use crate::error::{Error, Result};
-use crate::model::config::{SubjectEncoderConfig, TextConfig, UNetConfig};
+use crate::model::config::{SubjectConfig, TextConfig, UNetConfig};
 use crate::model::stable_diffusion::open_tokenizer;
-use crate::model::subject_encoder::{SubjectEncoder, SubjectEyes};
+use crate::model::subject_encoder::{SubjectEncoder, SubjectEyes, View};
 use crate::model::text::TextEncoder;
 use crate::model::unet::UNet;
 use crate::model::weights::{ModelDefaults, ModelFiles, SubjectFile, Trained, Variables};
@@ -261,9 +261,17 @@ impl<'a> Tuning<'a> {
         let (unet, of_unet) = unet_files.build_trained(device, trained, |vb| UNet::new(&unet_config, vb))?;
         let (mut encoder, mut features, mut of_encoder) = (None, Vec::new(), Variables::new());
         if let Some(subject) = &files.subject_encoder {
-            let config = SubjectEncoderConfig::from_json(&subject.encoder.config)?;
+            let SubjectConfig::Own(config) = SubjectConfig::from_json(&subject.encoder.config)? else {
+                let problem = "is an IP-Adapter, which cannot be tuned; leave it out";
+                return Err(Error::weights(subject.encoder.path(), problem));
+            };
             let extractor = subject.feature_extractor.as_ref();
-            let eyes = SubjectEyes::load(&subject.image_encoder, extractor, &config.layers, device)?;
+            let eyes = SubjectEyes::load(
+                &subject.image_encoder,
+                extractor,
+                View::Layers(config.layers.clone()),
+                device,
+            )?;
             let whole = crate::mask::Mask::whole(picture.height() as usize, picture.width() as usize);
             features = eyes.look(&[cut_out(&job.reference.image, mask.unwrap_or(&whole))?])?;
             let make = |vb: VarBuilder| SubjectEncoder::new(&config, vb);

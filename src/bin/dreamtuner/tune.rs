@@ -145,7 +145,7 @@ impl TuneArgs {
         let mut model = path.map_or_else(ModelFiles::builtin, ModelFiles::open)?;
         if let Some(path) = &self.subject_encoder {
             let own = model.image_encoder.as_ref().map(|encoder| (encoder, model.feature_extractor.as_ref()));
-            model.subject_encoder = Some(SubjectEncoderFiles::open(path, own)?);
+            model.subject_encoder = Some(SubjectEncoderFiles::open(path, &model.unet, own)?);
         }
         let settings = self.settings();
         settings.check()?;

@@ -62,7 +62,7 @@ pub(super) fn config(part: Part, shapes: &Shapes, open_clip: bool) -> Result<Val
         Part::TinyVae => tiny_vae(shapes),
         Part::TextEncoder => text_encoder(shapes, open_clip),
         Part::ImageEncoder => image_encoder(shapes),
-        Part::SubjectEncoder => Err("needs its config.json, which says what it looks at".into()),
+        Part::SubjectEncoder => subject_encoder(shapes),
     }
 }
 
@@ -93,6 +93,38 @@ fn controlnet(shapes: &Shapes) -> Result<Value, String> {
     config["controlnet_conditioning_channel_order"] = json!("rgb");
     config["global_pool_conditions"] = json!(false);
     Ok(config)
+}
+
+/// An IP-Adapter's sizes: an encoder of our own has a `config.json`.
+fn subject_encoder(shapes: &Shapes) -> Result<Value, String> {
+    const FIRST: &str = "image_proj.layers.0.";
+    if !shapes.has("image_proj.") {
+        return Err("needs its config.json, which says what it looks at".into());
+    }
+    let adapter = if shapes.has(FIRST) {
+        json!({
+            "tokens": shapes.dim("image_proj.latents", 1)?,
+            "image_width": shapes.dim("image_proj.proj_in.weight", 1)?,
+            "context_width": shapes.dim("image_proj.proj_out.weight", 0)?,
+            "layers": shapes.count("image_proj.layers."),
+            "width": shapes.dim("image_proj.latents", 2)?,
+            "heads": shapes.dim(&format!("{FIRST}0.to_q.weight"), 0)? / HEAD_CHANNELS,
+            "inner_width": shapes.dim(&format!("{FIRST}1.1.weight"), 0)?,
+        })
+    } else {
+        let (width, outputs) =
+            (shapes.dim("image_proj.norm.weight", 0)?.max(1), shapes.dim("image_proj.proj.weight", 0)?);
+        json!({
+            "tokens": outputs / width,
+            "image_width": shapes.dim("image_proj.proj.weight", 1)?,
+            "context_width": width,
+            "layers": 0,
+            "width": 0,
+            "heads": 0,
+            "inner_width": 0,
+        })
+    };
+    Ok(json!({"_class_name": "SubjectEncoder", "ip_adapter": adapter}))
 }
 
 /// What U-Net and ControlNet share.

@@ -174,11 +174,6 @@ fn file(file: &Arc<TensorFile>) -> Result<Description> {
     if is_lora {
         return Ok(lora(describe(Kind::Lora)));
     }
-    if keys().any(|key| key.starts_with("image_proj.") || key.starts_with("ip_adapter.")) {
-        let mut description = describe(Kind::IpAdapter);
-        description.refuse("IP-Adapters are not supported".into());
-        return Ok(description);
-    }
     if let Some(family) = foreign_family(keys()) {
         let mut description = describe(Kind::Unknown);
         description.family = Some(family.to_owned());
@@ -192,7 +187,12 @@ fn file(file: &Arc<TensorFile>) -> Result<Description> {
     }
     let whole = [Part::Unet, Part::Vae, Part::TextEncoder].iter().all(|part| found.contains(part));
     let first = found.first().copied().unwrap_or(Part::Unet);
-    let mut description = describe(if whole { Kind::Checkpoint } else { kind(first) });
+    let is_adapter = first == Part::SubjectEncoder && keys().any(|key| key.starts_with("ip_adapter."));
+    let mut description = describe(match first {
+        _ if whole => Kind::Checkpoint,
+        _ if is_adapter => Kind::IpAdapter,
+        first => kind(first),
+    });
     for part in found {
         match PartFiles::open(file.path(), part) {
             Ok(part) => description.add(&part),

@@ -106,10 +106,11 @@ impl ModelFiles {
         let feature_extractor = read_preprocessor(&folder.join("feature_extractor"))?;
         let has_subject_encoder = folder.join(Part::SubjectEncoder.folder()).is_dir();
         let own = image_encoder.as_ref().map(|encoder| (encoder, feature_extractor.as_ref()));
+        let unet = open(Part::Unet)?;
         let subject_encoder =
-            has_subject_encoder.then(|| SubjectEncoderFiles::open(folder, own)).transpose()?;
+            has_subject_encoder.then(|| SubjectEncoderFiles::open(folder, &unet, own)).transpose()?;
         Ok(Self {
-            unet: open(Part::Unet)?,
+            unet,
             vae: open(Part::Vae)?,
             text_encoder: open(Part::TextEncoder)?,
             controlnet: optional(Part::ControlNet)?,

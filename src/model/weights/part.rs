@@ -207,6 +207,22 @@ impl PartFiles {
         (Self { entries: with, ..rest.clone() }, Self { entries: without, ..rest })
     }
 
+    /// These weights under other names.
+    ///
+    /// # Errors
+    /// A name for which there is no other.
+    pub(super) fn renamed(mut self, name: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let mut entries = BTreeMap::new();
+        for (old, entry) in std::mem::take(&mut self.entries) {
+            let new = name(&old).ok_or_else(|| {
+                Error::weights(&self.origin, format!("{}: belongs to no layer of the U-Net", entry.key))
+            })?;
+            entries.insert(new, entry);
+        }
+        self.entries = entries;
+        Ok(self)
+    }
+
     /// These weights and those of `other`, which has other names.
     pub fn with(&self, other: &Self) -> Self {
         let mut all = self.clone();

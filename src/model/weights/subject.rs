@@ -1,6 +1,6 @@
 //! The files of a subject encoder.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -25,15 +25,48 @@ pub struct SubjectEncoderFiles {
     pub feature_extractor: Option<Value>,
 }
 
+/// What the names of an IP-Adapter's keys and values begin with.
+const ADAPTER_PREFIX: &str = "ip_adapter.";
+
+/// The folder of a file.
+fn beside(path: &Path) -> PathBuf {
+    path.parent().unwrap_or(Path::new("")).to_path_buf()
+}
+
+/// An IP-Adapter's keys and values, `N.to_k_ip.weight`, under the names of the U-Net's layers that they belong to. N counts
+/// attention layers as diffusers lists them, self- and cross-attention by turns: encoder, decoder, middle.
+fn beside_text(adapter: PartFiles, unet: &PartFiles) -> Result<PartFiles> {
+    let mut layers: Vec<&str> = unet.names().filter_map(|name| name.strip_suffix(".to_k.weight")).collect();
+    layers.retain(|layer| layer.ends_with(".attn2"));
+    layers.sort_by_key(|layer| {
+        let place = ["down", "up", "mid"].iter().position(|start| layer.starts_with(start));
+        let numbers: Vec<usize> = layer.split('.').filter_map(|part| part.parse().ok()).collect();
+        (place, numbers)
+    });
+    let path = adapter.path().to_path_buf();
+    let count = adapter.names().count();
+    if count != 2 * layers.len() {
+        let problem =
+            format!("changes {} layers, the U-Net has {} that read a text", count / 2, layers.len());
+        return Err(Error::weights(path, problem));
+    }
+    adapter.renamed(|name| {
+        let (number, rest) = name.split_once('.')?;
+        let number: usize = number.parse().ok()?;
+        let layer = layers.get(number.checked_sub(1)? / 2).filter(|_| number % 2 == 1)?;
+        Some(format!("{layer}.{rest}"))
+    })
+}
+
 impl SubjectEncoderFiles {
-    /// Opens a folder: a subject encoder's own, or a model's with the subfolder `subject_encoder`. The image encoder lies in it or
-    /// beside it, in `image_encoder`; else it is the model's, `own`.
+    /// Opens a folder: a subject encoder's own, or a model's with the subfolder `subject_encoder`; or an IP-Adapter's file, for
+    /// `unet`. The image encoder lies in the folder or beside it, in `image_encoder`; else it is the model's, `own`.
     ///
     /// # Errors
     /// As [`PartFiles::open`]; a subject encoder without an image encoder or without its attention.
-    pub fn open(path: &Path, own: Option<(&PartFiles, Option<&Value>)>) -> Result<Self> {
+    pub fn open(path: &Path, unet: &PartFiles, own: Option<(&PartFiles, Option<&Value>)>) -> Result<Self> {
         let files = PartFiles::open(path, Part::SubjectEncoder)?;
-        let places = [files.path().to_path_buf(), files.path().join("..")];
+        let places = [files.path().to_path_buf(), files.path().join(".."), beside(files.path())];
         let beside = places.iter().find(|place| place.join(Part::ImageEncoder.folder()).is_dir());
         let (image_encoder, feature_extractor) = match (beside, own) {
             (Some(place), _) => {
@@ -47,16 +80,20 @@ impl SubjectEncoderFiles {
                 return Err(Error::weights(path, problem));
             }
         };
-        Self::new(files, image_encoder, feature_extractor)
+        Self::new(files, unet, image_encoder, feature_extractor)
     }
 
     /// From the file of ResBlocks and attention, and the image encoder.
     pub(super) fn new(
         files: PartFiles,
+        unet: &PartFiles,
         image_encoder: PartFiles,
         feature_extractor: Option<Value>,
     ) -> Result<Self> {
+        let (adapter, files) = files.split(ADAPTER_PREFIX);
         let (attention, encoder) = files.split(ATTENTION_PREFIX);
+        let attention =
+            if adapter.names().next().is_some() { beside_text(adapter, unet)? } else { attention };
         if attention.names().next().is_none() {
             let problem = format!("holds no subject-encoder-attention ({ATTENTION_PREFIX}…)");
             return Err(Error::weights(encoder.path(), problem));

@@ -84,6 +84,7 @@ impl Naming {
             Part::TextEncoder if has("text_model.") || has("embeddings.token_embedding.") => diffusers(""),
             Part::ImageEncoder if has("vision_model.") || has("embeddings.patch_embedding.") => diffusers(""),
             Part::SubjectEncoder if has("blocks.0.conv1.") && has("unet.") => diffusers(""),
+            Part::SubjectEncoder if has("image_proj.") && has("ip_adapter.") => diffusers(""),
             _ => None,
         }
     }
