@@ -113,8 +113,8 @@ fn control_nets_and_loras() {
     for weight in ["NaN", "inf", "-11", "1e9"] {
         refused_at_once(&stage, &format!("--lora absent.safetensors:{weight}"), &["--lora"]);
     }
-    let without =
-        super::support::text(&super::support::repository("tests/fixtures/sd1/single/model.safetensors"));
+    let fixtures = super::support::repository("tests/fixtures");
+    let without = super::support::text(&super::single_files::single_file(&fixtures, "model"));
     let configs = super::support::model();
     let arguments = format!("--model {without} --model-config {configs}");
     stage.refuses(&arguments, 2, &["--controlnet", "none of its own"]);

@@ -102,7 +102,7 @@ fn weights_are_inspected() {
     let fixture = |name: &str| text(&repository("tests/fixtures/sd1").join(name));
     for (path, word) in [
         (model(), "U-Net"),
-        (fixture("single/model.safetensors"), "U-Net"),
+        (text(&single_file(&repository("tests/fixtures"), "model")), "U-Net"),
         (text(&single_file(&repository("tests/fixtures"), "vae")), "VAE"),
         (fixture("lora/kohya.safetensors"), "LoRA"),
         (fixture("textual_inversion/a1111.safetensors"), "extual inversion"),

@@ -1,6 +1,6 @@
 //! Files that diffusers wrote, or that it reads back as the same weights: every form holds the same numbers.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device};
 use dreamtuner::model::weights::{
@@ -46,6 +46,14 @@ fn open(path: impl AsRef<Path>) -> ModelFiles {
     ModelFiles::open(&fixtures().join(path)).unwrap()
 }
 
+/// A whole model in a single file.
+fn whole_file(family: &str) -> PathBuf {
+    match family {
+        "sd1" => single_file(&fixtures(), "model"),
+        _ => fixtures().join(family).join("single/model.safetensors"),
+    }
+}
+
 fn parts(model: &ModelFiles) -> [&PartFiles; 3] {
     [&model.unet, &model.vae, &model.text_encoder]
 }
@@ -53,7 +61,7 @@ fn parts(model: &ModelFiles) -> [&PartFiles; 3] {
 #[test]
 fn single_files_hold_the_weights_of_the_folders() {
     for folder in ["sd1", "sd2"] {
-        let (single, whole) = (open(format!("{folder}/single/model.safetensors")), open(folder));
+        let (single, whole) = (open(whole_file(folder)), open(folder));
         for (part, other) in parts(&single).into_iter().zip(parts(&whole)) {
             assert_same(part, other);
             assert_inferred(part, other);
@@ -98,25 +106,25 @@ fn shards_hold_the_weights_of_one_file() {
 
 #[test]
 fn every_part_can_be_built_and_uses_every_tensor() {
-    for path in ["sd1", "sd2", "sd1/single/model.safetensors", "sd2/single/model.safetensors"] {
-        let model = open(path);
+    for path in ["sd1".into(), "sd2".into(), whole_file("sd1"), whole_file("sd2")] {
+        let model = open(&path);
         for part in parts(&model).into_iter().chain(model.controlnet.as_ref()) {
             let ask = |vb: candle_nn::VarBuilder| {
                 names(part).iter().try_for_each(|name| vb.get(part.shape(name).unwrap(), name).map(|_| ()))
             };
             let (_, report) = part.build(DType::F32, &Device::Cpu, &[], ask).unwrap();
-            assert!(report.unused.is_empty(), "{path}: {report}");
+            assert!(report.unused.is_empty(), "{}: {report}", path.display());
         }
     }
 }
 
 #[test]
 fn inspection_of_every_form() {
-    let [controlnet, vae] = ["controlnet", "vae"].map(|part| single_file(&fixtures(), part));
+    let [controlnet, vae, whole] = ["controlnet", "vae", "model"].map(|part| single_file(&fixtures(), part));
     for (path, kind, family) in [
         ("sd1", Kind::ModelFolder, Some("1.x")),
         ("sd2", Kind::ModelFolder, Some("2.x")),
-        ("sd1/single/model.safetensors", Kind::Checkpoint, Some("1.x")),
+        (whole.to_str().unwrap(), Kind::Checkpoint, Some("1.x")),
         ("sd2/single/model.safetensors", Kind::Checkpoint, Some("2.x")),
         (controlnet.to_str().unwrap(), Kind::ControlNet, Some("1.x")),
         ("sd1/controlnet", Kind::ControlNet, Some("1.x")),
