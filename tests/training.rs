@@ -133,7 +133,7 @@ fn check_steps(
             }
             println!("{case}: largest error of a gradient {largest:.1e}");
         }
-        let (gradients, norm) = gradients.clipped(1.0).unwrap();
+        let (gradients, norm) = gradients.clipped(optimizer.parameters(), 1.0).unwrap();
         let wanted = number(stored(format!("{case}.clipped.{step}")));
         assert!((norm / wanted - 1.0).abs() <= TOLERANCE, "norm {norm}, {wanted} expected");
         optimizer.step(&gradients, 1.0).unwrap();

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::diffusion::{Guidance, GuidanceInterval, PredictionType, Sampler, Schedule, ScheduleConfig};
 use crate::error::{Error, Result};
 use crate::frame::MAX_SIDE;
-use crate::model::weights::SubjectPhrase;
+use crate::model::weights::{ModelDefaults, SubjectPhrase};
 
 /// Settings of a render. Together with the inputs and the weights they decide every byte of every frame.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -80,6 +80,37 @@ const LARGEST_BETA: f64 = 2.0;
 const LARGEST_DEEP_CACHE: usize = 20;
 
 impl RenderSettings {
+    /// Those that suit a model, for frames of `side` × `side` pixels without texts.
+    pub fn square(defaults: &ModelDefaults, side: u32) -> Self {
+        Self {
+            width: side as usize,
+            height: side as usize,
+            prompt: String::new(),
+            negative_prompt: String::new(),
+            reference_prompt: None,
+            clip_skip: 1,
+            seed: 0,
+            steps: defaults.steps,
+            sampler: Sampler::Ddim,
+            guidance: Guidance::Interleaved {
+                reference_probability: defaults.reference_probability,
+                reference_scale: defaults.reference_scale,
+                text_scale: defaults.guidance_scale,
+                less_noise: defaults.less_noise,
+                more_noise: defaults.more_noise,
+            },
+            guidance_interval: GuidanceInterval::ALL,
+            deep_cache: 1,
+            prediction: None,
+            beta: defaults.beta,
+            reference_weight: defaults.reference_weight,
+            previous_weight: defaults.previous_weight,
+            previous_features: PreviousFeatures::default(),
+            first_weight: 0.0,
+            vae_tile: None,
+        }
+    }
+
     /// These settings, with texts that speak of a tuned subject.
     pub fn with_subject(self, phrase: Option<&SubjectPhrase>) -> Self {
         let Some(phrase) = phrase else { return self };

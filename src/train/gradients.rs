@@ -6,43 +6,45 @@ use candle_core::{DType, Tensor};
 use super::adamw::Parameter;
 use crate::error::{Error, Result};
 
-/// Gradients, in the order of the parameters.
+/// Gradients, in the order of the parameters: sums, where any has come.
 #[derive(Debug, Default)]
-pub struct Gradients(Vec<Tensor>);
+pub struct Gradients(Vec<Option<Tensor>>);
 
 impl Gradients {
     /// Adds those that a backward pass found.
-    ///
-    /// # Errors
-    /// A parameter that no gradient has reached: it took no part in the loss.
     pub fn add(&mut self, found: &GradStore, parameters: &[Parameter]) -> Result<()> {
-        let gradient = |parameter: &Parameter| {
-            let problem = || Error::setting(&parameter.name, "no gradient has reached it");
-            Ok(found.get(parameter.variable.as_tensor()).ok_or_else(problem)?.to_dtype(DType::F32)?)
-        };
-        let new = parameters.iter().map(gradient).collect::<Result<Vec<_>>>()?;
-        self.0 = if self.0.is_empty() {
-            new
-        } else {
-            let sums = self.0.iter().zip(&new).map(|(sum, new)| sum + new);
-            sums.collect::<candle_core::Result<_>>()?
-        };
+        self.0.resize(parameters.len(), None);
+        for (sum, parameter) in self.0.iter_mut().zip(parameters) {
+            let Some(new) = found.get(parameter.variable.as_tensor()) else { continue };
+            let new = new.to_dtype(DType::F32)?;
+            *sum = Some(match sum {
+                Some(sum) => (&*sum + new)?,
+                None => new,
+            });
+        }
         Ok(())
     }
 
     /// The gradients, scaled down where their norm over all tensors is above `largest`; and the norm that they had
     /// (PyTorch's `clip_grad_norm_`).
-    pub fn clipped(self, largest: f64) -> Result<(Vec<Tensor>, f64)> {
+    ///
+    /// # Errors
+    /// A parameter that no gradient has reached: it took no part in the loss.
+    pub fn clipped(self, parameters: &[Parameter], largest: f64) -> Result<(Vec<Tensor>, f64)> {
+        let missing = |parameter: &Parameter| Error::setting(&parameter.name, "no gradient has reached it");
+        let all = self.0.into_iter().zip(parameters);
+        let gradients =
+            all.map(|(sum, parameter)| sum.ok_or_else(|| missing(parameter))).collect::<Result<Vec<_>>>()?;
         let mut squares = 0.0;
-        for gradient in &self.0 {
+        for gradient in &gradients {
             squares += f64::from(gradient.sqr()?.sum_all()?.to_scalar::<f32>()?);
         }
         let norm = squares.sqrt();
         let scale = largest / (norm + 1e-6);
         if scale >= 1.0 {
-            return Ok((self.0, norm));
+            return Ok((gradients, norm));
         }
-        let scaled = self.0.iter().map(|gradient| gradient * scale);
+        let scaled = gradients.iter().map(|gradient| gradient * scale);
         Ok((scaled.collect::<candle_core::Result<_>>()?, norm))
     }
 }

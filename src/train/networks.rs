@@ -83,9 +83,14 @@ impl Frozen {
         })
     }
 
+    /// Side of a picture's latent.
+    pub fn latent_side(&self) -> usize {
+        self.side as usize / self.vae.factor()
+    }
+
     /// Values of a picture's latent.
     pub fn latent_values(&self) -> usize {
-        self.latent_channels * (self.side as usize / self.vae.factor()).pow(2)
+        self.latent_channels * self.latent_side().pow(2)
     }
 
     /// The latent of a picture, `(1, channels, height, width)`.

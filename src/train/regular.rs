@@ -7,7 +7,7 @@ use candle_core::DType;
 use image::RgbImage;
 
 use super::tune::{Event, TuneJob};
-use crate::diffusion::{Guidance, GuidanceInterval, NoiseSource, Sampler};
+use crate::diffusion::NoiseSource;
 use crate::error::{Error, Result};
 use crate::files::write_png;
 use crate::model::{LoadOptions, StableDiffusion};
@@ -15,7 +15,7 @@ use crate::render::animator::{Animator, ClipInputs, ReferencePicture};
 use crate::render::feature_store::FeatureCache;
 use crate::render::interrupt::Interrupt;
 use crate::render::networks::ControlUnit;
-use crate::render::settings::{PreviousFeatures, RenderSettings};
+use crate::render::settings::RenderSettings;
 use crate::render::texts::Texts;
 
 /// The regular pictures, from `folder` where they are there already.
@@ -109,32 +109,11 @@ fn picture(
 }
 
 fn settings(job: &TuneJob, index: usize, side: u32) -> RenderSettings {
-    let (defaults, settings) = (&job.defaults, &job.settings);
+    let settings = &job.settings;
     RenderSettings {
-        width: side as usize,
-        height: side as usize,
         prompt: settings.caption.clone().unwrap_or_else(|| settings.class_text()),
-        negative_prompt: String::new(),
-        reference_prompt: None,
-        clip_skip: 1,
         seed: settings.seed.wrapping_add(index as u64),
-        steps: defaults.steps,
-        sampler: Sampler::Ddim,
-        guidance: Guidance::Interleaved {
-            reference_probability: defaults.reference_probability,
-            reference_scale: defaults.reference_scale,
-            text_scale: defaults.guidance_scale,
-            less_noise: defaults.less_noise,
-            more_noise: defaults.more_noise,
-        },
-        guidance_interval: GuidanceInterval::default(),
-        deep_cache: 1,
-        prediction: None,
-        beta: if job.model.subject_encoder.is_some() { defaults.beta } else { 0.0 },
-        reference_weight: defaults.reference_weight,
         previous_weight: 0.0,
-        previous_features: PreviousFeatures::default(),
-        first_weight: 0.0,
-        vae_tile: None,
+        ..RenderSettings::square(&job.defaults, side)
     }
 }

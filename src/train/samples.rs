@@ -5,7 +5,7 @@ use image::RgbImage;
 
 use super::data::DataFolder;
 use super::subject_encoder::SubjectEncoderJob;
-use crate::diffusion::{Guidance, GuidanceInterval, NoiseSource, Sampler};
+use crate::diffusion::{Guidance, NoiseSource};
 use crate::error::Result;
 use crate::mask::Mask;
 use crate::model::weights::SubjectEncoderFiles;
@@ -15,7 +15,7 @@ use crate::render::animator::{Animator, ClipInputs, ReferencePicture};
 use crate::render::feature_store::FeatureCache;
 use crate::render::interrupt::Interrupt;
 use crate::render::networks::ControlUnit;
-use crate::render::settings::{PreviousFeatures, RenderSettings};
+use crate::render::settings::RenderSettings;
 use crate::render::texts::Texts;
 
 /// Held-out subjects on a sheet.
@@ -75,24 +75,11 @@ pub fn sheet(
 /// As renders are by default, without S-S-A.
 fn settings(job: &SubjectEncoderJob, side: u32, prompt: &str, beta: f64) -> RenderSettings {
     RenderSettings {
-        width: side as usize,
-        height: side as usize,
         prompt: prompt.to_owned(),
-        negative_prompt: String::new(),
-        reference_prompt: None,
-        clip_skip: 1,
-        seed: 0,
-        steps: job.defaults.steps,
-        sampler: Sampler::Ddim,
         guidance: Guidance::ClassifierFree { scale: job.defaults.guidance_scale },
-        guidance_interval: GuidanceInterval::default(),
-        deep_cache: 1,
-        prediction: None,
         beta,
         reference_weight: 0.0,
         previous_weight: 0.0,
-        previous_features: PreviousFeatures::default(),
-        first_weight: 0.0,
-        vae_tile: None,
+        ..RenderSettings::square(&job.defaults, side)
     }
 }

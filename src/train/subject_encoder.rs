@@ -28,7 +28,8 @@ use crate::model::subject_encoder::{SubjectEncoder, SubjectEyes, View};
 use crate::model::text::TextEncoder;
 use crate::model::unet::UNet;
 use crate::model::weights::{
-    ATTENTION_PREFIX, ModelDefaults, ModelFiles, PartFiles, Trained, Variables, build_new,
+    ATTENTION_PREFIX, ModelDefaults, ModelFiles, PartFiles, SubjectEncoderFiles, Trained, Variables,
+    build_new,
 };
 use crate::picture::cut_out;
 use crate::random::Random;
@@ -77,6 +78,8 @@ pub struct SubjectEncoderSettings {
 pub struct SubjectEncoderJob {
     /// The model.
     pub model: ModelFiles,
+    /// An encoder to go on from, in place of a new one.
+    pub from: Option<SubjectEncoderFiles>,
     /// The folder with pictures.
     pub data: PathBuf,
     /// The folder of the encoder.
@@ -311,7 +314,7 @@ impl<'a> Training<'a> {
             sum += f64::from(loss.to_dtype(DType::F32)?.to_scalar::<f32>()?);
             gradients.add(&loss.backward()?, self.optimizer.parameters())?;
         }
-        let (gradients, norm) = gradients.clipped(LARGEST_GRADIENT)?;
+        let (gradients, norm) = gradients.clipped(self.optimizer.parameters(), LARGEST_GRADIENT)?;
         check_finite(sum + norm, self.job.settings.learning_rate, done)?;
         Ok((sum, gradients))
     }
@@ -495,6 +498,7 @@ fn plan(job: &SubjectEncoderJob, data: &DataFolder, networks: &Networks) -> Valu
         "seed": settings.seed,
         "caption": settings.caption,
         "encoder": networks.encoder_config,
+        "from": job.from.as_ref().map(SubjectEncoderFiles::fingerprint),
         "data": data.fingerprint,
         "unet": model.unet.fingerprint(),
         "vae": model.vae.fingerprint(),
@@ -525,14 +529,24 @@ impl Networks {
         })?;
         let unet_config = UNetConfig::from_json(&files.unet.config)?;
         let image_config = ImageEncoderConfig::from_json(&image_encoder.config)?;
-        let encoder_config = SubjectEncoderConfig {
-            res_blocks: settings.res_blocks,
-            ..SubjectEncoderConfig::for_networks(&image_config, unet_config.context_width(0)?)
+        let encoder_config = match &job.from {
+            Some(from) => SubjectEncoderConfig::from_json(&from.encoder.config)?,
+            None => SubjectEncoderConfig {
+                res_blocks: settings.res_blocks,
+                ..SubjectEncoderConfig::for_networks(&image_config, unet_config.context_width(0)?)
+            },
+        };
+        let unet_files = match &job.from {
+            Some(from) => files.unet.with(&from.attention),
+            None => files.unet.clone(),
         };
         let make = |vb: VarBuilder| UNet::new(&unet_config, vb);
-        let (unet, attention) = files.unet.build_trained(device, Trained::SubjectAttention, make)?;
+        let (unet, attention) = unet_files.build_trained(device, Trained::SubjectAttention, make)?;
         let make = |vb: VarBuilder| SubjectEncoder::new(&encoder_config, vb);
-        let (encoder, variables) = build_new(settings.seed, device, make)?;
+        let (encoder, variables) = match &job.from {
+            Some(from) => from.encoder.build_trained(device, Trained::Everything, make)?,
+            None => build_new(settings.seed, device, make)?,
+        };
         let text_config = TextConfig::from_json(&files.text_encoder.config)?;
         let make = |vb: VarBuilder| TextEncoder::new(&text_config, None, vb);
         let (text_encoder, _) = files.text_encoder.build(DType::F32, device, &[], make)?;

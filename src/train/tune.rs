@@ -113,6 +113,8 @@ pub enum Event {
 
 /// Largest norm of all gradients together.
 const LARGEST_GRADIENT: f64 = 1.0;
+/// Side of the largest latents that pass the networks as a pair.
+const LARGEST_TOGETHER: usize = 32;
 /// Steps between two savings of the state.
 const SAVED_EVERY: u64 = 50;
 
@@ -218,6 +220,15 @@ struct Tuning<'a> {
     regular: Vec<Seen>,
 }
 
+/// A picture as one step sees it.
+struct Drawn<'a> {
+    latent: &'a Tensor,
+    control: Option<&'a RgbImage>,
+    text: String,
+    timestep: f64,
+    noise: Vec<f32>,
+}
+
 /// A picture that is trained on: as it is, and mirrored.
 struct Seen {
     latents: [Tensor; 2],
@@ -310,32 +321,52 @@ impl<'a> Tuning<'a> {
         if !self.regular.is_empty() {
             pictures.push((&self.regular[random.below(self.regular.len())], settings.class_text()));
         }
-        let mirrored: Vec<usize> = pictures.iter().map(|_| usize::from(random.chance(0.5))).collect();
-        let chosen = pictures.iter().zip(&mirrored);
-        let latents: Vec<&Tensor> = chosen.clone().map(|((seen, _), &side)| &seen.latents[side]).collect();
+        let drawn: Vec<Drawn> =
+            pictures.into_iter().map(|(seen, text)| self.draw(seen, text, random)).collect();
+        // Large pictures pass one after the other, which halves the memory; the gradients are the same.
+        let together = if self.frozen.latent_side() > LARGEST_TOGETHER { 1 } else { drawn.len() };
+        let mut gradients = Gradients::default();
+        let mut sum = 0.0;
+        for part in drawn.chunks(together) {
+            let loss = (self.losses(part)?.sum_all()? / drawn.len() as f64)?;
+            sum += f64::from(loss.to_dtype(DType::F32)?.to_scalar::<f32>()?);
+            gradients.add(&loss.backward()?, self.optimizer.parameters())?;
+        }
+        let (gradients, norm) = gradients.clipped(self.optimizer.parameters(), LARGEST_GRADIENT)?;
+        check_finite(sum + norm, settings.learning_rate, done)?;
+        Ok((sum, gradients))
+    }
+
+    /// Chooses side, time step and noise for a picture.
+    fn draw<'b>(&self, seen: &'b Seen, text: String, random: &mut Random) -> Drawn<'b> {
+        let side = usize::from(random.chance(0.5));
+        let latent = &seen.latents[side];
+        Drawn {
+            latent,
+            control: seen.controls.as_ref().map(|controls| &controls[side]),
+            text,
+            timestep: random.below(self.frozen.last_timestep() + 1) as f64,
+            noise: random.normals(latent.elem_count()),
+        }
+    }
+
+    /// The loss of each of some pictures.
+    fn losses(&self, part: &[Drawn]) -> Result<Tensor> {
+        let latents: Vec<&Tensor> = part.iter().map(|picture| picture.latent).collect();
         let clean = Tensor::cat(&latents, 0)?;
-        let noise = random.normals(clean.elem_count());
-        let texts = pictures.iter().map(|(_, text)| self.texts.context(text)).collect::<Result<Vec<_>>>()?;
+        let noise: Vec<f32> = part.iter().flat_map(|picture| picture.noise.iter().copied()).collect();
+        let texts =
+            part.iter().map(|picture| self.texts.context(&picture.text)).collect::<Result<Vec<_>>>()?;
         let subject = self.encoder.as_ref().map(|encoder| encoder.forward(&self.features)).transpose()?;
         let batch = Batch {
             noise: Tensor::from_vec(noise, clean.shape(), &self.job.device)?,
             clean,
-            timesteps: pictures
-                .iter()
-                .map(|_| random.below(self.frozen.last_timestep() + 1) as f64)
-                .collect(),
+            timesteps: part.iter().map(|picture| picture.timestep).collect(),
             text: Tensor::cat(&texts, 0)?,
-            controls: chosen.map(|((seen, _), &side)| Some(&seen.controls.as_ref()?[side])).collect(),
+            controls: part.iter().map(|picture| picture.control).collect(),
             subject: subject.map(|tokens| (tokens, self.job.defaults.beta)),
         };
-        let passed = Passed { unet: &self.unet, frozen: &self.frozen, min_snr: None };
-        let loss = passed.losses(&batch)?.mean_all()?;
-        let mut gradients = Gradients::default();
-        gradients.add(&loss.backward()?, self.optimizer.parameters())?;
-        let (gradients, norm) = gradients.clipped(LARGEST_GRADIENT)?;
-        let loss = f64::from(loss.to_dtype(DType::F32)?.to_scalar::<f32>()?);
-        check_finite(loss + norm, settings.learning_rate, done)?;
-        Ok((loss, gradients))
+        Passed { unet: &self.unet, frozen: &self.frozen, min_snr: None }.losses(&batch)
     }
 
     /// Writes the subject as it is now.

@@ -184,11 +184,7 @@ impl RenderArgs {
     pub fn settings(&self) -> Result<RenderSettings> {
         let defaults = ModelDefaults::of(self.weights().model.as_deref())?;
         Ok(RenderSettings {
-            width: 0,
-            height: 0,
-            prompt: String::new(),
             negative_prompt: self.negative_prompt.clone(),
-            reference_prompt: None,
             clip_skip: self.clip_skip,
             seed: self.seed,
             steps: self.steps.unwrap_or(defaults.steps),
@@ -202,7 +198,7 @@ impl RenderArgs {
             previous_weight: self.previous_weight.unwrap_or(defaults.previous_weight),
             previous_features: self.previous_features,
             first_weight: self.first_weight,
-            vae_tile: None,
+            ..RenderSettings::square(&defaults, 0)
         })
     }
 

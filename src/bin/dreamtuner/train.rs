@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use dreamtuner::model::weights::{ModelDefaults, ModelFiles};
+use dreamtuner::model::weights::{ModelDefaults, ModelFiles, SubjectEncoderFiles};
 use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::train::subject_encoder::{Event, SubjectEncoderJob, SubjectEncoderSettings, train};
 use dreamtuner::{Error, Result};
@@ -52,6 +52,9 @@ pub struct SubjectEncoderArgs {
     /// `mini` (inside the program), or a diffusers folder with image_encoder
     #[arg(long, default_value = "mini", value_name = "PATH", help_heading = "Training")]
     model: String,
+    /// An encoder to go on from, in place of a new one
+    #[arg(long, value_name = "PATH", help_heading = "Training")]
+    from: Option<PathBuf>,
     /// Steps
     #[arg(long, default_value_t = 4000, value_name = "NUMBER", help_heading = "Training")]
     steps: u64,
@@ -129,6 +132,9 @@ impl SubjectEncoderArgs {
         let path = (self.model != "mini").then_some(Path::new(&self.model));
         let model = path.map_or_else(ModelFiles::builtin, ModelFiles::open)?;
         let defaults = ModelDefaults::of(path)?;
+        let own = model.image_encoder.as_ref().map(|encoder| (encoder, model.feature_extractor.as_ref()));
+        let open = |path: &PathBuf| SubjectEncoderFiles::open(path, &model.unet, own);
+        let from = self.from.as_ref().map(open).transpose()?;
         let settings = SubjectEncoderSettings {
             steps: self.steps,
             batch: self.batch,
@@ -147,7 +153,15 @@ impl SubjectEncoderArgs {
             seed: self.seed,
             caption: self.caption_column,
         };
-        Ok(SubjectEncoderJob { model, data: self.data, output: self.output, defaults, settings, device })
+        Ok(SubjectEncoderJob {
+            model,
+            from,
+            data: self.data,
+            output: self.output,
+            defaults,
+            settings,
+            device,
+        })
     }
 }
 

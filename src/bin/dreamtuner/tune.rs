@@ -171,7 +171,7 @@ impl TuneArgs {
         let reference = reference.read()?;
         let reference_controls = reference.pose().map(|pose| both(pose, side));
         let controls = match &self.pose {
-            Some(path) => poses(path, side)?,
+            Some(path) => poses(path, side, self.regular)?,
             None => reference_controls.clone().into_iter().collect(),
         };
         Ok(TuneJob {
@@ -218,12 +218,15 @@ fn both(pose: &Pose, side: u32) -> [RgbImage; 2] {
     [&pose, &pose.mirrored()].map(|pose| draw_pose(pose, side, side, &DrawSettings::default()))
 }
 
-/// Every pose of a file in which somebody is seen.
-fn poses(path: &Path, side: u32) -> Result<Vec<[RgbImage; 2]>> {
+/// At most `count` poses of a file in which somebody is seen, evenly spaced.
+fn poses(path: &Path, side: u32, count: usize) -> Result<Vec<[RgbImage; 2]>> {
     let poses = read_poses(path, &ReadSettings::default())?;
-    let shown = poses.poses.iter().filter(|pose| !pose.people.is_empty());
-    let controls: Vec<_> = shown.map(|pose| both(pose, side)).collect();
-    if controls.is_empty() { Err(Error::input(path, "shows nobody")) } else { Ok(controls) }
+    let shown: Vec<&Pose> = poses.poses.iter().filter(|pose| !pose.people.is_empty()).collect();
+    if shown.is_empty() {
+        return Err(Error::input(path, "shows nobody"));
+    }
+    let count = count.min(shown.len());
+    Ok((0..count).map(|index| both(shown[index * shown.len() / count], side)).collect())
 }
 
 fn show(display: &mut StepDisplay, event: &Event) {
