@@ -10,6 +10,7 @@ pub mod curve;
 pub mod data;
 mod export;
 pub mod gradients;
+mod learner;
 pub mod loss;
 mod memory;
 mod networks;

@@ -7,25 +7,20 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use candle_core::{DType, Device, Tensor, Var};
-use candle_nn::VarBuilder;
+use candle_core::{DType, Device, Tensor};
 use image::{RgbImage, imageops};
 use serde_json::{Value, json};
 
-use super::adamw::{AdamW, AdamWSettings, Parameter};
+use super::adamw::{AdamW, AdamWSettings};
 use super::curve::Curve;
 use super::gradients::Gradients;
-use super::networks::{Batch, Frozen, Passed, Texts};
+use super::learner::{self, Learner};
+use super::networks::{Batch, Frozen, Passed};
 use super::regular;
 use super::state::{StateFile, check_finite, save_tensors};
 use crate::error::{Error, Result};
-use crate::model::config::{SubjectConfig, TextConfig, UNetConfig};
-use crate::model::stable_diffusion::open_tokenizer;
-use crate::model::subject_encoder::{SubjectEncoder, SubjectEyes, View};
-use crate::model::text::TextEncoder;
-use crate::model::unet::UNet;
-use crate::model::weights::{ModelDefaults, ModelFiles, SubjectFile, Trained, Variables};
-use crate::picture::{cut_out, on_white};
+use crate::model::weights::{ModelDefaults, ModelFiles, SubjectFile};
+use crate::picture::on_white;
 use crate::random::Random;
 use crate::render::animator::ReferencePicture;
 use crate::render::interrupt::Interrupt;
@@ -207,11 +202,7 @@ impl TuneSettings {
 /// A tuning in progress.
 struct Tuning<'a> {
     job: &'a TuneJob,
-    unet: UNet,
-    texts: Texts,
-    encoder: Option<SubjectEncoder>,
-    /// What the image encoder makes of the reference.
-    features: Vec<Tensor>,
+    learner: Learner,
     frozen: Frozen,
     optimizer: AdamW,
     curve: Curve,
@@ -238,79 +229,27 @@ struct Seen {
 
 impl<'a> Tuning<'a> {
     fn new(job: &'a TuneJob, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event)) -> Result<Self> {
-        let (files, device, settings) = (&job.model, &job.device, &job.settings);
-        let frozen = Frozen::load(files, settings.size, device)?;
-        let class = class_token(files, &settings.class)?;
-        let mask = job.reference.mask.as_ref();
-        let picture = match mask {
-            Some(mask) => on_white(&job.reference.image, mask)?,
-            None => job.reference.image.clone(),
-        };
+        learner::check(job)?;
+        let frozen = Frozen::load(&job.model, job.settings.size, &job.device)?;
         let folder = folder_beside(&job.output);
         std::fs::create_dir_all(&folder).map_err(|error| Error::io(&folder, error))?;
         let state = StateFile::new(folder.join("state.safetensors"), plan(job, &frozen));
         state.check_plan()?;
         let regular = regular::pictures(job, frozen.side, &folder, interrupt, on_event)?;
-
-        let text_config = TextConfig::from_json(&files.text_encoder.config)?;
-        let words = files.text_encoder.tensor("embeddings.token_embedding.weight")?;
-        let word = words.narrow(0, class as usize, 1)?.to_dtype(DType::F32)?.to_device(device)?;
-        let word = Var::from_tensor(&word)?;
-        let trained = match settings.method {
-            Method::Full => Trained::Everything,
-            Method::LowRank(rank) => Trained::LowRank { rank, seed: settings.seed },
-        };
-        let make = |vb: VarBuilder| TextEncoder::new(&text_config, Some(word.as_tensor()), vb);
-        let (text_encoder, of_text) = files.text_encoder.build_trained(device, trained, make)?;
-        let mut texts = Texts::new(files, text_encoder)?;
-        texts.add_word(&settings.word)?;
-        let unet_config = UNetConfig::from_json(&files.unet.config)?;
-        let unet_files = match &files.subject_encoder {
-            Some(subject) => files.unet.with(&subject.attention),
-            None => files.unet.clone(),
-        };
-        let (unet, of_unet) = unet_files.build_trained(device, trained, |vb| UNet::new(&unet_config, vb))?;
-        let (mut encoder, mut features, mut of_encoder) = (None, Vec::new(), Variables::new());
-        if let Some(subject) = &files.subject_encoder {
-            let SubjectConfig::Own(config) = SubjectConfig::from_json(&subject.encoder.config)? else {
-                let problem = "is an IP-Adapter, which cannot be tuned; leave it out";
-                return Err(Error::weights(subject.encoder.path(), problem));
-            };
-            let extractor = subject.feature_extractor.as_ref();
-            let eyes = SubjectEyes::load(
-                &subject.image_encoder,
-                extractor,
-                View::Layers(config.layers.clone()),
-                device,
-            )?;
-            let whole = crate::mask::Mask::whole(picture.height() as usize, picture.width() as usize);
-            features = eyes.look(&[cut_out(&job.reference.image, mask.unwrap_or(&whole))?])?;
-            let make = |vb: VarBuilder| SubjectEncoder::new(&config, vb);
-            let (made, variables) = subject.encoder.build_trained(device, Trained::Everything, make)?;
-            (encoder, of_encoder) = (Some(made), variables);
-        }
-        let mut parameters = vec![Parameter {
-            name: SubjectFile::WORD.into(),
-            variable: word,
-            learning_rate: settings.word_learning_rate,
-        }];
-        let prefixes = SubjectFile::prefixes(settings.method == Method::Full);
-        for (prefix, variables) in prefixes.into_iter().zip([of_unet, of_text, of_encoder]) {
-            parameters.extend(variables.into_iter().map(|(name, variable)| Parameter {
-                name: format!("{prefix}{name}"),
-                variable,
-                learning_rate: settings.learning_rate,
-            }));
-        }
+        let (learner, parameters) = Learner::load(job)?;
         let mut optimizer = AdamW::new(parameters, AdamWSettings::default())?;
         let mut curve = Curve::default();
         state.restore(&mut optimizer, &mut curve)?;
+        let picture = match &job.reference.mask {
+            Some(mask) => on_white(&job.reference.image, mask)?,
+            None => job.reference.image.clone(),
+        };
         let reference = Seen::new(&frozen, &picture, job.reference_controls.as_ref())?;
         let controls = (0..regular.len()).map(|index| job.controls.get(index % job.controls.len().max(1)));
         let regular =
             regular.iter().zip(controls).map(|(picture, controls)| Seen::new(&frozen, picture, controls));
         let regular = regular.collect::<Result<Vec<_>>>()?;
-        Ok(Self { job, unet, texts, encoder, features, frozen, optimizer, curve, state, reference, regular })
+        Ok(Self { job, learner, frozen, optimizer, curve, state, reference, regular })
     }
 
     /// The loss of a step's pair, and its gradients.
@@ -355,9 +294,11 @@ impl<'a> Tuning<'a> {
         let latents: Vec<&Tensor> = part.iter().map(|picture| picture.latent).collect();
         let clean = Tensor::cat(&latents, 0)?;
         let noise: Vec<f32> = part.iter().flat_map(|picture| picture.noise.iter().copied()).collect();
-        let texts =
-            part.iter().map(|picture| self.texts.context(&picture.text)).collect::<Result<Vec<_>>>()?;
-        let subject = self.encoder.as_ref().map(|encoder| encoder.forward(&self.features)).transpose()?;
+        let texts = part
+            .iter()
+            .map(|picture| self.learner.texts.context(&picture.text))
+            .collect::<Result<Vec<_>>>()?;
+        let subject = self.learner.subject()?;
         let batch = Batch {
             noise: Tensor::from_vec(noise, clean.shape(), &self.job.device)?,
             clean,
@@ -366,7 +307,7 @@ impl<'a> Tuning<'a> {
             controls: part.iter().map(|picture| picture.control).collect(),
             subject: subject.map(|tokens| (tokens, self.job.defaults.beta)),
         };
-        Passed { unet: &self.unet, frozen: &self.frozen, min_snr: None }.losses(&batch)
+        Passed { unet: &self.learner.unet, frozen: &self.frozen, min_snr: None }.losses(&batch)
     }
 
     /// Writes the subject as it is now.
@@ -396,21 +337,6 @@ impl Seen {
             latents: [frozen.latent(picture)?, frozen.latent(&mirrored)?],
             controls: controls.cloned(),
         })
-    }
-}
-
-/// The number of the class among the words of the vocabulary.
-fn class_token(files: &ModelFiles, class: &str) -> Result<u32> {
-    let tokenizer = open_tokenizer(&files.tokenizer)?;
-    match tokenizer.encode(class)?.as_slice() {
-        [token] => Ok(*token),
-        tokens => {
-            let problem = format!(
-                "\"{class}\" is {} tokens of this model's vocabulary; one word that it knows is needed, such as girl or dog",
-                tokens.len()
-            );
-            Err(Error::setting("class", problem))
-        }
     }
 }
 

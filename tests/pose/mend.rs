@@ -179,3 +179,20 @@ fn hands_go_back_with_their_wrists() {
     assert_eq!(repair_swaps(&mut swapped, &[]), 2);
     assert_eq!(swapped, truth);
 }
+
+/// A mirrored pose is what the mirrored picture shows: left is right, and twice mirrored it is as it was.
+#[test]
+fn mirrored_poses() {
+    for pose in DANCES.iter().flat_map(|name| dance(name).poses) {
+        let mirrored = pose.mirrored();
+        let (own, other) = (&pose.people[0], &mirrored.people[0]);
+        let wrists = own.joint(Joint::RightWrist).zip(other.joint(Joint::LeftWrist));
+        assert!(wrists.is_none_or(|(a, b)| (a.x + b.x - pose.width as f32).abs() < 0.01 && a.y == b.y));
+        assert_eq!(own.joint(Joint::RightWrist).is_some(), other.joint(Joint::LeftWrist).is_some());
+        let back = mirrored.mirrored();
+        assert_eq!(own.keypoints().count(), back.people[0].keypoints().count());
+        for (point, back) in own.keypoints().zip(back.people[0].keypoints()) {
+            assert!((point.x - back.x).abs() < 0.01 && point.y == back.y);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The networks that a fine-tuning changes, and all of their parameters.
+
+use candle_core::{DType, Tensor, Var};
+use candle_nn::VarBuilder;
+use image::RgbImage;
+
+use super::adamw::Parameter;
+use super::networks::Texts;
+use super::tune::{Method, TuneJob};
+use crate::error::{Error, Result};
+use crate::mask::Mask;
+use crate::model::config::{SubjectConfig, SubjectEncoderConfig, TextConfig, UNetConfig};
+use crate::model::stable_diffusion::open_tokenizer;
+use crate::model::subject_encoder::{SubjectEncoder, SubjectEyes, View};
+use crate::model::text::TextEncoder;
+use crate::model::unet::UNet;
+use crate::model::weights::{SubjectEncoderFiles, SubjectFile, Trained, Variables};
+use crate::picture::cut_out;
+
+/// U-Net, text encoder with the new word, and ResBlocks.
+pub struct Learner {
+    /// The denoising network.
+    pub unet: UNet,
+    /// Captions, in which the new word may stand.
+    pub texts: Texts,
+    encoder: Option<SubjectEncoder>,
+    /// What the image encoder makes of the reference.
+    features: Vec<Tensor>,
+}
+
+impl Learner {
+    /// Loads the networks; the parameters bear the names under which a subject's file keeps them.
+    ///
+    /// # Errors
+    /// Configurations and weights that cannot be used.
+    pub fn load(job: &TuneJob) -> Result<(Self, Vec<Parameter>)> {
+        let (files, device, settings) = (&job.model, &job.device, &job.settings);
+        let word = class_embedding(job)?;
+        let trained = match settings.method {
+            Method::Full => Trained::Everything,
+            Method::LowRank(rank) => Trained::LowRank { rank, seed: settings.seed },
+        };
+        let config = TextConfig::from_json(&files.text_encoder.config)?;
+        let make = |vb: VarBuilder| TextEncoder::new(&config, Some(word.as_tensor()), vb);
+        let (text_encoder, of_text) = files.text_encoder.build_trained(device, trained, make)?;
+        let mut texts = Texts::new(files, text_encoder)?;
+        texts.add_word(&settings.word)?;
+        let config = UNetConfig::from_json(&files.unet.config)?;
+        let unet_files = match &files.subject_encoder {
+            Some(subject) => files.unet.with(&subject.attention),
+            None => files.unet.clone(),
+        };
+        let make = |vb: VarBuilder| UNet::new(&config, vb);
+        let (unet, of_unet) = unet_files.build_trained(device, trained, make)?;
+        let mut learner = Self { unet, texts, encoder: None, features: Vec::new() };
+        let mut of_encoder = Variables::new();
+        if let Some(subject) = &files.subject_encoder {
+            of_encoder = learner.load_encoder(subject, job)?;
+        }
+        let rate = settings.word_learning_rate;
+        let mut parameters =
+            vec![Parameter { name: SubjectFile::WORD.into(), variable: word, learning_rate: rate }];
+        let prefixes = SubjectFile::prefixes(settings.method == Method::Full);
+        for (prefix, variables) in prefixes.into_iter().zip([of_unet, of_text, of_encoder]) {
+            parameters.extend(variables.into_iter().map(|(name, variable)| Parameter {
+                name: format!("{prefix}{name}"),
+                variable,
+                learning_rate: settings.learning_rate,
+            }));
+        }
+        Ok((learner, parameters))
+    }
+
+    fn load_encoder(&mut self, subject: &SubjectEncoderFiles, job: &TuneJob) -> Result<Variables> {
+        let config = own_encoder(subject)?;
+        let (extractor, view) = (subject.feature_extractor.as_ref(), View::Layers(config.layers.clone()));
+        let eyes = SubjectEyes::load(&subject.image_encoder, extractor, view, &job.device)?;
+        self.features = eyes.look(&[reference_subject(job)?])?;
+        let make = |vb: VarBuilder| SubjectEncoder::new(&config, vb);
+        let (encoder, variables) = subject.encoder.build_trained(&job.device, Trained::Everything, make)?;
+        self.encoder = Some(encoder);
+        Ok(variables)
+    }
+
+    /// The reference's tokens, `(1, tokens, context width)`; `None` without a subject encoder.
+    pub fn subject(&self) -> Result<Option<Tensor>> {
+        Ok(self.encoder.as_ref().map(|encoder| encoder.forward(&self.features)).transpose()?)
+    }
+}
+
+/// Refuses what cannot be learned, before anything long begins.
+///
+/// # Errors
+/// A class that is not one word of the vocabulary, a new word that it has, an IP-Adapter in the subject encoder's place.
+pub fn check(job: &TuneJob) -> Result<()> {
+    class_token(job)?;
+    open_tokenizer(&job.model.tokenizer)?.add_concept(&job.settings.word, 1)?;
+    job.model.subject_encoder.as_ref().map(own_encoder).transpose().map(drop)
+}
+
+fn own_encoder(subject: &SubjectEncoderFiles) -> Result<SubjectEncoderConfig> {
+    match SubjectConfig::from_json(&subject.encoder.config)? {
+        SubjectConfig::Own(config) => Ok(config),
+        SubjectConfig::IpAdapter(_) => {
+            let problem = "is an IP-Adapter, which cannot be tuned; leave it out";
+            Err(Error::weights(subject.encoder.path(), problem))
+        }
+    }
+}
+
+fn reference_subject(job: &TuneJob) -> Result<RgbImage> {
+    let image = &job.reference.image;
+    let whole = Mask::whole(image.height() as usize, image.width() as usize);
+    cut_out(image, job.reference.mask.as_ref().unwrap_or(&whole))
+}
+
+/// The embedding that the new word begins with: that of the class.
+fn class_embedding(job: &TuneJob) -> Result<Var> {
+    let words = job.model.text_encoder.tensor("embeddings.token_embedding.weight")?;
+    let class = words.narrow(0, class_token(job)? as usize, 1)?;
+    Ok(Var::from_tensor(&class.to_dtype(DType::F32)?.to_device(&job.device)?)?)
+}
+
+/// The number of the class among the words of the vocabulary.
+fn class_token(job: &TuneJob) -> Result<u32> {
+    let class = &job.settings.class;
+    match open_tokenizer(&job.model.tokenizer)?.encode(class)?.as_slice() {
+        [token] => Ok(*token),
+        tokens => {
+            let problem = format!(
+                "\"{class}\" is {} tokens of this model's vocabulary; one word that it knows is needed, such as girl or dog",
+                tokens.len()
+            );
+            Err(Error::setting("class", problem))
+        }
+    }
+}
