@@ -29,6 +29,17 @@ pub enum MaskChoice {
     File(PathBuf),
 }
 
+/// As on the command line: `auto`, `none`, or a file.
+impl From<&str> for MaskChoice {
+    fn from(text: &str) -> Self {
+        match text {
+            "auto" => Self::Auto,
+            "none" => Self::None,
+            path => Self::File(path.into()),
+        }
+    }
+}
+
 /// Where the control image of the reference comes from, for one ControlNet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum ControlChoice {
@@ -39,6 +50,17 @@ pub enum ControlChoice {
     None,
     /// A picture, or pose JSON.
     File(PathBuf),
+}
+
+/// As on the command line: `auto`, `none`, or a file.
+impl From<&str> for ControlChoice {
+    fn from(text: &str) -> Self {
+        match text {
+            "auto" => Self::Auto,
+            "none" => Self::None,
+            path => Self::File(path.into()),
+        }
+    }
 }
 
 /// The files of a reference.

@@ -151,10 +151,9 @@ impl WeightFiles {
     }
 
     fn subject_encoder(&self, model: &ModelFiles) -> Result<Option<SubjectEncoderFiles>> {
-        let own = model.image_encoder.as_ref().map(|encoder| (encoder, model.feature_extractor.as_ref()));
         let found = match (self.subject_use, &self.subject_encoder) {
             (SubjectUse::Never, _) => return Ok(None),
-            (_, Some(path)) => Some(SubjectEncoderFiles::open(path, &model.unet, own)?),
+            (_, Some(path)) => Some(model.open_subject_encoder(path)?),
             (_, None) => model.subject_encoder.clone(),
         };
         if found.is_none() && self.subject_use == SubjectUse::Needed {

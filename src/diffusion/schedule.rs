@@ -142,6 +142,15 @@ impl ScheduleConfig {
             .map_err(|error| Error::weights(path, format!("not a scheduler configuration: {error}")))
     }
 
+    /// From the contents of a `scheduler_config.json`.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for values of the wrong kind.
+    pub fn from_json(json: &serde_json::Value) -> Result<Self> {
+        serde_json::from_value(json.clone())
+            .map_err(|error| Error::setting("scheduler_config.json", error.to_string()))
+    }
+
     fn validate(&self) -> Result<()> {
         let steps = self.num_train_timesteps;
         in_range("num_train_timesteps", steps, 2, MAX_TRAIN_TIMESTEPS)?;

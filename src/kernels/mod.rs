@@ -1,7 +1,8 @@
 //! What takes the time of a pass on the CPU, written for its vector units: convolution, linear layers, attention, norms.
 //!
-//! Every kernel serves tensors of 32 bits on the CPU, with weights of 32 or 16 bits; on other devices, for other types and
-//! where a gradient is asked for, the same is done by candle's own operations. Which vector instructions there are (AVX-512, AVX2, NEON) is found out
+//! Every kernel serves tensors of 32 bits on the CPU, with weights of 32 or 16 bits, and passes on gradients with
+//! respect to what goes in; on other devices, for other types and where weights train, the same is done by candle's own
+//! operations, but for convolutions. Which vector instructions there are (AVX-512, AVX2, NEON) is found out
 //! when the program runs; any other processor gets the same code without them. Results do not depend on the number of
 //! threads: sums run in an order that only the shapes decide.
 

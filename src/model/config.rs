@@ -105,7 +105,15 @@ const UNSUPPORTED: [(&str, &str); 8] = [
     ("resnet_skip_time_act", "K-style ResNet blocks"),
 ];
 
+/// What Stable Diffusion 1.x was trained on.
+const NATIVE_SIDE: usize = 512;
+
 impl UNetConfig {
+    /// Side in pixels of the pictures that the U-Net was trained on, by way of a VAE; 512 where the files do not say.
+    pub fn native_side(&self, vae: &VaeConfig) -> usize {
+        self.sample_size.map_or(NATIVE_SIDE, |size| size * vae.factor())
+    }
+
     /// Reads and checks `config.json` of a U-Net or ControlNet.
     ///
     /// # Errors

@@ -18,9 +18,6 @@ use crate::mask::Mask;
 use crate::memory;
 use crate::threads::in_pool;
 
-/// What Stable Diffusion 1.x was trained on.
-pub(crate) const NATIVE_SIDE: usize = 512;
-
 /// What is chosen once, when a model is loaded.
 #[derive(Debug)]
 pub struct LoadOptions {
@@ -84,12 +81,10 @@ impl StableDiffusion {
         let loras: Vec<(&Lora, f64)> = options.loras.iter().map(|(lora, weight)| (lora, *weight)).collect();
 
         let unet_config = UNetConfig::from_json(&files.unet.config).map_err(in_file(&files.unet))?;
-        let unet_files = match &files.subject_encoder {
-            Some(subject) => files.unet.with(&subject.attention),
-            None => files.unet.clone(),
-        };
         let (unet, report) =
-            unet_files.build(options.dtype, device, &loras, |vb| UNet::new(&unet_config, vb))?;
+            files
+                .unet_with(files.subject_encoder.as_ref())
+                .build(options.dtype, device, &loras, |vb| UNet::new(&unet_config, vb))?;
         on_report(&files.unet, &report);
         let mut subject_reader = None;
         if let Some(subject) = &files.subject_encoder {
@@ -116,7 +111,7 @@ impl StableDiffusion {
 
         Ok(Self {
             unet,
-            native_side: unet_config.sample_size.map_or(NATIVE_SIDE, |size| size * vae_config.factor()),
+            native_side: unet_config.native_side(&vae_config),
             size_step: vae_config.factor() << (unet_config.block_out_channels.len() - 1),
             latent_channels: vae_config.latent_channels,
             vae,

@@ -91,6 +91,14 @@ impl<'a> AttentionContext<'a> {
         Self { text, subject: None, references: &[], captured: None, layer: 0 }
     }
 
+    /// The subject as the next layer sees it, and β; `None` where it counts for nothing.
+    fn subject_at_layer(&self) -> Result<Option<(&'a Segment, f64)>> {
+        match self.subject {
+            Some((subject, beta)) if beta != 0.0 => Ok(Some((subject.layer(self.layer)?, beta))),
+            _ => Ok(None),
+        }
+    }
+
     /// Leaves out the layers before the last `count`.
     pub(super) fn go_to_last(&mut self, count: usize) {
         self.layer = self.text.layers.len().saturating_sub(count);
@@ -240,10 +248,7 @@ impl TransformerBlock {
     ) -> Result<Tensor> {
         let mut hidden =
             context.self_attention(&self.self_attention, input, &self.norm1.forward(input)?, grid)?;
-        let subject = context.subject.filter(|(_, beta)| *beta != 0.0);
-        let subject =
-            subject.map(|(subject, beta)| Ok::<_, candle_core::Error>((subject.layer(context.layer)?, beta)));
-        let subject = self.subject_attention.as_ref().zip(subject.transpose()?);
+        let subject = self.subject_attention.as_ref().zip(context.subject_at_layer()?);
         if let Some((SubjectAttention::Own(norm, attention), (subject, beta))) = subject {
             hidden = (&hidden + (attention.cross(&norm.forward(&hidden)?, subject)? * beta)?)?;
         }

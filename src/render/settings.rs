@@ -126,8 +126,7 @@ impl RenderSettings {
     /// # Errors
     /// A configuration that cannot be read or used.
     pub fn schedule(&self, config: &Value) -> Result<Schedule> {
-        let mut config: ScheduleConfig = serde_json::from_value(config.clone())
-            .map_err(|error| Error::setting("scheduler_config.json", error.to_string()))?;
+        let mut config = ScheduleConfig::from_json(config)?;
         config.prediction_type = self.prediction.unwrap_or(config.prediction_type);
         Schedule::new(config)
     }

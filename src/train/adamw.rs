@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use candle_core::{Tensor, Var};
 
 use crate::error::{Error, Result};
+use crate::model::weights::Variables;
 
 /// One tensor that trains.
 #[derive(Debug, Clone)]
@@ -16,6 +17,18 @@ pub struct Parameter {
     pub variable: Var,
     /// How far it moves in a step, about; above 0.
     pub learning_rate: f64,
+}
+
+impl Parameter {
+    /// One for each of `variables`, whose names get `prefix` in front.
+    pub fn of_variables(prefix: &str, variables: &Variables, learning_rate: f64) -> Vec<Self> {
+        let parameter = |(name, variable): (&String, &Var)| Self {
+            name: format!("{prefix}{name}"),
+            variable: variable.clone(),
+            learning_rate,
+        };
+        variables.iter().map(parameter).collect()
+    }
 }
 
 /// What is the same for all parameters.

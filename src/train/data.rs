@@ -20,7 +20,7 @@ const METADATA: &str = "metadata.jsonl";
 /// Largest `metadata.jsonl` that is read, in bytes.
 const MAX_METADATA_BYTES: u64 = 1 << 30;
 /// More broken pictures than one in so many: something is wrong with the folder.
-pub(super) const MOST_BROKEN: usize = 20;
+const MOST_BROKEN: usize = 20;
 
 /// One picture with all that belongs to it, not read yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +85,10 @@ impl DataFolder {
             .collect::<Result<Vec<_>>>()?;
         let problems: Vec<Option<String>> = examples.par_iter().map(Example::problem).collect();
         let broken: Vec<String> = problems.iter().flatten().cloned().collect();
-        refuse_many(&path, &broken, examples.len())?;
+        let first = broken.first().map_or("", String::as_str);
+        if let Some(problem) = too_many(broken.len(), examples.len(), first) {
+            return Err(Error::input(&path, problem));
+        }
         let examples: Vec<Example> = examples
             .into_iter()
             .zip(problems)
@@ -105,17 +108,11 @@ impl DataFolder {
     }
 }
 
-fn refuse_many(path: &Path, broken: &[String], of: usize) -> Result<()> {
-    match broken.first() {
-        Some(first) if broken.len() * MOST_BROKEN > of => {
-            let problem = format!(
-                "{} of {of} pictures are broken, more than one in {MOST_BROKEN}; the first: {first}",
-                broken.len()
-            );
-            Err(Error::input(path, problem))
-        }
-        _ => Ok(()),
-    }
+/// What is to be said where too many of a folder's pictures are broken, such as `example`.
+pub(super) fn too_many(broken: usize, of: usize, example: &str) -> Option<String> {
+    let problem =
+        || format!("{broken} of {of} pictures are broken, more than one in {MOST_BROKEN}, such as {example}");
+    (broken * MOST_BROKEN > of).then(problem)
 }
 
 fn example(folder: &Path, line: &str, caption: Option<&str>) -> std::result::Result<Example, String> {

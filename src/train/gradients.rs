@@ -6,6 +6,30 @@ use candle_core::{DType, Tensor};
 use super::adamw::Parameter;
 use crate::error::{Error, Result};
 
+/// Largest norm of all gradients of a step together; larger ones are scaled down to it.
+const LARGEST: f64 = 1.0;
+
+/// The sum of the losses of a step's parts, its clipped gradients, and the norm that they had. `loss` is a part's share in the
+/// step's loss.
+///
+/// # Errors
+/// Those of `loss`; a parameter that no gradient has reached.
+pub fn of_parts<'a, T: 'a>(
+    parts: impl Iterator<Item = &'a [T]>,
+    parameters: &[Parameter],
+    loss: impl Fn(&[T]) -> Result<Tensor>,
+) -> Result<(f64, Vec<Tensor>, f64)> {
+    let mut gradients = Gradients::default();
+    let mut sum = 0.0;
+    for part in parts {
+        let loss = loss(part)?;
+        sum += f64::from(loss.to_dtype(DType::F32)?.to_scalar::<f32>()?);
+        gradients.add(&loss.backward()?, parameters)?;
+    }
+    let (gradients, norm) = gradients.clipped(parameters, LARGEST)?;
+    Ok((sum, gradients, norm))
+}
+
 /// Gradients, in the order of the parameters: sums, where any has come.
 #[derive(Debug, Default)]
 pub struct Gradients(Vec<Option<Tensor>>);

@@ -32,7 +32,8 @@ impl Learner {
     /// Loads the networks; the parameters bear the names under which a subject's file keeps them.
     ///
     /// # Errors
-    /// Configurations and weights that cannot be used.
+    /// A class that is not one word of the vocabulary, a new word that it has, an IP-Adapter in the subject encoder's place;
+    /// configurations and weights that cannot be used.
     pub fn load(job: &TuneJob) -> Result<(Self, Vec<Parameter>)> {
         let (files, device, settings) = (&job.model, &job.device, &job.settings);
         let word = class_embedding(job)?;
@@ -46,10 +47,7 @@ impl Learner {
         let mut texts = Texts::new(files, text_encoder)?;
         texts.add_word(&settings.word)?;
         let config = UNetConfig::from_json(&files.unet.config)?;
-        let unet_files = match &files.subject_encoder {
-            Some(subject) => files.unet.with(&subject.attention),
-            None => files.unet.clone(),
-        };
+        let unet_files = files.unet_with(files.subject_encoder.as_ref());
         let make = |vb: VarBuilder| UNet::new(&config, vb);
         let (unet, of_unet) = unet_files.build_trained(device, trained, make)?;
         let mut learner = Self { unet, texts, encoder: None, features: Vec::new() };
@@ -62,11 +60,7 @@ impl Learner {
             vec![Parameter { name: SubjectFile::WORD.into(), variable: word, learning_rate: rate }];
         let prefixes = SubjectFile::prefixes(settings.method == Method::Full);
         for (prefix, variables) in prefixes.into_iter().zip([of_unet, of_text, of_encoder]) {
-            parameters.extend(variables.into_iter().map(|(name, variable)| Parameter {
-                name: format!("{prefix}{name}"),
-                variable,
-                learning_rate: settings.learning_rate,
-            }));
+            parameters.extend(Parameter::of_variables(prefix, &variables, settings.learning_rate));
         }
         Ok((learner, parameters))
     }
@@ -86,16 +80,6 @@ impl Learner {
     pub fn subject(&self) -> Result<Option<Tensor>> {
         Ok(self.encoder.as_ref().map(|encoder| encoder.forward(&self.features)).transpose()?)
     }
-}
-
-/// Refuses what cannot be learned, before anything long begins.
-///
-/// # Errors
-/// A class that is not one word of the vocabulary, a new word that it has, an IP-Adapter in the subject encoder's place.
-pub fn check(job: &TuneJob) -> Result<()> {
-    class_token(job)?;
-    open_tokenizer(&job.model.tokenizer)?.add_concept(&job.settings.word, 1)?;
-    job.model.subject_encoder.as_ref().map(own_encoder).transpose().map(drop)
 }
 
 fn own_encoder(subject: &SubjectEncoderFiles) -> Result<SubjectEncoderConfig> {

@@ -17,6 +17,7 @@ mod networks;
 mod regular;
 mod samples;
 mod state;
+mod studio;
 pub mod subject_encoder;
 pub mod tune;
 
@@ -24,7 +25,6 @@ pub use export::export;
 
 use crate::error::Result;
 use crate::model::config::{UNetConfig, VaeConfig};
-use crate::model::stable_diffusion::NATIVE_SIDE;
 use crate::model::weights::ModelFiles;
 
 /// Side in pixels of the pictures that a model was trained on; 512 where its files do not say.
@@ -32,7 +32,6 @@ use crate::model::weights::ModelFiles;
 /// # Errors
 /// Configurations that cannot be used.
 pub fn native_side(files: &ModelFiles) -> Result<u32> {
-    let factor = VaeConfig::from_json(&files.vae.config)?.factor();
-    let sample_size = UNetConfig::from_json(&files.unet.config)?.sample_size;
-    Ok(sample_size.map_or(NATIVE_SIDE, |size| size * factor) as u32)
+    let vae = VaeConfig::from_json(&files.vae.config)?;
+    Ok(UNetConfig::from_json(&files.unet.config)?.native_side(&vae) as u32)
 }

@@ -67,8 +67,6 @@ impl Frozen {
             let config = UNetConfig::from_json(&part.config)?;
             Ok::<_, Error>(part.build(DType::F32, device, &[], |vb| ControlNet::new(&config, vb))?.0)
         });
-        let schedule: ScheduleConfig = serde_json::from_value(files.scheduler.clone())
-            .map_err(|error| Error::setting("scheduler_config.json", error.to_string()))?;
         let (side, factor) = (side.map_or_else(|| native_side(files), Ok)?, vae.factor() as u32);
         if side == 0 || !side.is_multiple_of(factor) {
             return Err(Error::setting("size", format!("{side}; multiples of {factor} are allowed")));
@@ -76,7 +74,7 @@ impl Frozen {
         Ok(Self {
             vae,
             controlnet: controlnet.transpose()?,
-            schedule: Schedule::new(schedule)?,
+            schedule: Schedule::new(ScheduleConfig::from_json(&files.scheduler)?)?,
             latent_channels: config.latent_channels,
             side,
             device: device.clone(),

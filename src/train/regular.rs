@@ -3,20 +3,14 @@
 
 use std::path::Path;
 
-use candle_core::DType;
 use image::RgbImage;
 
+use super::studio::{Sitting, Studio};
 use super::tune::{Event, TuneJob};
-use crate::diffusion::NoiseSource;
 use crate::error::{Error, Result};
 use crate::files::write_png;
-use crate::model::{LoadOptions, StableDiffusion};
-use crate::render::animator::{Animator, ClipInputs, ReferencePicture};
-use crate::render::feature_store::FeatureCache;
 use crate::render::interrupt::Interrupt;
-use crate::render::networks::ControlUnit;
 use crate::render::settings::RenderSettings;
-use crate::render::texts::Texts;
 
 /// The regular pictures, from `folder` where they are there already.
 ///
@@ -37,13 +31,18 @@ pub fn pictures(
     for index in 0..count {
         let path = folder.join(format!("{index:03}.png"));
         if !path.exists() {
-            let (model, controls) = match &studio {
+            let studio = match &studio {
                 Some(studio) => studio,
-                None => studio.insert(load(job)?),
+                None => studio.insert(Studio::load(&job.model, &job.device)?),
             };
-            let control = job.controls.get(index % job.controls.len().max(1)).map(|[control, _]| control);
-            let picture = picture(job, model, controls, index, side, control, interrupt)?;
-            write_png(&path, &picture)?;
+            let control = job.controls.get(index % job.controls.len().max(1));
+            let sitting = Sitting {
+                reference: &job.reference.image,
+                mask: None,
+                reference_control: job.reference_controls.as_ref().map(|[control, _]| control),
+                control: control.map(|[control, _]| control),
+            };
+            write_png(&path, &studio.picture(sitting, settings(job, index, side), interrupt)?)?;
         }
         let picture = image::open(&path).map_err(|error| Error::input(&path, error.to_string()))?.to_rgb8();
         if picture.dimensions() != (side, side) {
@@ -68,44 +67,6 @@ fn fingerprint(job: &TuneJob, side: u32) -> String {
     let controls = job.reference_controls.iter().chain(&job.controls);
     controls.for_each(|[control, _]| _ = hasher.update(control.as_raw()));
     hasher.finalize().to_hex()[..8].to_string()
-}
-
-fn load(job: &TuneJob) -> Result<(StableDiffusion, Vec<ControlUnit>)> {
-    let options = LoadOptions {
-        device: job.device.clone(),
-        dtype: DType::F32,
-        loras: Vec::new(),
-        textual_inversions: Vec::new(),
-    };
-    let model = StableDiffusion::load(&job.model, &options, |_, _| {})?;
-    let controlnet = job.model.controlnet.as_ref().map(|part| model.load_controlnet(part)).transpose()?;
-    let controls = controlnet.into_iter().map(|(network, _)| ControlUnit::new(network, 1.0)).collect();
-    Ok((model, controls))
-}
-
-fn picture(
-    job: &TuneJob,
-    model: &StableDiffusion,
-    controls: &[ControlUnit],
-    index: usize,
-    side: u32,
-    control: Option<&RgbImage>,
-    interrupt: &Interrupt,
-) -> Result<RgbImage> {
-    let settings = settings(job, index, side);
-    let own = job.reference_controls.as_ref().map(|[control, _]| control.clone());
-    let reference = ReferencePicture {
-        image: job.reference.image.clone(),
-        mask: None,
-        controls: vec![own; controls.len()],
-    };
-    let noise = NoiseSource::new(settings.seed);
-    let texts = Texts::encode(model, &settings)?;
-    let inputs = ClipInputs { reference: reference.encode(model, &settings)?, texts, noise };
-    let (cache, interrupt) = (FeatureCache::Recompute, interrupt.clone());
-    let mut animator = Animator::new(model, controls, inputs, settings, cache, interrupt)?;
-    let shown = vec![control.cloned(); controls.len()];
-    Ok(animator.render(&shown, &mut |_| {})?.image)
 }
 
 fn settings(job: &TuneJob, index: usize, side: u32) -> RenderSettings {

@@ -1,22 +1,16 @@
 //! Sample sheets: what a subject encoder in training has come to.
 
-use candle_core::DType;
 use image::RgbImage;
 
 use super::data::DataFolder;
+use super::studio::{Sitting, Studio};
 use super::subject_encoder::SubjectEncoderJob;
-use crate::diffusion::{Guidance, NoiseSource};
+use crate::diffusion::Guidance;
 use crate::error::Result;
 use crate::mask::Mask;
-use crate::model::weights::SubjectEncoderFiles;
-use crate::model::{LoadOptions, StableDiffusion};
 use crate::picture::contact_sheet;
-use crate::render::animator::{Animator, ClipInputs, ReferencePicture};
-use crate::render::feature_store::FeatureCache;
 use crate::render::interrupt::Interrupt;
-use crate::render::networks::ControlUnit;
 use crate::render::settings::RenderSettings;
-use crate::render::texts::Texts;
 
 /// Held-out subjects on a sheet.
 const SUBJECTS: usize = 6;
@@ -35,18 +29,8 @@ pub fn sheet(
     interrupt: &Interrupt,
 ) -> Result<RgbImage> {
     let mut files = job.model.clone();
-    let own = files.image_encoder.as_ref().map(|encoder| (encoder, files.feature_extractor.as_ref()));
-    files.subject_encoder = Some(SubjectEncoderFiles::open(&job.output, &files.unet, own)?);
-    let options = LoadOptions {
-        device: job.device.clone(),
-        dtype: DType::F32,
-        loras: Vec::new(),
-        textual_inversions: Vec::new(),
-    };
-    let model = StableDiffusion::load(&files, &options, |_, _| {})?;
-    let controlnet = files.controlnet.as_ref().map(|part| model.load_controlnet(part)).transpose()?;
-    let controls: Vec<ControlUnit> =
-        controlnet.into_iter().map(|(network, _)| ControlUnit::new(network, 1.0)).collect();
+    files.subject_encoder = Some(files.open_subject_encoder(&job.output)?);
+    let studio = Studio::load(&files, &job.device)?;
     let mut cells = Vec::new();
     for subject in data.subjects.iter().rev().take(job.settings.held_out.min(SUBJECTS)) {
         let example = &data.examples[subject[subject.len() - 1]];
@@ -54,19 +38,13 @@ pub fn sheet(
         let reference = data.examples[subject[0]].read(side, side)?;
         cells.extend([reference.image.clone(), truth.image]);
         for beta in BETAS {
-            let settings = settings(job, side, &example.caption, beta);
-            let picture = ReferencePicture {
-                image: reference.image.clone(),
+            let sitting = Sitting {
+                reference: &reference.image,
                 mask: Some(Mask::from_image(&reference.mask)?),
-                controls: vec![reference.control.clone(); controls.len()],
+                reference_control: reference.control.as_ref(),
+                control: truth.control.as_ref(),
             };
-            let texts = Texts::encode(&model, &settings)?;
-            let (reference, noise) = (picture.encode(&model, &settings)?, NoiseSource::new(0));
-            let inputs = ClipInputs { reference, texts, noise };
-            let (cache, interrupt) = (FeatureCache::Recompute, interrupt.clone());
-            let mut animator = Animator::new(&model, &controls, inputs, settings, cache, interrupt)?;
-            let control = vec![truth.control.clone(); controls.len()];
-            cells.push(animator.render(&control, &mut |_| {})?.image);
+            cells.push(studio.picture(sitting, settings(job, side, &example.caption, beta), interrupt)?);
         }
     }
     Ok(contact_sheet(&cells, 2 + BETAS.len(), side))

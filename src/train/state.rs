@@ -30,14 +30,6 @@ impl StateFile {
         Self { path, plan }
     }
 
-    /// Refuses the state of another training; nothing happens where there is no state yet.
-    ///
-    /// # Errors
-    /// [`Error::Plan`]; a file that is damaged.
-    pub fn check_plan(&self) -> Result<()> {
-        self.read().map(drop)
-    }
-
     fn damaged(&self, problem: String) -> Error {
         Error::input(&self.path, format!("{problem}; delete it to begin again"))
     }

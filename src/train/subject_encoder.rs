@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use super::adamw::{AdamW, AdamWSettings, Parameter};
 use super::augment::{augment, shrink};
 use super::curve::Curve;
-use super::data::{DataFolder, Example, MOST_BROKEN, Pictures};
-use super::gradients::Gradients;
+use super::data::{DataFolder, Example, Pictures, too_many};
+use super::gradients;
 use super::memory::Remembered;
 use super::networks::{Batch, Frozen, Passed, Texts};
 use super::samples;
@@ -117,8 +117,6 @@ pub enum Event {
     },
 }
 
-/// Largest norm of all gradients together.
-const LARGEST_GRADIENT: f64 = 1.0;
 /// Held-out pictures that are looked at.
 const CHECKED: usize = 64;
 /// Pictures that are drawn for a place in a batch before the training is given up.
@@ -252,16 +250,9 @@ impl<'a> Training<'a> {
             return Err(Error::setting("held-out", problem));
         }
         let (networks, encoder, attention) = Networks::load(job)?;
-        let parameters = |variables: &Variables, prefix: &str| {
-            let parameter = |(name, variable): (&String, &candle_core::Var)| Parameter {
-                name: format!("{prefix}{name}"),
-                variable: variable.clone(),
-                learning_rate: settings.learning_rate,
-            };
-            variables.iter().map(parameter).collect::<Vec<_>>()
-        };
-        let all = [parameters(&encoder, ""), parameters(&attention, ATTENTION_PREFIX)].concat();
-        let mut optimizer = AdamW::new(all, AdamWSettings::default())?;
+        let mut parameters = Parameter::of_variables("", &encoder, settings.learning_rate);
+        parameters.extend(Parameter::of_variables(ATTENTION_PREFIX, &attention, settings.learning_rate));
+        let mut optimizer = AdamW::new(parameters, AdamWSettings::default())?;
         let folder = training_folder(&job.output);
         std::fs::create_dir_all(&folder).map_err(|error| Error::io(&folder, error))?;
         let state = StateFile::new(folder.join("state.safetensors"), plan(job, &data, &networks));
@@ -306,17 +297,13 @@ impl<'a> Training<'a> {
                 Err(Error::setting("data", "hardly a picture of it can be used"))
             })
             .collect::<Result<Vec<_>>>()?;
-        let mut gradients = Gradients::default();
-        let mut sum = 0.0;
-        for part in prepared.chunks(settings.at_once) {
+        let parts = prepared.chunks(settings.at_once);
+        let (loss, gradients, norm) = gradients::of_parts(parts, self.optimizer.parameters(), |part| {
             let share = part.len() as f64 / settings.batch as f64;
-            let loss = (self.loss(part, 1.0)? * share)?;
-            sum += f64::from(loss.to_dtype(DType::F32)?.to_scalar::<f32>()?);
-            gradients.add(&loss.backward()?, self.optimizer.parameters())?;
-        }
-        let (gradients, norm) = gradients.clipped(self.optimizer.parameters(), LARGEST_GRADIENT)?;
-        check_finite(sum + norm, self.job.settings.learning_rate, done)?;
-        Ok((sum, gradients))
+            Ok((self.loss(part, 1.0)? * share)?)
+        })?;
+        check_finite(loss + norm, settings.learning_rate, done)?;
+        Ok((loss, gradients))
     }
 
     /// Notes a broken picture.
@@ -329,14 +316,11 @@ impl<'a> Training<'a> {
         if known.insert(problem.clone()) {
             new.push(problem);
         }
-        let (broken, all) = (known.len() + self.data.broken.len(), self.data.all());
-        if broken * MOST_BROKEN <= all {
-            return Ok(());
+        let broken = known.len() + self.data.broken.len();
+        match too_many(broken, self.data.all(), &error.to_string()) {
+            Some(problem) => Err(Error::setting("data", problem)),
+            None => Ok(()),
         }
-        let problem = format!(
-            "{broken} of {all} pictures are broken, more than one in {MOST_BROKEN}; the last: {error}"
-        );
-        Err(Error::setting("data", problem))
     }
 
     /// Tells of broken pictures that were met.
@@ -536,11 +520,8 @@ impl Networks {
                 ..SubjectEncoderConfig::for_networks(&image_config, unet_config.context_width(0)?)
             },
         };
-        let unet_files = match &job.from {
-            Some(from) => files.unet.with(&from.attention),
-            None => files.unet.clone(),
-        };
         let make = |vb: VarBuilder| UNet::new(&unet_config, vb);
+        let unet_files = files.unet_with(job.from.as_ref());
         let (unet, attention) = unet_files.build_trained(device, Trained::SubjectAttention, make)?;
         let make = |vb: VarBuilder| SubjectEncoder::new(&encoder_config, vb);
         let (encoder, variables) = match &job.from {

@@ -7,14 +7,14 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
 use image::{RgbImage, imageops};
 use serde_json::{Value, json};
 
 use super::adamw::{AdamW, AdamWSettings};
 use super::curve::Curve;
-use super::gradients::Gradients;
-use super::learner::{self, Learner};
+use super::gradients;
+use super::learner::Learner;
 use super::networks::{Batch, Frozen, Passed};
 use super::regular;
 use super::state::{StateFile, check_finite, save_tensors};
@@ -106,8 +106,6 @@ pub enum Event {
     },
 }
 
-/// Largest norm of all gradients together.
-const LARGEST_GRADIENT: f64 = 1.0;
 /// Side of the largest latents that pass the networks as a pair.
 const LARGEST_TOGETHER: usize = 32;
 /// Steps between two savings of the state.
@@ -229,17 +227,15 @@ struct Seen {
 
 impl<'a> Tuning<'a> {
     fn new(job: &'a TuneJob, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event)) -> Result<Self> {
-        learner::check(job)?;
         let frozen = Frozen::load(&job.model, job.settings.size, &job.device)?;
+        let (learner, parameters) = Learner::load(job)?;
         let folder = folder_beside(&job.output);
         std::fs::create_dir_all(&folder).map_err(|error| Error::io(&folder, error))?;
         let state = StateFile::new(folder.join("state.safetensors"), plan(job, &frozen));
-        state.check_plan()?;
-        let regular = regular::pictures(job, frozen.side, &folder, interrupt, on_event)?;
-        let (learner, parameters) = Learner::load(job)?;
         let mut optimizer = AdamW::new(parameters, AdamWSettings::default())?;
         let mut curve = Curve::default();
         state.restore(&mut optimizer, &mut curve)?;
+        let regular = regular::pictures(job, frozen.side, &folder, interrupt, on_event)?;
         let picture = match &job.reference.mask {
             Some(mask) => on_white(&job.reference.image, mask)?,
             None => job.reference.image.clone(),
@@ -264,16 +260,12 @@ impl<'a> Tuning<'a> {
             pictures.into_iter().map(|(seen, text)| self.draw(seen, text, random)).collect();
         // Large pictures pass one after the other, which halves the memory; the gradients are the same.
         let together = if self.frozen.latent_side() > LARGEST_TOGETHER { 1 } else { drawn.len() };
-        let mut gradients = Gradients::default();
-        let mut sum = 0.0;
-        for part in drawn.chunks(together) {
-            let loss = (self.losses(part)?.sum_all()? / drawn.len() as f64)?;
-            sum += f64::from(loss.to_dtype(DType::F32)?.to_scalar::<f32>()?);
-            gradients.add(&loss.backward()?, self.optimizer.parameters())?;
-        }
-        let (gradients, norm) = gradients.clipped(self.optimizer.parameters(), LARGEST_GRADIENT)?;
-        check_finite(sum + norm, settings.learning_rate, done)?;
-        Ok((sum, gradients))
+        let parts = drawn.chunks(together);
+        let (loss, gradients, norm) = gradients::of_parts(parts, self.optimizer.parameters(), |part| {
+            Ok((self.losses(part)?.sum_all()? / drawn.len() as f64)?)
+        })?;
+        check_finite(loss + norm, settings.learning_rate, done)?;
+        Ok((loss, gradients))
     }
 
     /// Chooses side, time step and noise for a picture.

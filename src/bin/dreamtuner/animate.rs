@@ -7,7 +7,7 @@ use dreamtuner::Result;
 use dreamtuner::animate::job::{Event, Job};
 use dreamtuner::animate::outputs::OutputFiles;
 use dreamtuner::animate::pose_source::{PoseKind, PoseSettings};
-use dreamtuner::animate::reference_input::{ControlChoice, MaskChoice, ReferenceFiles};
+use dreamtuner::animate::reference_input::{ControlChoice, ReferenceFiles};
 use dreamtuner::detect::PoseModel;
 use dreamtuner::picture::Fit;
 use dreamtuner::pose::{PersonChoice, Retarget};
@@ -144,11 +144,7 @@ impl AnimateArgs {
         Ok(Job {
             reference: ReferenceFiles {
                 picture: self.reference.clone(),
-                mask: match self.mask.as_str() {
-                    "auto" => MaskChoice::Auto,
-                    "none" => MaskChoice::None,
-                    path => MaskChoice::File(path.into()),
-                },
+                mask: self.mask.as_str().into(),
                 controls: self
                     .render
                     .controlnet
@@ -189,10 +185,8 @@ impl AnimateArgs {
         match (&option.reference, self.reference_pose.as_str()) {
             (Some(path), _) => ControlChoice::File(path.clone()),
             (None, _) if option.video.is_some() => ControlChoice::None,
-            (None, "none") => ControlChoice::None,
             (None, "auto") if self.pose_kind == PoseKind::Control => ControlChoice::None,
-            (None, "auto") => ControlChoice::Auto,
-            (None, path) => ControlChoice::File(path.into()),
+            (None, choice) => choice.into(),
         }
     }
 

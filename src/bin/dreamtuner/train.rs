@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use dreamtuner::model::weights::{ModelDefaults, ModelFiles, SubjectEncoderFiles};
+use dreamtuner::model::weights::{ModelDefaults, ModelFiles};
 use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::train::subject_encoder::{Event, SubjectEncoderJob, SubjectEncoderSettings, train};
 use dreamtuner::{Error, Result};
@@ -95,7 +95,6 @@ pub struct SubjectEncoderArgs {
     /// Steps between two savings
     #[arg(long, default_value_t = 250, value_name = "STEPS", help_heading = "Output")]
     save_every: u64,
-
     /// Steps between two sheets of samples in training/samples; 0 for none
     #[arg(long, default_value_t = 1000, value_name = "STEPS", help_heading = "Output")]
     sample_every: u64,
@@ -132,9 +131,7 @@ impl SubjectEncoderArgs {
         let path = (self.model != "mini").then_some(Path::new(&self.model));
         let model = path.map_or_else(ModelFiles::builtin, ModelFiles::open)?;
         let defaults = ModelDefaults::of(path)?;
-        let own = model.image_encoder.as_ref().map(|encoder| (encoder, model.feature_extractor.as_ref()));
-        let open = |path: &PathBuf| SubjectEncoderFiles::open(path, &model.unet, own);
-        let from = self.from.as_ref().map(open).transpose()?;
+        let from = self.from.as_ref().map(|path| model.open_subject_encoder(path)).transpose()?;
         let settings = SubjectEncoderSettings {
             steps: self.steps,
             batch: self.batch,

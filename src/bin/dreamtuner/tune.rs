@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use dreamtuner::animate::reference_input::{ControlChoice, MaskChoice, ReferenceFiles};
+use dreamtuner::animate::reference_input::{ControlChoice, ReferenceFiles};
 use dreamtuner::detect::PoseModel;
-use dreamtuner::model::weights::{ModelDefaults, ModelFiles, SubjectEncoderFiles};
+use dreamtuner::model::weights::{ModelDefaults, ModelFiles};
 use dreamtuner::picture::Fit;
 use dreamtuner::pose::{DrawSettings, Pose, ReadSettings, draw_pose, read_poses};
 use dreamtuner::render::interrupt::Interrupt;
@@ -144,8 +144,7 @@ impl TuneArgs {
         let path = (self.model != "mini").then_some(Path::new(&self.model));
         let mut model = path.map_or_else(ModelFiles::builtin, ModelFiles::open)?;
         if let Some(path) = &self.subject_encoder {
-            let own = model.image_encoder.as_ref().map(|encoder| (encoder, model.feature_extractor.as_ref()));
-            model.subject_encoder = Some(SubjectEncoderFiles::open(path, &model.unet, own)?);
+            model.subject_encoder = Some(model.open_subject_encoder(path)?);
         }
         let settings = self.settings();
         settings.check()?;
@@ -155,16 +154,10 @@ impl TuneArgs {
         };
         let reference = ReferenceFiles {
             picture: self.reference.clone(),
-            mask: match self.mask.as_str() {
-                "auto" => MaskChoice::Auto,
-                "none" => MaskChoice::None,
-                path => MaskChoice::File(path.into()),
-            },
-            controls: vec![match self.reference_pose.as_str() {
-                _ if model.controlnet.is_none() => ControlChoice::None,
-                "auto" => ControlChoice::Auto,
-                "none" => ControlChoice::None,
-                path => ControlChoice::File(path.into()),
+            mask: self.mask.as_str().into(),
+            controls: vec![match &model.controlnet {
+                Some(_) => self.reference_pose.as_str().into(),
+                None => ControlChoice::None,
             }],
             model: self.pose_model.clone(),
         };

@@ -128,14 +128,24 @@ impl Convolution {
         let bias = self.bias.to_dtype(input.dtype())?;
         let weight = self.weight()?.to_dtype(input.dtype())?;
         if self.is_simple() && suits(input) {
-            return trained::convolve(input, &weight, self.config)?.broadcast_add(&bias.reshape((
-                1,
-                (),
-                1,
-                1,
-            ))?);
+            let result = trained::convolve(input, &weight, self.config)?;
+            return result.broadcast_add(&bias.reshape((1, (), 1, 1))?);
         }
         Conv2d::new(weight, Some(bias), self.config).forward(input)
+    }
+
+    /// Without bias, of frozen weights `(outputs, inputs, side, side)` in 32 bits on the CPU.
+    fn of_weights(weight: Tensor, config: Conv2dConfig) -> Result<Self> {
+        let (outputs, inputs, side, _) = weight.dims4()?;
+        Ok(Self {
+            can_be_transformed: suits_winograd(&weight, config)?,
+            kernels: Kernels::AsRead { weight, kept: None },
+            bias: Tensor::zeros(outputs, DType::F32, &Device::Cpu)?,
+            config,
+            outputs,
+            inputs,
+            side,
+        })
     }
 
     fn serves(&self) -> bool {
@@ -251,17 +261,8 @@ impl Differentiable for Convolution {
         let Shape { height, width, side, stride, padding, .. } = self.shape(input.dims())?;
         let weight = self.weight()?.transpose(0, 1)?.contiguous()?.flip(&[2, 3])?;
         let config = Conv2dConfig { padding: side - 1 - padding, ..Default::default() };
-        let turned = Self {
-            can_be_transformed: suits_winograd(&weight, config)?,
-            kernels: Kernels::AsRead { weight, kept: None },
-            bias: Tensor::zeros(self.inputs, DType::F32, &Device::Cpu)?,
-            config,
-            outputs: self.inputs,
-            inputs: self.outputs,
-            side,
-        };
         let padded = |length: usize| length + 2 * padding + 1 - side;
-        turned.apply(&spread(gradient, stride, padded(height), padded(width))?)
+        Self::of_weights(weight, config)?.apply(&spread(gradient, stride, padded(height), padded(width))?)
     }
 }
 

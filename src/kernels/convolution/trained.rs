@@ -1,6 +1,6 @@
 //! Convolutions whose weights train.
 
-use super::{Convolution, Kernels, Start, suits_winograd};
+use super::Convolution;
 use crate::kernels::gradient::Differentiable;
 use crate::kernels::values::values;
 use candle_core::{CpuStorage, CustomOp2, DType, Device, Layout, Result, Shape, Tensor, bail};
@@ -13,22 +13,6 @@ pub(super) fn convolve(maps: &Tensor, weight: &Tensor, config: Conv2dConfig) -> 
 }
 
 struct Trained(Conv2dConfig);
-
-impl Trained {
-    /// The layer as it is with these weights.
-    fn layer(&self, weight: Tensor) -> Result<Convolution> {
-        let (outputs, inputs, side, _) = weight.dims4()?;
-        Ok(Convolution {
-            can_be_transformed: suits_winograd(&weight, self.0)?,
-            kernels: Kernels::AsRead { weight, kept: None },
-            bias: Tensor::zeros(outputs, DType::F32, &Device::Cpu)?,
-            config: self.0,
-            outputs,
-            inputs,
-            side,
-        })
-    }
-}
 
 impl CustomOp2 for Trained {
     fn name(&self) -> &'static str {
@@ -46,13 +30,12 @@ impl CustomOp2 for Trained {
             bail!("a trained convolution was not given 32 bits")
         };
         let weight = &weight[weight_layout.start_offset()..][..weight_layout.shape().elem_count()];
-        let layer = self.layer(Tensor::from_slice(weight, weight_layout.shape(), &Device::Cpu)?)?;
-        let shape = layer.shape(maps_layout.dims())?;
+        let weight = Tensor::from_slice(weight, weight_layout.shape(), &Device::Cpu)?;
+        let layer = Convolution::of_weights(weight, self.0)?;
         let result = Shape::from(layer.result_shape(maps_layout.dims())?);
         let mut output = vec![0.0; result.elem_count()];
-        let maps = &maps[maps_layout.start_offset()..];
-        let start = Start { bias: &vec![0.0; layer.outputs], residual: None };
-        layer.fold(shape, &maps[..maps_layout.shape().elem_count()], start, &mut output)?;
+        let maps = &maps[maps_layout.start_offset()..][..maps_layout.shape().elem_count()];
+        layer.forward(maps_layout.dims(), maps, &mut output)?;
         Ok((CpuStorage::F32(output), result))
     }
 
@@ -63,7 +46,7 @@ impl CustomOp2 for Trained {
         _result: &Tensor,
         gradient: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let layer = self.layer(weight.detach())?;
+        let layer = Convolution::of_weights(weight.detach(), self.0)?;
         let gradient = gradient.detach();
         let of_maps = maps.track_op().then(|| layer.backward(&maps.detach(), &gradient)).transpose()?;
         Ok((of_maps, Some(of_weight(&layer, &maps.detach(), &gradient)?)))

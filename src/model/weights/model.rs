@@ -78,6 +78,20 @@ impl ModelFiles {
         if path.is_dir() { Self::open_folder(path, configs) } else { Self::open_file(path, configs) }
     }
 
+    /// Opens a subject encoder, or an IP-Adapter, for this model, whose image encoder it looks with where it brings none.
+    ///
+    /// # Errors
+    /// Those of [`SubjectEncoderFiles::open`].
+    pub fn open_subject_encoder(&self, path: &Path) -> Result<SubjectEncoderFiles> {
+        let own = self.image_encoder.as_ref().map(|encoder| (encoder, self.feature_extractor.as_ref()));
+        SubjectEncoderFiles::open(path, &self.unet, own)
+    }
+
+    /// The U-Net's weights, with the attention of `subject`.
+    pub fn unet_with(&self, subject: Option<&SubjectEncoderFiles>) -> PartFiles {
+        subject.map_or_else(|| self.unet.clone(), |subject| self.unet.with(&subject.attention))
+    }
+
     fn open_folder(folder: &Path, configs: Option<&Path>) -> Result<Self> {
         check_pipeline(folder)?;
         let open = |part: Part| {
@@ -102,25 +116,22 @@ impl ModelFiles {
             ));
         }
         let optional = |part: Part| folder.join(part.folder()).is_dir().then(|| open(part)).transpose();
-        let image_encoder = optional(Part::ImageEncoder)?;
-        let feature_extractor = read_preprocessor(&folder.join("feature_extractor"))?;
-        let has_subject_encoder = folder.join(Part::SubjectEncoder.folder()).is_dir();
-        let own = image_encoder.as_ref().map(|encoder| (encoder, feature_extractor.as_ref()));
-        let unet = open(Part::Unet)?;
-        let subject_encoder =
-            has_subject_encoder.then(|| SubjectEncoderFiles::open(folder, &unet, own)).transpose()?;
-        Ok(Self {
-            unet,
+        let mut model = Self {
+            unet: open(Part::Unet)?,
             vae: open(Part::Vae)?,
             text_encoder: open(Part::TextEncoder)?,
             controlnet: optional(Part::ControlNet)?,
-            image_encoder,
-            feature_extractor,
-            subject_encoder,
+            image_encoder: optional(Part::ImageEncoder)?,
+            feature_extractor: read_preprocessor(&folder.join("feature_extractor"))?,
+            subject_encoder: None,
             scheduler,
             tokenizer: TokenizerFiles::Folder(tokenizer),
             unrecognised: Vec::new(),
-        })
+        };
+        if folder.join(Part::SubjectEncoder.folder()).is_dir() {
+            model.subject_encoder = Some(model.open_subject_encoder(folder)?);
+        }
+        Ok(model)
     }
 
     fn open_file(path: &Path, configs: Option<&Path>) -> Result<Self> {
