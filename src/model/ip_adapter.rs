@@ -7,7 +7,7 @@ use candle_core::{D, Result, Tensor};
 use candle_nn::{Module, VarBuilder};
 
 use super::attention::{Segment, weighted_attention};
-use super::config::IpAdapterConfig;
+use super::subject_config::IpAdapterConfig;
 use crate::kernels::{LayerNorm, Linear};
 
 /// Width of the resampler's heads.

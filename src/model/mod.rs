@@ -14,6 +14,7 @@ pub mod image_encoder;
 pub mod ip_adapter;
 pub mod prompt;
 pub mod stable_diffusion;
+pub mod subject_config;
 pub mod subject_encoder;
 pub mod text;
 pub mod tiny_vae;

@@ -11,10 +11,11 @@ use image::imageops::{self, FilterType};
 
 use super::blocks::{ResnetBlock, ResnetSettings};
 use super::colours::ColourStatistics;
-use super::config::{ImageEncoderConfig, SubjectConfig, SubjectEncoderConfig};
+use super::config::ImageEncoderConfig;
 use super::image_encoder::ImageEncoder;
 use super::ip_adapter::ImageProjection;
 use super::stable_diffusion::in_file;
+use super::subject_config::{SubjectConfig, SubjectEncoderConfig};
 use super::weights::{LoadReport, PartFiles, SubjectEncoderFiles};
 use crate::error::{Error, Result};
 use crate::kernels::{LayerNorm, Passes};
