@@ -18,7 +18,7 @@
 //! 8. [`video`] encodes the picture into the clip, and copies the sound of the dance beside it.
 //!
 //! [`animate`] does all of this from files to files; the `dreamtuner` program is a thin layer over it.
-//! Modules depend on each other in one direction: `frame, kernels ← video, pose, model ← detect, diffusion ← render ← extract ← animate ← program`.
+//! Modules depend on each other in one direction: `frame, kernels ← video, pose, model ← detect, diffusion ← render ← extract ← animate ← still ← program`.
 //!
 //! Without the feature `video` the library needs no FFmpeg: pictures in, pictures out, by
 //! [`Animator`](render::animator::Animator).
@@ -42,6 +42,8 @@ pub mod pose;
 pub mod puppet;
 mod random;
 pub mod render;
+#[cfg(feature = "video")]
+pub mod still;
 pub mod threads;
 pub mod train;
 #[cfg(feature = "video")]

@@ -34,6 +34,13 @@ impl Mask {
         Self::new(image.height() as usize, image.width() as usize, values)
     }
 
+    /// The mask of the mirrored picture, left for right.
+    pub fn mirrored(&self) -> Self {
+        let mut mirrored = self.clone();
+        mirrored.values.chunks_mut(self.width).for_each(<[f32]>::reverse);
+        mirrored
+    }
+
     /// Height and width in pixels.
     pub fn size(&self) -> (usize, usize) {
         (self.height, self.width)

@@ -149,3 +149,43 @@ fn attention_passes_gradients() -> Result<()> {
     }
     Ok(())
 }
+
+/// Attention to a reference of weight 10 whose tokens count differently, as in S-S-A.
+#[test]
+fn weighted_attention_passes_gradients() -> Result<()> {
+    for (tokens, others, width) in [(1, 2, 1), (9, 20, 7), (130, 77, 40)] {
+        let parts = |input: &Tensor| -> Result<[Tensor; 5]> {
+            let of = |start, length: usize| input.narrow(2, start, length);
+            let reference = 3 * tokens;
+            Ok([
+                of(0, tokens)?,
+                of(tokens, tokens)?,
+                of(2 * tokens, tokens)?,
+                of(reference, others)?,
+                of(reference + others, others)?,
+            ])
+        };
+        let mask = Tensor::rand(0.01f32, 1.0, others, &Device::Cpu)?;
+        let log_weights = (mask * 10.0)?.log()?;
+        let ours = |input: &Tensor| {
+            let [queries, keys, values, reference_keys, reference_values] = parts(input)?;
+            let own = Segment { keys, values, log_weights: None };
+            let reference = Segment {
+                keys: reference_keys,
+                values: reference_values,
+                log_weights: Some(log_weights.clone()),
+            };
+            weighted_attention(&queries, &[own, reference])
+        };
+        let plain = |input: &Tensor| {
+            let [queries, keys, values, reference_keys, reference_values] = parts(input)?;
+            let scores =
+                |keys: &Tensor| -> Result<Tensor> { queries.matmul(&keys.t()?)? / (width as f64).sqrt() };
+            let reference = scores(&reference_keys)?.broadcast_add(&log_weights)?;
+            let weights = candle_nn::ops::softmax(&Tensor::cat(&[scores(&keys)?, reference], 3)?, 3)?;
+            weights.matmul(&Tensor::cat(&[values, reference_values], 2)?)
+        };
+        assert_same_gradient(&random(&[2, 3, 3 * tokens + 2 * others, width]), ours, plain, 1e-5)?;
+    }
+    Ok(())
+}

@@ -77,6 +77,62 @@ fn a_killed_training_goes_on_as_if_it_had_not_been() {
     assert!(whole.join("training/loss.png").is_file());
 }
 
+/// A full disk stops a training with the name of the file. What was saved stays, nothing half-written is left, and the training goes
+/// on once there is room.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_leaves_what_was_saved() {
+    let folder = TempDir::new().unwrap();
+    let data = puppets(folder.path(), 4);
+    let (whole, full) = (folder.path().join("whole"), folder.path().join("full"));
+    assert!(training(&data, &whole, 4).output().unwrap().status.success());
+    let state = full.join("training/state.safetensors");
+    let mut child = training(&data, &full, 4).spawn().unwrap();
+    while !state.exists() && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let saved = (encoder(&full), fs::read(&state).unwrap());
+    // No file may grow beyond 512 KiB: the system refuses as it does on a full disk.
+    let training_here = training(&data, &full, 4);
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "trap '' XFSZ; ulimit -f 1024; exec \"$0\" \"$@\""]);
+    limited.arg(training_here.get_program()).args(training_here.get_args());
+    let output = limited.output().unwrap();
+    assert_eq!(output.status.code(), Some(5), "{}", words(&output));
+    assert!(words(&output).contains(".safetensors"), "{}", words(&output));
+    assert!(saved == (encoder(&full), fs::read(&state).unwrap()));
+    let names = |folder: &Path| -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
+    };
+    let left: Vec<String> = [names(&full), names(&full.join("training"))].concat();
+    assert!(left.iter().all(|name| !name.starts_with(".dreamtuner-")), "{left:?}");
+    assert!(training(&data, &full, 4).output().unwrap().status.success());
+    assert!(encoder(&whole) == encoder(&full), "the weights differ");
+}
+
+/// With S-S-A in the training the encoder becomes another one; it too goes on exactly.
+#[test]
+fn references_take_part_in_training() {
+    let folder = TempDir::new().unwrap();
+    let data = puppets(folder.path(), 4);
+    let trained = |name: &str, options: &[&str]| {
+        let output = folder.path().join(name);
+        let result = training(&data, &output, 3).args(options).output().unwrap();
+        assert!(result.status.success(), "{}", words(&result));
+        encoder(&output)
+    };
+    let (plain, looking) = (trained("plain", &[]), trained("looking", &["--with-references", "0.5"]));
+    assert!(plain != looking);
+    assert!(looking == trained("again", &["--with-references", "0.5", "--save-every", "3"]));
+    let output = folder.path().join("refused");
+    let result = training(&data, &output, 3).args(["--with-references", "2"]).output().unwrap();
+    assert_eq!(result.status.code(), Some(2), "{}", words(&result));
+    assert!(words(&result).contains("--with-references"), "{}", words(&result));
+}
+
 /// Another training does not go on from a folder that holds this one.
 #[test]
 fn another_training_is_refused() {

@@ -71,7 +71,7 @@ fn a_killed_tuning_goes_on_as_if_it_had_not_been() {
         path.join("hero.subject")
     };
     let (whole, killed) = (at("whole"), at("killed"));
-    let options = ["--steps", "110", "--save-at", "0", "--save-at", "60"];
+    let options = ["--steps", "110", "--save-at", "0", "--save-at", "60", "--with-references", "0.5"];
     done(tuning(&whole, &options));
     let state = folder.path().join("killed/hero.subject.tune/state.safetensors");
     for _ in 0..3 {
@@ -87,6 +87,10 @@ fn a_killed_tuning_goes_on_as_if_it_had_not_been() {
     }
     done(tuning(&killed, &options));
     assert!(fs::read(&whole).unwrap() == fs::read(&killed).unwrap(), "the files differ");
+    for name in ["000000.png", "000060.png", "000110.png"] {
+        let sheet = image::open(folder.path().join("whole/hero.subject.tune").join(name)).unwrap();
+        assert!(sheet.width() >= sheet.height() && sheet.height() > 64, "{name}");
+    }
     let early = tensors(&folder.path().join("whole/hero.subject.tune/000060.subject"));
     let (first, last) =
         (tensors(&folder.path().join("whole/hero.subject.tune/000000.subject")), tensors(&whole));
@@ -173,6 +177,8 @@ fn bad_input_is_refused() {
     refused(&["--rank", "0"], 2, &["--rank", "0"]);
     refused(&["--steps", "0"], 2, &["--steps", "0"]);
     refused(&["--learning-rate", "-1"], 2, &["--learning-rate", "-1"]);
+    refused(&["--flip", "1.5"], 2, &["--flip", "1.5"]);
+    refused(&["--with-references", "-1"], 2, &["--with-references", "-1"]);
     refused(&["--size", "33"], 2, &["--size", "33", "multiples"]);
     let black = folder.path().join("black.png");
     let (width, height) = image::image_dimensions(root().join("examples/hero.png")).unwrap();

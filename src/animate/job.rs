@@ -10,7 +10,7 @@ use super::outputs::{OutputFiles, Outputs};
 use super::plan::{plan, search};
 use super::pose_source::{PoseKind, PoseSettings, PoseSource, Surroundings};
 use super::reference_input::ReferenceFiles;
-use super::weights::WeightFiles;
+use super::sizes;
 use crate::detect::PoseModelChoice;
 use crate::diffusion::NoiseSource;
 use crate::error::{Error, Result};
@@ -25,6 +25,7 @@ use crate::render::interrupt::Interrupt;
 use crate::render::journal::Journal;
 use crate::render::settings::RenderSettings;
 use crate::render::texts::Texts;
+use crate::render::weights::WeightFiles;
 use crate::video::{AudioSource, Container, EncodeSettings};
 
 /// All that `dreamtuner animate` is told.
@@ -156,7 +157,8 @@ fn render(job: &Job, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event)) -> 
     tracing::info!("{} frames; weights are read", pose.frames);
     let fingerprints = weights.fingerprints()?;
     let phrase = weights.subject_phrase().cloned();
-    let (mut model, controls) = weights.load(&job.device, job.dtype, on_event)?;
+    let (mut model, controls) =
+        weights.load(&job.device, job.dtype, &mut |note| on_event(Event::Note(note)))?;
     interrupt.check()?;
     tracing::info!("weights are in place; the reference is prepared");
     // 3. The size of the frames, and with it everything else.
@@ -283,44 +285,16 @@ fn open_control_videos(
     job.control_videos.iter().map(|path| path.as_ref().map(&mut open).transpose()).collect()
 }
 
-/// Side in pixels above which the VAE works in tiles by itself.
-const TILE_ABOVE: usize = 1024;
-/// Side in pixels of its tiles then.
-const TILE: usize = 512;
-
-/// The settings with the frames' size: the one asked for, rounded to what the VAE allows, or the dance's shape at the
-/// model's native number of pixels.
+/// The settings with the frames' size.
 fn sized(
     job: &Job,
     model: &StableDiffusion,
     pose: &PoseSource,
     on_event: &mut dyn FnMut(Event),
 ) -> Result<RenderSettings> {
-    let mut settings = job.settings.clone();
-    let (width, height, step) = match job.size {
-        Some((width, height)) => (f64::from(width), f64::from(height), model.vae.factor()),
-        None => {
-            let side = model.native_side as f64;
-            let shape = (f64::from(pose.width) / f64::from(pose.height)).sqrt();
-            (side * shape, side / shape, model.size_step)
-        }
-    };
-    let rounded = |side: f64| ((side / step as f64).round() as usize).max(1) * step;
-    (settings.width, settings.height) = (rounded(width), rounded(height));
-    if let Some((width, height)) = job.size
-        && (width as usize, height as usize) != (settings.width, settings.height)
-    {
-        let (to_width, to_height) = (settings.width, settings.height);
-        on_event(Event::Note(format!(
-            "--size {width}x{height} rounded to {to_width}x{to_height}: this model's sizes are multiples of {step}"
-        )));
-    }
-    settings.vae_tile = match job.vae_tile {
-        Some(0) => None,
-        Some(tile) => Some(tile),
-        None => (settings.width.max(settings.height) > TILE_ABOVE).then_some(TILE),
-    };
-    settings.check(model.vae.factor())?;
+    let shape = (pose.width, pose.height);
+    let (settings, note) = sizes::sized(job.settings.clone(), model, job.size, job.vae_tile, shape)?;
+    note.into_iter().for_each(|note| on_event(Event::Note(note)));
     Ok(settings)
 }
 

@@ -3,7 +3,7 @@
 //! 1. [`pose_source`] counts the frames of the pose file and gives their control images; `kept_poses` are those that were
 //!    found in a video, for when the render goes on.
 //! 2. [`reference_input`] reads the reference picture with its mask and pose, at the size of the frames.
-//! 3. [`weights`] loads the model, its ControlNets, LoRAs and textual inversions.
+//! 3. [`sizes`] says how large frames are.
 //! 4. [`job`] puts them together: checks, plan, journal, rendering.
 //! 5. [`outputs`] encodes the frames, the comparison and the contact sheet.
 
@@ -14,6 +14,6 @@ pub mod outputs;
 mod plan;
 pub mod pose_source;
 pub mod reference_input;
-pub mod weights;
+pub mod sizes;
 
 pub use job::{Event, Job, run};

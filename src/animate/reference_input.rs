@@ -64,7 +64,7 @@ impl From<&str> for ControlChoice {
 }
 
 /// The files of a reference.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ReferenceFiles {
     /// The picture.
     pub picture: PathBuf,
@@ -188,6 +188,11 @@ enum ReferenceControl {
 }
 
 impl ReferenceInput {
+    /// Width and height of the picture in pixels.
+    pub fn size(&self) -> (u32, u32) {
+        self.picture.dimensions()
+    }
+
     /// The reference's pose, on a canvas of its picture's size, where it was given as JSON or found.
     pub fn pose(&self) -> Option<&Pose> {
         self.controls.iter().flatten().find_map(|control| match control {
@@ -325,6 +330,26 @@ fn fit_mask(mask: Option<&GrayImage>, size: (u32, u32), width: u32, height: u32)
     let rgb = DynamicImage::ImageLuma8(mask.unwrap_or(&whole).clone()).into_rgb8();
     let fitted = fit_image(&rgb, width, height, Fit::Contain, BLACK);
     Some(DynamicImage::ImageRgb8(fitted).into_luma8())
+}
+
+/// What ControlNets are shown for a picture of `width` × `height` pixels: the first pose with somebody in it of a pose JSON, a drawn
+/// skeleton as it is, or the pose of the person in any other picture.
+///
+/// # Errors
+/// A file that cannot be read, nobody in it.
+pub fn pose_image(path: &Path, model: &PoseModel, width: u32, height: u32) -> Result<RgbImage> {
+    if !holds_json(path) {
+        let picture = read_picture(path)?.into_rgb8();
+        if matches!(classify(std::slice::from_ref(&picture)), ControlKind::Skeleton { .. }) {
+            return Ok(read_control(path, picture.dimensions())?.draw(width, height));
+        }
+    }
+    let pose = ReferenceFiles::body(path, model)?;
+    if pose.people.is_empty() {
+        return Err(Error::input(path, "shows nobody"));
+    }
+    let pose = pose.fit(width, height, Fit::Contain);
+    Ok(draw_pose(&pose, width, height, &DrawSettings::default()))
 }
 
 /// The reference's own control image: pose JSON, or a picture as it is.

@@ -46,6 +46,12 @@ pub struct PoseModel {
     loaded: Arc<OnceLock<Box<dyn Estimator>>>,
 }
 
+impl PartialEq for PoseModel {
+    fn eq(&self, other: &Self) -> bool {
+        self.choice == other.choice
+    }
+}
+
 /// A network by name or by file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PoseModelChoice {

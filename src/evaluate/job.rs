@@ -2,16 +2,15 @@
 
 use std::path::PathBuf;
 
+use candle_core::{DType, Device};
 use serde_json::Value;
 
 use super::rows::Row;
 use super::truth::Dance;
 use crate::error::{Error, Result};
-use crate::model::StableDiffusion;
 use crate::model::clip::Clip;
-use crate::model::weights::SubjectPhrase;
 use crate::render::feature_store::FeatureCache;
-use crate::render::networks::ControlUnit;
+use crate::render::weights::WeightFiles;
 
 /// All that is measured.
 #[derive(Debug, Clone)]
@@ -30,17 +29,17 @@ pub struct Benchmark {
 
 /// What a benchmark renders and looks with.
 #[derive(Debug)]
-pub struct BenchmarkModel<'a> {
-    /// The model.
-    pub model: &'a StableDiffusion,
-    /// Its ControlNets; all of them see the pose.
-    pub controls: &'a [ControlUnit],
-    /// CLIP, where there is one.
-    pub clip: Option<&'a Clip>,
-    /// How captions speak of a tuned subject, if there is one.
-    pub subject: Option<SubjectPhrase>,
-    /// Fingerprints of all weights: results of other weights are not taken for these.
-    pub fingerprints: Value,
+pub struct BenchmarkModels<'a> {
+    /// The weights.
+    pub weights: WeightFiles,
+    /// A folder with a tuned subject for each puppet, `SEED.subject`: each is rendered with its own.
+    pub subjects: Option<PathBuf>,
+    /// CLIP, where there is one, and the fingerprint of its weights.
+    pub clip: Option<(&'a Clip, Value)>,
+    /// Where the networks run.
+    pub device: Device,
+    /// In what they compute.
+    pub dtype: DType,
     /// What happens to the reference's features.
     pub cache: FeatureCache,
 }

@@ -9,6 +9,7 @@
 
 mod job;
 pub mod metrics;
+mod models;
 mod report;
 mod rows;
 mod runner;
@@ -18,7 +19,7 @@ pub mod statistics;
 mod store;
 mod truth;
 
-pub use job::{Benchmark, BenchmarkModel, Event};
+pub use job::{Benchmark, BenchmarkModels, Event};
 pub use report::{Report, RowReport};
 pub use rows::{Caption, Row, Source, ablations, round_trip};
 pub use scores::{ClipResult, Metric, Scores};

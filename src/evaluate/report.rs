@@ -8,8 +8,9 @@ use serde_json::Value;
 
 use super::job::Benchmark;
 use super::rows::Row;
-use super::scores::{ClipResult, Metric, mean};
+use super::scores::{ClipResult, Metric, Scores, mean};
 use super::statistics::{Estimate, estimate};
+use crate::error::{Error, Result};
 
 /// Results of a benchmark.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -22,7 +23,7 @@ pub struct Report {
     pub frames: usize,
     /// Side of the pictures in pixels.
     pub size: u32,
-    /// Hash of all weights.
+    /// Hash of the weights that all rows share: all but subject encoders and tuned subjects.
     pub weights: String,
     /// The rows.
     pub rows: Vec<RowReport>,
@@ -42,6 +43,8 @@ pub struct RowReport {
     pub scores: BTreeMap<Metric, Estimate>,
     /// Colour likeness of each part of the figure.
     pub parts: BTreeMap<String, Estimate>,
+    /// The measures of each puppet.
+    pub puppets: BTreeMap<u64, Scores>,
 }
 
 impl Report {
@@ -114,14 +117,20 @@ impl Report {
 
     /// The table as Markdown.
     pub fn markdown(&self) -> String {
-        let mut text = format!("{}. ↑ more is better, ↓ less is better.\n\n", self.summary());
-        for (index, row) in self.cells().iter().enumerate() {
-            let _ = writeln!(text, "| {} |", row.join(" | "));
-            if index == 0 {
-                let _ = writeln!(text, "| --- |{}", " ---: |".repeat(row.len() - 1));
-            }
-        }
-        text
+        format!("{}. ↑ more is better, ↓ less is better.\n\n{}", self.summary(), markdown(&self.cells()))
+    }
+
+    /// What each row differs from the one called `name` by, puppet by puppet, with 95 % intervals of the mean difference.
+    ///
+    /// # Errors
+    /// [`Error::Setting`]: there is no such row.
+    pub fn against(&self, name: &str) -> Result<Self> {
+        let base = self.rows.iter().find(|row| row.name == name).ok_or_else(|| {
+            let names: Vec<&str> = self.rows.iter().map(|row| row.name.as_str()).collect();
+            Error::setting("against", format!("{name}: there are {}", names.join(", ")))
+        })?;
+        let rows = self.rows.iter().filter(|row| row.name != name).map(|row| row.minus(base));
+        Ok(Self { rows: rows.collect(), ..self.clone() })
     }
 
     /// Heading and rows. Measures that no row has are left out.
@@ -143,9 +152,29 @@ impl Report {
 
 impl RowReport {
     fn new(row: &Row, results: &[ClipResult]) -> Self {
-        let scores = by_identity(results, |result| &result.scores);
-        let parts = by_identity(results, |result| &result.parts);
-        Self { name: row.name.clone(), title: row.title.clone(), clips: results.len(), scores, parts }
+        let puppets = by_identity(results, |result| &result.scores);
+        Self {
+            name: row.name.clone(),
+            title: row.title.clone(),
+            clips: results.len(),
+            scores: estimates(&puppets),
+            parts: estimates(&by_identity(results, |result| &result.parts)),
+            puppets,
+        }
+    }
+
+    /// The differences of this row's measures from those of `other`, for puppets that both have.
+    fn minus(&self, other: &Self) -> Self {
+        let both =
+            self.puppets.iter().filter_map(|(puppet, own)| Some((*puppet, own, other.puppets.get(puppet)?)));
+        let puppets: BTreeMap<u64, Scores> = both
+            .map(|(puppet, own, other)| {
+                let shared =
+                    own.iter().filter_map(|(metric, value)| Some((*metric, value - other.get(metric)?)));
+                (puppet, shared.collect())
+            })
+            .collect();
+        Self { scores: estimates(&puppets), parts: BTreeMap::new(), puppets, ..self.clone() }
     }
 
     fn cell(&self, metric: Metric) -> String {
@@ -157,22 +186,39 @@ impl RowReport {
     }
 }
 
-/// For each key the estimate over identities, each with the mean over its clips.
+/// A table in Markdown; the first row is the heading.
+fn markdown(cells: &[Vec<String>]) -> String {
+    let mut text = String::new();
+    for (index, row) in cells.iter().enumerate() {
+        let _ = writeln!(text, "| {} |", row.join(" | "));
+        if index == 0 {
+            let _ = writeln!(text, "| --- |{}", " ---: |".repeat(row.len() - 1));
+        }
+    }
+    text
+}
+
+/// For each puppet the mean over its clips.
 fn by_identity<Key: Ord + Clone>(
     results: &[ClipResult],
     values: impl Fn(&ClipResult) -> &BTreeMap<Key, f64>,
-) -> BTreeMap<Key, Estimate> {
-    let mut all: BTreeMap<Key, BTreeMap<u64, Vec<f64>>> = BTreeMap::new();
+) -> BTreeMap<u64, BTreeMap<Key, f64>> {
+    let mut all: BTreeMap<u64, BTreeMap<Key, Vec<f64>>> = BTreeMap::new();
     for result in results {
+        let of_puppet = all.entry(result.identity).or_default();
         for (key, value) in values(result) {
-            all.entry(key.clone()).or_default().entry(result.identity).or_default().push(*value);
+            of_puppet.entry(key.clone()).or_default().push(*value);
         }
     }
-    all.into_iter()
-        .filter_map(|(key, identities)| {
-            let means: Vec<f64> =
-                identities.into_values().filter_map(|values| mean(&mut values.into_iter())).collect();
-            Some((key, estimate(&means)?))
-        })
-        .collect()
+    let means = |(key, values): (Key, Vec<f64>)| Some((key, mean(&mut values.into_iter())?));
+    all.into_iter().map(|(puppet, values)| (puppet, values.into_iter().filter_map(means).collect())).collect()
+}
+
+/// For each key the estimate over puppets.
+fn estimates<Key: Ord + Clone>(puppets: &BTreeMap<u64, BTreeMap<Key, f64>>) -> BTreeMap<Key, Estimate> {
+    let mut all: BTreeMap<Key, Vec<f64>> = BTreeMap::new();
+    for (key, value) in puppets.values().flatten() {
+        all.entry(key.clone()).or_default().push(*value);
+    }
+    all.into_iter().filter_map(|(key, values)| Some((key, estimate(&values)?))).collect()
 }

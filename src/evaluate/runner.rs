@@ -6,7 +6,8 @@ use candle_core::DType;
 use image::RgbImage;
 use serde_json::{Value, json};
 
-use super::job::{Benchmark, BenchmarkModel, Event};
+use super::job::{Benchmark, BenchmarkModels, Event};
+use super::models::{Known, Models};
 use super::report::Report;
 use super::rows::{Caption, Row, Source};
 use super::scores::{ClipResult, Metric, score};
@@ -15,10 +16,13 @@ use super::truth::{Dance, Truth};
 use crate::diffusion::NoiseSource;
 use crate::error::Result;
 use crate::files::{write_atomically, write_png};
+use crate::model::StableDiffusion;
 use crate::puppet::Identity;
 use crate::render::animator::{Animator, ClipInputs};
+use crate::render::feature_store::FeatureCache;
 use crate::render::interrupt::Interrupt;
 use crate::render::settings::RenderSettings;
+use crate::render::studio::Studio;
 use crate::render::texts::Texts;
 
 /// Changes when a measure does: results measured otherwise are not taken for these.
@@ -44,13 +48,15 @@ impl Benchmark {
     /// other settings under the same name. Settings out of range, failures of the networks.
     pub fn run(
         &self,
-        model: &BenchmarkModel,
+        models: &BenchmarkModels,
         interrupt: &Interrupt,
         on_event: &mut dyn FnMut(Event),
     ) -> Result<Report> {
         self.check()?;
         let store = Store::open(&self.folder)?;
-        let (mut results, tasks) = self.open_tasks(model, &store)?;
+        let models = &mut Models::new(models);
+        let shared = models.shared()?;
+        let (mut results, tasks) = self.open_tasks(models, &shared, &store)?;
         on_event(Event::Begin {
             clips: results.iter().map(Vec::len).sum::<usize>() + tasks.len(),
             finished: results.iter().map(Vec::len).sum(),
@@ -58,10 +64,10 @@ impl Benchmark {
         });
         for (row, task) in tasks {
             interrupt.check()?;
-            let result = self.measure(model, &store, task, interrupt, on_event)?;
+            let result = self.measure(models, &store, task, interrupt, on_event)?;
             results[row].push(result);
         }
-        let report = Report::new(self, &model.fingerprints, &results);
+        let report = Report::new(self, &shared, &results);
         let report = match store.earlier_report() {
             Some(earlier) => report.with_rows_of(earlier),
             None => report,
@@ -71,14 +77,15 @@ impl Benchmark {
     }
 
     /// What is finished, for each row, and what is to be done.
-    fn open_tasks(&self, model: &BenchmarkModel, store: &Store) -> Result<Opened<'_>> {
+    fn open_tasks(&self, models: &mut Models, shared: &Value, store: &Store) -> Result<Opened<'_>> {
         let mut results = vec![Vec::new(); self.rows.len()];
         let mut tasks = Vec::new();
         for &identity in &self.identities {
             for dance in &self.dances {
                 let truth = Truth::new(&Identity::from_seed(identity), dance, self.size);
                 for (place, row) in self.rows.iter().enumerate() {
-                    let plan = plan(row, &truth, model);
+                    let known = models.known(identity)?;
+                    let plan = plan(row, &truth, &known, shared, models.job);
                     match store.finished(&row.name, identity, &dance.name, &plan)? {
                         Some(result) => results[place].push(result),
                         None => tasks.push((place, Task { row, identity, dance, plan })),
@@ -93,7 +100,7 @@ impl Benchmark {
 
     fn measure(
         &self,
-        model: &BenchmarkModel,
+        models: &mut Models,
         store: &Store,
         task: Task,
         interrupt: &Interrupt,
@@ -101,16 +108,19 @@ impl Benchmark {
     ) -> Result<ClipResult> {
         let Task { row, identity, dance, plan } = task;
         let truth = Truth::new(&Identity::from_seed(identity), dance, self.size);
+        let known = models.known(identity)?;
+        let (cache, clip) = (models.job.cache, models.job.clip.as_ref().map(|(clip, _)| *clip));
+        let loaded = models.load(identity)?;
         let start = Instant::now();
         let frames = match &row.source {
-            Source::RoundTrip => round_trip(model, &truth, interrupt, on_event)?,
+            Source::RoundTrip => round_trip(&loaded.model, &truth, interrupt, on_event)?,
             Source::Render { settings, caption, mask } => {
-                let settings = filled(settings, *caption, &truth, model);
-                render(model, &truth, settings, *mask, interrupt, on_event)?
+                let settings = filled(settings, *caption, &truth, &known);
+                render(loaded, cache, &truth, settings, *mask, interrupt, on_event)?
             }
         };
         let seconds = start.elapsed().as_secs_f64() / frames.len().max(1) as f64;
-        let (mut scores, parts) = score(&frames, &truth, model.clip)?;
+        let (mut scores, parts) = score(&frames, &truth, clip)?;
         scores.insert(Metric::Seconds, seconds);
         let result = ClipResult { plan, identity, dance: dance.name.clone(), scores, parts };
         store.keep(&row.name, &result, &frames)?;
@@ -132,29 +142,28 @@ impl Benchmark {
 }
 
 /// Two clips with equal plans have equal results.
-fn plan(row: &Row, truth: &Truth, model: &BenchmarkModel) -> Value {
+fn plan(row: &Row, truth: &Truth, known: &Known, shared: &Value, job: &BenchmarkModels) -> Value {
     let mut source = row.source.clone();
-    if let Source::Render { settings, caption, .. } = &mut source {
-        **settings = filled(settings, *caption, truth, model);
-    }
+    let weights = match &mut source {
+        Source::Render { settings, caption, .. } => {
+            **settings = filled(settings, *caption, truth, known);
+            &known.fingerprints
+        }
+        Source::RoundTrip => shared,
+    };
     json!({
         "dreamtuner": env!("CARGO_PKG_VERSION"),
         "measures": MEASURES,
         "row": source,
         "truth": truth.fingerprint(),
-        "weights": model.fingerprints,
-        "device": format!("{:?}", model.model.device.location()),
-        "dtype": model.model.dtype.as_str(),
+        "weights": weights,
+        "device": format!("{:?}", job.device.location()),
+        "dtype": job.dtype.as_str(),
     })
 }
 
 /// The settings with what each clip brings.
-fn filled(
-    settings: &RenderSettings,
-    caption: Caption,
-    truth: &Truth,
-    model: &BenchmarkModel,
-) -> RenderSettings {
+fn filled(settings: &RenderSettings, caption: Caption, truth: &Truth, known: &Known) -> RenderSettings {
     let (prompt, reference) = match caption {
         Caption::None => ("", ""),
         Caption::Scene => (truth.scene_caption.as_str(), truth.reference_scene_caption.as_str()),
@@ -168,28 +177,27 @@ fn filled(
         reference_prompt: Some(reference.to_owned()),
         ..settings.clone()
     }
-    .with_subject(model.subject.as_ref())
+    .with_subject(known.subject.as_ref())
 }
 
 fn render(
-    model: &BenchmarkModel,
+    Studio { model, controls }: &Studio,
+    cache: FeatureCache,
     truth: &Truth,
     settings: RenderSettings,
     mask: bool,
     interrupt: &Interrupt,
     on_event: &mut dyn FnMut(Event),
 ) -> Result<Vec<RgbImage>> {
-    let reference = truth.reference_picture(mask, model.controls.len())?;
-    let (reference, texts) =
-        (reference.encode(model.model, &settings)?, Texts::encode(model.model, &settings)?);
+    let reference = truth.reference_picture(mask, controls.len())?;
+    let (reference, texts) = (reference.encode(model, &settings)?, Texts::encode(model, &settings)?);
     let noise = NoiseSource::new(settings.seed);
     let inputs = ClipInputs { reference, texts, noise };
-    let mut animator =
-        Animator::new(model.model, model.controls, inputs, settings, model.cache, interrupt.clone())?;
+    let mut animator = Animator::new(model, controls, inputs, settings, cache, interrupt.clone())?;
     let mut frames = Vec::with_capacity(truth.frames.len());
     for (index, frame) in truth.frames.iter().enumerate() {
-        let controls = vec![Some(frame.control_image()); model.controls.len()];
-        let rendered = animator.render(&controls, &mut |_| {}).map_err(|error| error.at_frame(index))?;
+        let seen = vec![Some(frame.control_image()); controls.len()];
+        let rendered = animator.render(&seen, &mut |_| {}).map_err(|error| error.at_frame(index))?;
         frames.push(rendered.image);
         on_event(Event::Frame);
     }
@@ -197,7 +205,7 @@ fn render(
 }
 
 fn round_trip(
-    model: &BenchmarkModel,
+    model: &StableDiffusion,
     truth: &Truth,
     interrupt: &Interrupt,
     on_event: &mut dyn FnMut(Event),
@@ -205,8 +213,8 @@ fn round_trip(
     let mut frames = Vec::with_capacity(truth.frames.len());
     for frame in &truth.frames {
         interrupt.check()?;
-        let latent = model.model.encode_image(&frame.image, None)?;
-        frames.push(model.model.decode(&latent.to_dtype(DType::F32)?, None)?);
+        let latent = model.encode_image(&frame.image, None)?;
+        frames.push(model.decode(&latent.to_dtype(DType::F32)?, None)?);
         on_event(Event::Frame);
     }
     Ok(frames)

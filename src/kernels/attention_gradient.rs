@@ -9,17 +9,26 @@ use candle_core::{CpuStorage, CustomOp3, D, Layout, Result, Shape, Tensor, bail}
 const SCORES_AT_ONCE: usize = 1 << 24;
 
 /// Whether [`attend_tracked`] serves these tensors.
-pub(crate) fn serves(tensors: [&Tensor; 3]) -> bool {
-    tensors.iter().all(|tensor| suits(tensor)) && tensors.iter().any(|tensor| tensor.track_op())
+pub(crate) fn serves<'a>(tensors: impl Iterator<Item = &'a Tensor> + Clone) -> bool {
+    tensors.clone().all(suits) && tensors.clone().any(Tensor::track_op)
 }
 
-/// `softmax(q·kᵀ/√width)·v`, `(batch, heads, tokens, width)`, with gradients for all three.
-pub(crate) fn attend_tracked(queries: &Tensor, keys: &Tensor, values: &Tensor) -> Result<Tensor> {
-    queries.contiguous()?.apply_op3(&keys.contiguous()?, &values.contiguous()?, Attend)?.transpose(1, 2)
+/// `softmax(q·kᵀ/√width + log m)·v`, `(batch, heads, tokens, width)`, with gradients for queries, keys and values. `log_weights` has
+/// `log m` of each key; `None` where every key counts once.
+pub(crate) fn attend_tracked(
+    queries: &Tensor,
+    keys: &Tensor,
+    values: &Tensor,
+    log_weights: Option<Vec<f32>>,
+) -> Result<Tensor> {
+    let attend = Attend { log_weights };
+    queries.contiguous()?.apply_op3(&keys.contiguous()?, &values.contiguous()?, attend)?.transpose(1, 2)
 }
 
 /// To `(batch, tokens, heads, width)`.
-struct Attend;
+struct Attend {
+    log_weights: Option<Vec<f32>>,
+}
 
 impl CustomOp3 for Attend {
     fn name(&self) -> &'static str {
@@ -45,11 +54,15 @@ impl CustomOp3 for Attend {
                 queries_layout.shape()
             );
         }
+        let log_weights = self.log_weights.as_deref();
+        if log_weights.is_some_and(|log_weights| log_weights.len() != count) {
+            bail!("{:?} weights for {count} keys", log_weights.map(<[f32]>::len));
+        }
         let keys = Keys {
             keys: view(keys, keys_layout)?,
             values: view(values, values_layout)?,
             tokens: count,
-            log_weights: None,
+            log_weights,
         };
         let mut output = vec![0.0; batch * heads * tokens * width];
         let sizes = Heads { batch, tokens, heads, width };
@@ -67,7 +80,10 @@ impl CustomOp3 for Attend {
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let [queries, keys, values] = [queries, keys, values].map(|tensor| tensor.detach());
         let [result, gradient] = [result, gradient].map(|tensor| tensor.detach().transpose(1, 2));
-        let [queries, keys, values] = backward(&queries, &keys, &values, &result?, &gradient?)?;
+        let bias = self.log_weights.as_ref().map(|log| Tensor::new(log.as_slice(), queries.device()));
+        let bias = bias.transpose()?;
+        let [queries, keys, values] =
+            backward([&queries, &keys, &values], bias.as_ref(), &result?, &gradient?)?;
         Ok((Some(queries), Some(keys), Some(values)))
     }
 }
@@ -81,9 +97,8 @@ fn view<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<View<'a>> {
 
 /// Gradients with respect to queries, keys and values, all `(batch, heads, tokens, width)`.
 fn backward(
-    queries: &Tensor,
-    keys: &Tensor,
-    values: &Tensor,
+    [queries, keys, values]: [&Tensor; 3],
+    bias: Option<&Tensor>,
     result: &Tensor,
     gradient: &Tensor,
 ) -> Result<[Tensor; 3]> {
@@ -97,6 +112,7 @@ fn backward(
         let some = |tensor: &Tensor| tensor.narrow(2, start, rows.min(tokens - start))?.contiguous();
         let [queries, result, gradient] = [some(queries)?, some(result)?, some(gradient)?];
         let scores = (queries.matmul(&keys_transposed)? * scale)?;
+        let scores = bias.map_or(Ok(scores.clone()), |bias| scores.broadcast_add(bias))?;
         let weights = candle_nn::ops::softmax_last_dim(&scores)?;
         of_values = (of_values + weights.transpose(2, 3)?.matmul(&gradient)?)?;
         let mean = (&gradient * result)?.sum_keepdim(D::Minus1)?;

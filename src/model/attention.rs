@@ -54,14 +54,11 @@ impl Segment {
 pub fn weighted_attention(queries: &Tensor, segments: &[Segment]) -> Result<Tensor> {
     let pairs = segments.iter().map(|segment| (&segment.keys, &segment.values));
     if !kernels::attention::serves(queries, pairs) {
-        return match segments {
-            [Segment { keys, values, log_weights: None }]
-                if kernels::attention_gradient::serves([queries, keys, values]) =>
-            {
-                kernels::attention_gradient::attend_tracked(queries, keys, values)
-            }
-            _ => biased_attention(queries, segments),
-        };
+        let tensors = segments.iter().flat_map(|segment| [&segment.keys, &segment.values]);
+        if kernels::attention_gradient::serves(tensors.chain([queries])) {
+            return tracked_attention(queries, segments);
+        }
+        return biased_attention(queries, segments);
     }
     let segments = segments
         .iter()
@@ -72,6 +69,24 @@ pub fn weighted_attention(queries: &Tensor, segments: &[Segment]) -> Result<Tens
         })
         .collect::<Result<Vec<_>>>()?;
     kernels::attention::attend(queries, &segments)
+}
+
+/// All segments as one, with a gradient.
+fn tracked_attention(queries: &Tensor, segments: &[Segment]) -> Result<Tensor> {
+    if let [Segment { keys, values, log_weights: None }] = segments {
+        return kernels::attention_gradient::attend_tracked(queries, keys, values, None);
+    }
+    let joined =
+        |part: fn(&Segment) -> &Tensor| Tensor::cat(&segments.iter().map(part).collect::<Vec<_>>(), 2);
+    let mut log_weights = Vec::new();
+    for Segment { keys, log_weights: log, .. } in segments {
+        log_weights.extend(match log {
+            Some(log) => log.to_dtype(DType::F32)?.to_vec1()?,
+            None => vec![0.0; keys.dim(2)?],
+        });
+    }
+    let (keys, values) = (joined(|segment| &segment.keys)?, joined(|segment| &segment.values)?);
+    kernels::attention_gradient::attend_tracked(queries, &keys, &values, Some(log_weights))
 }
 
 /// The bias travels as one more coordinate of the keys, against a one in the queries:
@@ -153,6 +168,25 @@ fn with_coordinate(tensor: &Tensor, value: f64) -> Result<Tensor> {
     Tensor::cat(&[tensor, &column], D::Minus1)
 }
 
+/// How much an attention's result counts.
+#[derive(Debug, Clone)]
+pub enum Strength {
+    /// Alike in all pictures of a batch.
+    Same(f64),
+    /// For each picture its own, `(batch, 1, 1)`.
+    OfPictures(Tensor),
+}
+
+impl Strength {
+    /// `attended`, `(batch, tokens, channels)`, so many times.
+    pub fn times(&self, attended: &Tensor) -> Result<Tensor> {
+        match self {
+            Self::Same(strength) => attended * *strength,
+            Self::OfPictures(strengths) => attended.broadcast_mul(&strengths.to_dtype(attended.dtype())?),
+        }
+    }
+}
+
 /// One reference as one self-attention layer sees it.
 #[derive(Debug, Clone)]
 pub struct ReferenceTokens {
@@ -212,12 +246,12 @@ impl Attention {
         residual: &Tensor,
         input: &Tensor,
         context: &Segment,
-        (other, strength): (&Segment, f64),
+        (other, strength): (&Segment, &Strength),
     ) -> Result<Tensor> {
         let (queries, batch) = (self.queries(input)?, input.dim(0)?);
         let text = attend(&queries, &[context.for_batch(batch)?])?;
         let other = attend(&queries, &[other.for_batch(batch)?])?;
-        self.to_out.forward_onto(residual, &(text + (other * strength)?)?.to_dtype(input.dtype())?)
+        self.to_out.forward_onto(residual, &(text + strength.times(&other)?)?.to_dtype(input.dtype())?)
     }
 
     /// Attends from `input` `(batch, tokens, channels)` to what [`Self::read`] made of a context.

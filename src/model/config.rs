@@ -114,6 +114,11 @@ impl UNetConfig {
         self.sample_size.map_or(NATIVE_SIDE, |size| size * vae.factor())
     }
 
+    /// What the sides of pictures are multiples of, in pixels.
+    pub fn size_step(&self, vae: &VaeConfig) -> usize {
+        vae.factor() << (self.block_out_channels.len() - 1)
+    }
+
     /// Reads and checks `config.json` of a U-Net or ControlNet.
     ///
     /// # Errors

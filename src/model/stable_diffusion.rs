@@ -112,7 +112,7 @@ impl StableDiffusion {
         Ok(Self {
             unet,
             native_side: unet_config.native_side(&vae_config),
-            size_step: vae_config.factor() << (unet_config.block_out_channels.len() - 1),
+            size_step: unet_config.size_step(&vae_config),
             latent_channels: vae_config.latent_channels,
             vae,
             tiny_vae: None,

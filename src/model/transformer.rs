@@ -4,11 +4,12 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{DType, Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{Module, VarBuilder};
 
-use super::attention::{Attention, ReferenceTokens, Segment};
+use super::attention::{Attention, ReferenceTokens, Segment, Strength};
 use crate::kernels::{GroupNorm, LayerNorm, Linear, feed_forward};
+use crate::mask::Mask;
 
 /// What enters one self-attention layer, kept for later use as a reference.
 #[derive(Debug, Clone)]
@@ -19,6 +20,38 @@ pub struct LayerFeatures {
     pub height: usize,
     /// Width of the layer's grid.
     pub width: usize,
+}
+
+impl LayerFeatures {
+    /// What a picture attends to where these features of a single picture are a reference of weight `weight` (ω): the tokens that
+    /// the mask leaves, with `log(ω·m)` for each. `None` where it leaves nothing.
+    ///
+    /// # Errors
+    /// Failures of the device.
+    pub fn as_reference(self, mask: Option<&Mask>, weight: f64) -> Result<Option<ReferenceTokens>> {
+        let Self { features, height, width } = self;
+        let Some(mask) = mask else {
+            let log_weights = log_weights(&vec![1.0; height * width], weight, features.device())?;
+            return Ok(Some(ReferenceTokens { features, log_weights }));
+        };
+        let pooled = mask.pool(height, width);
+        let kept: Vec<u32> = (0..pooled.len() as u32).filter(|&token| pooled[token as usize] > 0.0).collect();
+        if kept.is_empty() {
+            return Ok(None);
+        }
+        let weights: Vec<f32> = kept.iter().map(|&token| pooled[token as usize]).collect();
+        let log_weights = log_weights(&weights, weight, features.device())?;
+        let features = features.index_select(&Tensor::new(kept, features.device())?, 1)?;
+        Ok(Some(ReferenceTokens { features, log_weights }))
+    }
+}
+
+fn log_weights(mask: &[f32], weight: f64, device: &Device) -> Result<Option<Tensor>> {
+    if weight == 1.0 && mask.iter().all(|&value| value == 1.0) {
+        return Ok(None);
+    }
+    let logs: Vec<f32> = mask.iter().map(|&value| (weight * f64::from(value)).ln() as f32).collect();
+    Tensor::new(logs, device).map(Some)
 }
 
 /// One reference for a whole pass: what each self-attention layer, by its place in the forward pass, attends to. Layers where
@@ -78,6 +111,8 @@ pub struct AttentionContext<'a> {
     pub text: &'a Reading,
     /// The subject, as the same network read it, and the strength β of S-E-A (Eq. 1).
     pub subject: Option<(&'a Reading, f64)>,
+    /// Which pictures of the batch do not see the subject; those beyond the end do.
+    pub without_subject: &'a [bool],
     /// References that every self-attention layer attends to, for each picture of the batch.
     pub references: &'a [Vec<&'a ReferencePass>],
     /// Keeps the features that enter each self-attention layer, if asked to.
@@ -88,15 +123,23 @@ pub struct AttentionContext<'a> {
 impl<'a> AttentionContext<'a> {
     /// Plain attention: text alone.
     pub fn new(text: &'a Reading) -> Self {
-        Self { text, subject: None, references: &[], captured: None, layer: 0 }
+        Self { text, subject: None, without_subject: &[], references: &[], captured: None, layer: 0 }
     }
 
-    /// The subject as the next layer sees it, and β; `None` where it counts for nothing.
-    fn subject_at_layer(&self) -> Result<Option<(&'a Segment, f64)>> {
-        match self.subject {
-            Some((subject, beta)) if beta != 0.0 => Ok(Some((subject.layer(self.layer)?, beta))),
-            _ => Ok(None),
+    /// The subject as the next layer sees it in `batch` pictures; `None` where it counts for nothing.
+    fn subject_at_layer(&self, batch: usize, like: &Tensor) -> Result<Option<(&'a Segment, Strength)>> {
+        let Some((subject, beta)) = self.subject.filter(|(_, beta)| *beta != 0.0) else { return Ok(None) };
+        let sees = |picture: usize| !self.without_subject.get(picture).is_some_and(|without| *without);
+        let segment = subject.layer(self.layer)?;
+        if (0..batch).all(sees) {
+            return Ok(Some((segment, Strength::Same(beta))));
         }
+        if !(0..batch).any(sees) {
+            return Ok(None);
+        }
+        let betas: Vec<f64> = (0..batch).map(|picture| if sees(picture) { beta } else { 0.0 }).collect();
+        let betas = Tensor::from_vec(betas, (batch, 1, 1), like.device())?.to_dtype(like.dtype())?;
+        Ok(Some((segment, Strength::OfPictures(betas))))
     }
 
     /// Leaves out the layers before the last `count`.
@@ -248,16 +291,18 @@ impl TransformerBlock {
     ) -> Result<Tensor> {
         let mut hidden =
             context.self_attention(&self.self_attention, input, &self.norm1.forward(input)?, grid)?;
-        let subject = self.subject_attention.as_ref().zip(context.subject_at_layer()?);
+        let subject = context.subject_at_layer(input.dim(0)?, input)?;
+        let subject = self.subject_attention.as_ref().zip(subject.as_ref());
         if let Some((SubjectAttention::Own(norm, attention), (subject, beta))) = subject {
-            hidden = (&hidden + (attention.cross(&norm.forward(&hidden)?, subject)? * beta)?)?;
+            let seen = attention.cross(&norm.forward(&hidden)?, subject)?;
+            hidden = (&hidden + beta.times(&seen)?)?;
         }
         let text = context.text.layer(context.layer)?;
         context.layer += 1;
         let normed = self.norm2.forward(&hidden)?;
         let hidden = match subject {
-            Some((SubjectAttention::BesideText { .. }, subject)) => {
-                self.cross_attention.cross_both_onto(&hidden, &normed, text, subject)?
+            Some((SubjectAttention::BesideText { .. }, (subject, strength))) => {
+                self.cross_attention.cross_both_onto(&hidden, &normed, text, (subject, strength))?
             }
             _ => self.cross_attention.cross_onto(&hidden, &normed, text)?,
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use candle_core::{DType, Tensor};
 use image::RgbImage;
 
-use crate::diffusion::{Guidance, NoiseSource, Purpose, Schedule, Step, sample};
+use crate::diffusion::{Guidance, NoiseSource, Purpose, Schedule, Step, sample, sample_from};
 use crate::error::{Error, Result};
 use crate::mask::Mask;
 use crate::memory;
@@ -98,6 +98,8 @@ pub struct Animator<'a> {
     steps: Vec<Step>,
     noise: NoiseSource,
     start: Tensor,
+    /// Steps before the first one, where [`Self::start`] is a picture with noise rather than noise alone.
+    skipped: Option<usize>,
     reference_noise: Tensor,
     lambdas: Vec<f64>,
     prompt: Arc<TextReadings>,
@@ -161,6 +163,7 @@ impl Animator<'_> {
             steps,
             noise,
             start,
+            skipped: None,
             reference_noise,
             lambdas,
             prompt,
@@ -171,6 +174,31 @@ impl Animator<'_> {
             previous: None,
             trajectory,
         })
+    }
+
+    /// Lets frames begin from a picture's `latent` in place of noise. `strength`, 0 to 1, says how much of it may change: so large a
+    /// share of the steps is taken, from the latent with as much noise as belongs to the first of them (Meng et al. 2022, SDEdit;
+    /// diffusers' image-to-image pipeline).
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a strength out of range or so small that no step is left; a latent of another shape.
+    pub fn begin_from(&mut self, latent: &Tensor, strength: f64) -> Result<()> {
+        let count = self.steps.len();
+        if !(0.0..=1.0).contains(&strength) {
+            return Err(Error::setting("strength", format!("{strength}; 0 to 1 is allowed")));
+        }
+        let left = (count as f64 * strength) as usize;
+        let Some(first) = self.steps.get(count - left) else {
+            let problem = format!(
+                "{strength} leaves none of {count} steps; {:.3} or more is needed",
+                1.0 / count as f64
+            );
+            return Err(Error::setting("strength", problem));
+        };
+        self.start = first.level().mix(&latent.to_dtype(DType::F32)?, &self.start)?;
+        self.steps.drain(..count - left);
+        self.skipped = Some(count - left);
+        Ok(())
     }
 
     /// The steps that each frame takes.
@@ -198,6 +226,7 @@ impl Animator<'_> {
         if let Some(trajectory) = &mut self.trajectory {
             trajectory.begin();
         }
+        let skipped = self.skipped.unwrap_or(0);
         let mut denoiser = SubjectDenoiser {
             networks: Networks {
                 unet: &self.model.unet,
@@ -216,8 +245,9 @@ impl Animator<'_> {
             controls: &embedded,
             references,
             trajectory: self.trajectory.as_mut(),
-            after_step: Some(after_step),
+            after_step: Some(&mut |done| after_step(done - skipped)),
         };
+        let sample = if self.skipped.is_some() { sample_from } else { sample };
         let latent = sample(
             self.settings.sampler,
             &self.schedule,

@@ -94,8 +94,11 @@ impl<'a> SubjectDenoiser<'a> {
             passes.iter().map(|pass| self.reference_passes(step, *pass)).collect::<Result<Vec<_>>>()?;
         let references: Vec<Vec<&ReferencePass>> =
             references.iter().map(|passes| passes.iter().map(Arc::as_ref).collect()).collect();
+        // The subject belongs to the reference: a pass that is guided away from the one is guided away from the other.
+        let without_subject: Vec<bool> = passes.iter().map(|pass| pass.references.is_none()).collect();
         let mut context = text.context();
         context.references = &references;
+        context.without_subject = &without_subject;
         // What the next frame looks back at is what the pass towards prompt and references saw.
         let kept = passes.iter().position(|pass| pass.text == PassText::Prompt && pass.references.is_some());
         let kept = kept.filter(|_| self.trajectory.is_some());

@@ -1,4 +1,4 @@
-//! Rendering: references, denoising, the animator that makes one frame after the other, the journal that keeps them.
+//! Rendering: weights, references, denoising, the animator that makes one frame after the other, the journal that keeps them.
 
 pub mod animator;
 pub mod clip;
@@ -10,5 +10,7 @@ pub mod journal;
 pub mod networks;
 pub mod reference;
 pub mod settings;
+pub mod studio;
 pub mod texts;
 pub mod trajectory;
+pub mod weights;

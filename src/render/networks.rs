@@ -67,7 +67,7 @@ pub struct Networks<'a> {
     pub controls: &'a [ControlUnit],
     /// The schedule that they were trained on.
     pub schedule: &'a Schedule,
-    /// The subject as the U-Net read it, and β, which every pass sees; `None` for no S-E-A.
+    /// The subject as the U-Net read it, and β, for passes that see it; `None` for no S-E-A.
     pub subject: Option<(&'a Reading, f64)>,
     /// Asked before each pass.
     pub interrupt: &'a Interrupt,

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 
 use crate::diffusion::Step;
 use crate::error::Result;
 use crate::mask::Mask;
-use crate::model::attention::ReferenceTokens;
 use crate::model::transformer::{LayerFeatures, ReferencePass};
 use crate::render::feature_store::{FeatureKey, FeatureStore};
 use crate::render::networks::{Networks, TextReadings};
@@ -52,34 +51,11 @@ impl Reference {
         context.captured = Some(BTreeMap::new());
         networks.unet(&noised, time, &mut context, control.as_ref(), None)?;
         let layers = context.captured.unwrap_or_default();
-        let tokens = |(layer, features)| Ok(self.tokens(features)?.map(|tokens| (layer, tokens)));
-        layers.into_iter().filter_map(|layer| tokens(layer).transpose()).collect()
-    }
-
-    /// The tokens of a layer that the mask leaves, with `log(ω·m)` for each. They are kept in 16 bits.
-    fn tokens(&self, layer: LayerFeatures) -> Result<Option<ReferenceTokens>> {
-        let layer = LayerFeatures { features: in_16_bits(&layer.features)?, ..layer };
-        let device = layer.features.device();
-        let Some(mask) = &self.mask else {
-            let log_weights = self.log_weights(&vec![1.0; layer.height * layer.width], device)?;
-            return Ok(Some(ReferenceTokens { features: layer.features, log_weights }));
+        let tokens = |(layer, seen): (usize, LayerFeatures)| {
+            let seen = LayerFeatures { features: in_16_bits(&seen.features)?, ..seen };
+            Ok(seen.as_reference(self.mask.as_ref(), self.weight)?.map(|tokens| (layer, tokens)))
         };
-        let pooled = mask.pool(layer.height, layer.width);
-        let kept: Vec<u32> = (0..pooled.len() as u32).filter(|&token| pooled[token as usize] > 0.0).collect();
-        if kept.is_empty() {
-            return Ok(None);
-        }
-        let weights: Vec<f32> = kept.iter().map(|&token| pooled[token as usize]).collect();
-        let features = layer.features.index_select(&Tensor::new(kept, device)?, 1)?;
-        Ok(Some(ReferenceTokens { features, log_weights: self.log_weights(&weights, device)? }))
-    }
-
-    fn log_weights(&self, mask: &[f32], device: &Device) -> Result<Option<Tensor>> {
-        if self.weight == 1.0 && mask.iter().all(|&value| value == 1.0) {
-            return Ok(None);
-        }
-        let logs: Vec<f32> = mask.iter().map(|&value| (self.weight * f64::from(value)).ln() as f32).collect();
-        Ok(Some(Tensor::new(logs, device)?))
+        layers.into_iter().filter_map(|layer| tokens(layer).transpose()).collect()
     }
 }
 

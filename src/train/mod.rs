@@ -14,6 +14,7 @@ mod learner;
 pub mod loss;
 mod memory;
 mod networks;
+mod previews;
 mod regular;
 mod samples;
 mod state;

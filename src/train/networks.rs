@@ -1,5 +1,7 @@
 //! The networks of a training, and the loss of a batch that passes them.
 
+use std::collections::BTreeMap;
+
 use candle_core::{DType, Device, Tensor};
 use image::RgbImage;
 
@@ -7,12 +9,13 @@ use super::{loss, native_side};
 use crate::diffusion::{NoiseLevel, Schedule, ScheduleConfig};
 use crate::error::{Error, Result};
 use crate::frame::image_to_tensor;
+use crate::mask::Mask;
 use crate::model::Tokenizer;
 use crate::model::config::{UNetConfig, VaeConfig};
 use crate::model::controlnet::ControlNet;
 use crate::model::stable_diffusion::open_tokenizer;
 use crate::model::text::TextEncoder;
-use crate::model::transformer::AttentionContext;
+use crate::model::transformer::{AttentionContext, LayerFeatures, ReferencePass};
 use crate::model::unet::{ControlResiduals, UNet};
 use crate::model::vae::Vae;
 use crate::model::weights::ModelFiles;
@@ -53,6 +56,18 @@ pub struct Batch<'a> {
     pub controls: Option<Vec<&'a RgbImage>>,
     /// The subject's tokens, `(1 or batch, tokens, context width)`, and β.
     pub subject: Option<(Tensor, f64)>,
+}
+
+/// Pictures that those of a batch look at through S-S-A while they train, as they do in a render.
+pub struct References<'a> {
+    /// The references, with their own noise, time steps, texts and control images.
+    pub pictures: Batch<'a>,
+    /// Where the subject of each is.
+    pub masks: Vec<&'a Mask>,
+    /// ω.
+    pub weight: f64,
+    /// For each picture of the batch the place of its reference among these, if it has one.
+    pub of: Vec<Option<usize>>,
 }
 
 impl Frozen {
@@ -113,26 +128,62 @@ impl Frozen {
 }
 
 impl Passed<'_> {
-    /// The loss of each picture, times its weight, `(batch)`.
+    /// The loss of each picture, times its weight, `(batch)`. Gradients do not flow through the references' own passes.
     ///
     /// # Errors
     /// Shapes that do not fit, failures of the networks.
-    pub fn losses(self, batch: &Batch) -> Result<Tensor> {
-        let Self { unet, frozen, min_snr } = self;
-        let levels: Vec<NoiseLevel> =
-            batch.timesteps.iter().map(|&timestep| frozen.schedule.level(timestep)).collect();
-        let noisy = loss::noisy(&batch.clean, &batch.noise, &levels)?;
+    pub fn losses(self, batch: &Batch, references: Option<&References>) -> Result<Tensor> {
+        let seen = references.map(|references| self.seen(references)).transpose()?.unwrap_or_default();
+        let of = references.map_or(&[][..], |references| &references.of);
+        let seen: Vec<Vec<&ReferencePass>> =
+            of.iter().map(|place| place.iter().map(|&place| &seen[place]).collect()).collect();
+        let levels = self.levels(batch);
+        let (output, _) = self.output(batch, &levels, &seen, false)?;
+        let prediction = self.frozen.schedule.config().prediction_type;
+        let target = loss::target(prediction, &batch.clean, &batch.noise, &levels)?;
+        let weights = Tensor::new(loss::weights(prediction, &levels, self.min_snr), &self.frozen.device)?;
+        Ok((loss::errors(&output, &target)? * weights.to_dtype(output.dtype())?)?)
+    }
+
+    fn levels(self, batch: &Batch) -> Vec<NoiseLevel> {
+        batch.timesteps.iter().map(|&timestep| self.frozen.schedule.level(timestep)).collect()
+    }
+
+    /// What the U-Net says to a batch, and, if asked to, what entered its self-attention layers.
+    fn output(
+        self,
+        batch: &Batch,
+        levels: &[NoiseLevel],
+        references: &[Vec<&ReferencePass>],
+        capture: bool,
+    ) -> Result<(Tensor, BTreeMap<usize, LayerFeatures>)> {
+        let Self { unet, frozen, .. } = self;
+        let noisy = loss::noisy(&batch.clean, &batch.noise, levels)?;
         let control = frozen.control(batch, &noisy)?;
         let text = unet.read(&batch.text)?;
         let subject = batch.subject.as_ref().map(|(tokens, beta)| Ok((unet.read_subject(tokens)?, *beta)));
         let subject = subject.transpose().map_err(|error: candle_core::Error| error)?;
         let mut context = AttentionContext::new(&text);
         context.subject = subject.as_ref().map(|(reading, beta)| (reading, *beta));
+        context.references = references;
+        context.captured = capture.then(BTreeMap::new);
         let output = unet.forward(&noisy, &batch.timesteps, &mut context, control.as_ref())?;
-        let prediction = frozen.schedule.config().prediction_type;
-        let target = loss::target(prediction, &batch.clean, &batch.noise, &levels)?;
-        let weights = Tensor::new(loss::weights(prediction, &levels, min_snr), &frozen.device)?;
-        Ok((loss::errors(&output, &target)? * weights.to_dtype(output.dtype())?)?)
+        Ok((output, context.captured.unwrap_or_default()))
+    }
+
+    /// What each reference shows.
+    fn seen(self, references: &References) -> Result<Vec<ReferencePass>> {
+        let pictures = &references.pictures;
+        let (_, layers) = self.output(pictures, &self.levels(pictures), &[], true)?;
+        let mut passes = vec![ReferencePass::new(); references.masks.len()];
+        for (layer, seen) in layers {
+            for (place, (pass, mask)) in passes.iter_mut().zip(&references.masks).enumerate() {
+                let features = seen.features.narrow(0, place, 1)?.detach();
+                let seen = LayerFeatures { features, ..seen };
+                pass.extend(seen.as_reference(Some(mask), references.weight)?.map(|tokens| (layer, tokens)));
+            }
+        }
+        Ok(passes)
     }
 }
 

@@ -5,12 +5,13 @@ use std::path::Path;
 
 use image::RgbImage;
 
-use super::studio::{Sitting, Studio};
+use super::studio::open;
 use super::tune::{Event, TuneJob};
 use crate::error::{Error, Result};
 use crate::files::write_png;
 use crate::render::interrupt::Interrupt;
 use crate::render::settings::RenderSettings;
+use crate::render::studio::Sitting;
 
 /// The regular pictures, from `folder` where they are there already.
 ///
@@ -33,16 +34,21 @@ pub fn pictures(
         if !path.exists() {
             let studio = match &studio {
                 Some(studio) => studio,
-                None => studio.insert(Studio::load(&job.model, &job.device)?),
+                None => studio.insert(open(&job.model, &job.device)?),
             };
             let control = job.controls.get(index % job.controls.len().max(1));
             let sitting = Sitting {
-                reference: &job.reference.image,
-                mask: None,
-                reference_control: job.reference_controls.as_ref().map(|[control, _]| control),
-                control: control.map(|[control, _]| control),
+                reference: job.reference_picture(false),
+                controls: job
+                    .model
+                    .controlnet
+                    .iter()
+                    .map(|_| control.map(|[control, _]| control.clone()))
+                    .collect(),
+                init: None,
             };
-            write_png(&path, &studio.picture(sitting, settings(job, index, side), interrupt)?)?;
+            let picture = studio.picture(sitting, settings(job, index, side), interrupt, &mut |_, _| {})?;
+            write_png(&path, &picture)?;
         }
         let picture = image::open(&path).map_err(|error| Error::input(&path, error.to_string()))?.to_rgb8();
         if picture.dimensions() != (side, side) {

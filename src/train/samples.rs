@@ -3,14 +3,16 @@
 use image::RgbImage;
 
 use super::data::DataFolder;
-use super::studio::{Sitting, Studio};
+use super::studio::open;
 use super::subject_encoder::SubjectEncoderJob;
 use crate::diffusion::Guidance;
 use crate::error::Result;
 use crate::mask::Mask;
 use crate::picture::contact_sheet;
+use crate::render::animator::ReferencePicture;
 use crate::render::interrupt::Interrupt;
 use crate::render::settings::RenderSettings;
+use crate::render::studio::Sitting;
 
 /// Held-out subjects on a sheet.
 const SUBJECTS: usize = 6;
@@ -30,7 +32,7 @@ pub fn sheet(
 ) -> Result<RgbImage> {
     let mut files = job.model.clone();
     files.subject_encoder = Some(files.open_subject_encoder(&job.output)?);
-    let studio = Studio::load(&files, &job.device)?;
+    let studio = open(&files, &job.device)?;
     let mut cells = Vec::new();
     for subject in data.subjects.iter().rev().take(job.settings.held_out.min(SUBJECTS)) {
         let example = &data.examples[subject[subject.len() - 1]];
@@ -38,13 +40,19 @@ pub fn sheet(
         let reference = data.examples[subject[0]].read(side, side)?;
         cells.extend([reference.image.clone(), truth.image]);
         for beta in BETAS {
+            let for_each =
+                |control: &Option<RgbImage>| files.controlnet.iter().map(|_| control.clone()).collect();
             let sitting = Sitting {
-                reference: &reference.image,
-                mask: Some(Mask::from_image(&reference.mask)?),
-                reference_control: reference.control.as_ref(),
-                control: truth.control.as_ref(),
+                reference: ReferencePicture {
+                    image: reference.image.clone(),
+                    mask: Some(Mask::from_image(&reference.mask)?),
+                    controls: for_each(&reference.control),
+                },
+                controls: for_each(&truth.control),
+                init: None,
             };
-            cells.push(studio.picture(sitting, settings(job, side, &example.caption, beta), interrupt)?);
+            let settings = settings(job, side, &example.caption, beta);
+            cells.push(studio.picture(sitting, settings, interrupt, &mut |_, _| {})?);
         }
     }
     Ok(contact_sheet(&cells, 2 + BETAS.len(), side))

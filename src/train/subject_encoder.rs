@@ -1,6 +1,7 @@
 //! Pre-training of the subject encoder (DreamTuner, section 3.2): the U-Net with subject-encoder-attention (S-E-A) learns to tell
 //! pictures from noise where the encoder shows it who is in them. ResBlocks and S-E-A train; everything else is frozen. A frozen
-//! ControlNet gives the layout, so that the encoder learns content.
+//! ControlNet gives the layout, so that the encoder learns content. Some pictures may also look at their reference through S-S-A, as
+//! they do in a render: the encoder then learns what S-S-A leaves open.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
+use image::RgbImage;
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
@@ -17,7 +19,7 @@ use super::curve::Curve;
 use super::data::{DataFolder, Example, Pictures, too_many};
 use super::gradients;
 use super::memory::Remembered;
-use super::networks::{Batch, Frozen, Passed, Texts};
+use super::networks::{Batch, Frozen, Passed, References, Texts};
 use super::samples;
 use super::state::{StateFile, check_finite, save_tensors};
 use crate::error::{Error, Result};
@@ -56,6 +58,8 @@ pub struct SubjectEncoderSettings {
     pub min_snr: Option<f64>,
     /// Share of pictures whose caption is left out, 0 to 1.
     pub without_text: f64,
+    /// Share of pictures that look at their reference through S-S-A too, 0 to 1.
+    pub with_references: f64,
     /// Side in pixels of the pictures; the model's native one where absent.
     pub size: Option<u32>,
     /// ResBlocks of a new encoder.
@@ -85,7 +89,7 @@ pub struct SubjectEncoderJob {
     pub data: PathBuf,
     /// The folder of the encoder.
     pub output: PathBuf,
-    /// Settings that suit the model, for samples.
+    /// Settings that suit the model, for samples and for S-S-A.
     pub defaults: ModelDefaults,
     /// How.
     pub settings: SubjectEncoderSettings,
@@ -189,7 +193,11 @@ impl SubjectEncoderSettings {
         if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
             return fail("learning-rate", format!("{}; above 0 is allowed", self.learning_rate));
         }
-        for (name, share) in [("without-text", self.without_text), ("cool-down", self.cool_down)] {
+        for (name, share) in [
+            ("without-text", self.without_text),
+            ("with-references", self.with_references),
+            ("cool-down", self.cool_down),
+        ] {
             if !(0.0..=1.0).contains(&share) {
                 return fail(name, format!("{share}; 0 to 1 is allowed"));
             }
@@ -229,13 +237,20 @@ struct Training<'a> {
 
 /// One picture of a batch, ready for the networks.
 struct Prepared {
+    picture: Noised,
+    /// The subject of the reference, augmented.
+    subject: RgbImage,
+    /// The reference itself and where its subject is, where S-S-A looks at it.
+    reference: Option<(Noised, Mask)>,
+}
+
+/// A picture of the folder with what it takes to make it noisy.
+struct Noised {
     /// Its place in the folder.
     place: usize,
     pictures: Pictures,
-    /// The subject of the reference, augmented.
-    reference: image::RgbImage,
     caption: String,
-    timestep: usize,
+    timestep: f64,
     noise: Vec<f32>,
 }
 
@@ -338,49 +353,100 @@ impl<'a> Training<'a> {
         change: bool,
         random: &mut Random,
     ) -> Result<Prepared> {
+        let settings = &self.job.settings;
         let places = &self.data.subjects[subject];
         let chosen = picture.unwrap_or_else(|| random.below(places.len()));
         let other = (chosen + 1 + random.below(places.len().max(2) - 1)) % places.len();
-        let (place, reference) = (places[chosen], places[other]);
+        let (place, other) = (places[chosen], places[other]);
         let side = self.networks.frozen.side;
-        let example = &self.data.examples[place];
-        let pictures = example.read(side, side)?;
-        let reference = subject_of(&self.data.examples[reference], side)?;
-        let reference = shrink(reference, self.networks.eyes.side());
-        let reference = if change { augment(&reference, random) } else { reference };
-        let without_text = change && random.chance(self.job.settings.without_text as f32);
-        let caption = if without_text { String::new() } else { example.caption.clone() };
-        let timestep = random.below(self.networks.frozen.last_timestep() + 1);
+        let pictures = self.data.examples[place].read(side, side)?;
+        let reference = self.data.examples[other].read(side, side)?;
+        let mask = Mask::from_image(&reference.mask)?;
+        let subject = subject_of(&self.data.examples[other], &reference, &mask)?;
+        let subject = shrink(subject, self.networks.eyes.side());
+        let subject = if change { augment(&subject, random) } else { subject };
+        let without_text = change && random.chance(settings.without_text as f32);
+        let last = self.networks.frozen.last_timestep();
+        let timestep = random.below(last + 1) as f64;
+        let picture = self.noised(place, pictures, timestep, random);
+        let reference = random.chance(settings.with_references as f32).then(|| {
+            // As much less noise as the unguided pass of a render shows of its reference.
+            let timestep = (timestep - self.job.defaults.less_noise).max(0.0);
+            (self.noised(other, reference, timestep, random), mask)
+        });
+        let mut prepared = Prepared { picture, subject, reference };
+        if without_text {
+            prepared.picture.caption.clear();
+        }
+        Ok(prepared)
+    }
+
+    fn noised(&self, place: usize, pictures: Pictures, timestep: f64, random: &mut Random) -> Noised {
+        let caption = self.data.examples[place].caption.clone();
         let noise = random.normals(self.networks.frozen.latent_values());
-        Ok(Prepared { place, pictures, reference, caption, timestep, noise })
+        Noised { place, pictures, caption, timestep, noise }
     }
 
     /// The mean loss of some pictures.
     fn loss(&self, part: &[Prepared], beta: f64) -> Result<Tensor> {
-        let Networks { unet, texts, eyes, encoder, frozen, .. } = &self.networks;
-        let latent = |picture: &Prepared| {
-            self.latents.get(&picture.place.to_string(), || frozen.latent(&picture.pictures.image))
-        };
-        let text =
-            |picture: &Prepared| self.contexts.get(&picture.caption, || texts.context(&picture.caption));
-        let clean = Tensor::cat(&part.iter().map(latent).collect::<Result<Vec<_>>>()?, 0)?;
-        let noise: Vec<f32> = part.iter().flat_map(|picture| picture.noise.iter().copied()).collect();
+        let Networks { unet, eyes, encoder, frozen, .. } = &self.networks;
         let subject = if beta == 0.0 {
             None
         } else {
-            let pictures: Vec<_> = part.iter().map(|picture| picture.reference.clone()).collect();
+            let pictures: Vec<_> = part.iter().map(|prepared| prepared.subject.clone()).collect();
             Some((encoder.forward(&eyes.look(&pictures)?)?, beta))
         };
-        let batch = Batch {
+        let seen = self.references(part, subject.as_ref())?;
+        let batch = self.batch(part.iter().map(|prepared| &prepared.picture), subject)?;
+        let passed = Passed { unet, frozen, min_snr: self.job.settings.min_snr };
+        Ok(passed.losses(&batch, seen.as_ref())?.mean_all()?)
+    }
+
+    /// What some pictures look at through S-S-A; `None` where none of them does.
+    fn references<'b>(
+        &self,
+        part: &'b [Prepared],
+        subject: Option<&(Tensor, f64)>,
+    ) -> Result<Option<References<'b>>> {
+        let looking = |place: &u32| part[*place as usize].reference.is_some();
+        let looking: Vec<u32> = (0..part.len() as u32).filter(looking).collect();
+        if looking.is_empty() {
+            return Ok(None);
+        }
+        let subject = subject.map(|(tokens, beta)| {
+            let places = Tensor::new(looking.as_slice(), tokens.device())?;
+            Ok::<_, Error>((tokens.detach().index_select(&places, 0)?, *beta))
+        });
+        let references = part.iter().filter_map(|prepared| prepared.reference.as_ref());
+        let mut next = 0..;
+        Ok(Some(References {
+            pictures: self.batch(references.clone().map(|(picture, _)| picture), subject.transpose()?)?,
+            masks: references.map(|(_, mask)| mask).collect(),
+            weight: self.job.defaults.reference_weight,
+            of: part.iter().map(|prepared| prepared.reference.as_ref().and_then(|_| next.next())).collect(),
+        }))
+    }
+
+    fn batch<'b>(
+        &self,
+        pictures: impl Iterator<Item = &'b Noised> + Clone,
+        subject: Option<(Tensor, f64)>,
+    ) -> Result<Batch<'b>> {
+        let Networks { texts, frozen, .. } = &self.networks;
+        let latent = |picture: &Noised| {
+            self.latents.get(&picture.place.to_string(), || frozen.latent(&picture.pictures.image))
+        };
+        let text = |picture: &Noised| self.contexts.get(&picture.caption, || texts.context(&picture.caption));
+        let clean = Tensor::cat(&pictures.clone().map(latent).collect::<Result<Vec<_>>>()?, 0)?;
+        let noise: Vec<f32> = pictures.clone().flat_map(|picture| picture.noise.iter().copied()).collect();
+        Ok(Batch {
             noise: Tensor::from_vec(noise, clean.shape(), &self.job.device)?,
             clean,
-            timesteps: part.iter().map(|picture| picture.timestep as f64).collect(),
-            text: Tensor::cat(&part.iter().map(text).collect::<Result<Vec<_>>>()?, 0)?,
-            controls: part.iter().map(|picture| picture.pictures.control.as_ref()).collect(),
+            timesteps: pictures.clone().map(|picture| picture.timestep).collect(),
+            text: Tensor::cat(&pictures.clone().map(text).collect::<Result<Vec<_>>>()?, 0)?,
+            controls: pictures.map(|picture| picture.pictures.control.as_ref()).collect(),
             subject,
-        };
-        let passed = Passed { unet, frozen, min_snr: self.job.settings.min_snr };
-        Ok(passed.losses(&batch)?.mean_all()?)
+        })
     }
 
     /// The mean loss of held-out pictures, always the same ones with the same noise.
@@ -455,9 +521,8 @@ fn training_folder(output: &Path) -> PathBuf {
 }
 
 /// The subject of a picture, cut out.
-fn subject_of(example: &Example, side: u32) -> Result<image::RgbImage> {
-    let pictures = example.read(side, side)?;
-    cut_out(&pictures.image, &Mask::from_image(&pictures.mask)?).map_err(|error| match error {
+fn subject_of(example: &Example, pictures: &Pictures, mask: &Mask) -> Result<RgbImage> {
+    cut_out(&pictures.image, mask).map_err(|error| match error {
         Error::Setting { problem, .. } => Error::input(&example.mask, problem),
         other => other,
     })
@@ -477,6 +542,10 @@ fn plan(job: &SubjectEncoderJob, data: &DataFolder, networks: &Networks) -> Valu
         "cool_down": settings.cool_down,
         "min_snr": settings.min_snr,
         "without_text": settings.without_text,
+        "with_references": (settings.with_references > 0.0).then(|| {
+            let defaults = &job.defaults;
+            json!([settings.with_references, defaults.reference_weight, defaults.less_noise])
+        }),
         "size": networks.frozen.side,
         "held_out": settings.held_out,
         "check_every": settings.check_every,

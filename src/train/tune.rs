@@ -4,21 +4,25 @@
 //! the model from forgetting what the class looks like. The regular ones are made by the model itself, with subject encoder and
 //! S-S-A but without mask. The word's embedding, changes of U-Net and text encoder, and the subject encoder's ResBlocks train.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
-use image::{RgbImage, imageops};
+use image::{Rgb, RgbImage, imageops};
 use serde_json::{Value, json};
 
 use super::adamw::{AdamW, AdamWSettings};
 use super::curve::Curve;
 use super::gradients;
 use super::learner::Learner;
-use super::networks::{Batch, Frozen, Passed};
+use super::networks::{Batch, Frozen, Passed, References};
+use super::previews;
 use super::regular;
 use super::state::{StateFile, check_finite, save_tensors};
 use crate::error::{Error, Result};
+use crate::files::write_png;
+use crate::mask::Mask;
 use crate::model::weights::{ModelDefaults, ModelFiles, SubjectFile};
 use crate::picture::on_white;
 use crate::random::Random;
@@ -48,7 +52,7 @@ pub struct TuneSettings {
     pub template: String,
     /// Steps, at least 1.
     pub steps: u64,
-    /// Steps after which the subject is also saved as it is then.
+    /// Steps after which the subject is also saved as it is then, with a sheet of what it renders.
     pub save_at: Vec<u64>,
     /// What trains besides the word and the ResBlocks.
     pub method: Method,
@@ -58,6 +62,11 @@ pub struct TuneSettings {
     pub word_learning_rate: f64,
     /// Regular pictures.
     pub regular: usize,
+    /// How often pictures are mirrored, 0 to 1.
+    pub flip: f64,
+    /// How often the reference, while it is trained on, also looks at itself through S-S-A, as a render looks at the reference: 0 to 1.
+    /// It is then moved, and what it looks at is its mirror image half of the time, so that nothing can be copied where it lies.
+    pub with_references: f64,
     /// Side of the pictures in pixels; the model's native one where absent.
     pub size: Option<u32>,
     /// Seed of everything.
@@ -108,6 +117,11 @@ pub enum Event {
 
 /// Side of the largest latents that pass the networks as a pair.
 const LARGEST_TOGETHER: usize = 32;
+/// A reference that looks at itself is moved by at most this part of its side: further, feet leave the picture.
+const FARTHEST: usize = 16;
+/// What is around pictures and control images.
+const WHITE: Rgb<u8> = Rgb([255; 3]);
+const BLACK: Rgb<u8> = Rgb([0; 3]);
 /// Steps between two savings of the state.
 const SAVED_EVERY: u64 = 50;
 
@@ -124,7 +138,9 @@ pub fn tune(job: &TuneJob, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event
         let done = tuning.optimizer.steps();
         let (loss, gradients) = in_pool(|| tuning.gradients(done))?;
         if settings.save_at.contains(&done) {
-            tuning.publish(&beside(&job.output, &format!("{done:06}.subject")), done)?;
+            let path = beside(&job.output, &format!("{done:06}.subject"));
+            tuning.publish(&path, done)?;
+            tuning.preview(&path, done, interrupt)?;
         }
         if interrupt.requested() || done.is_multiple_of(SAVED_EVERY) {
             tuning.state.save(&tuning.optimizer, &tuning.curve)?;
@@ -138,7 +154,8 @@ pub fn tune(job: &TuneJob, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event
     check_finite(loss, settings.learning_rate, settings.steps)?;
     tuning.state.save(&tuning.optimizer, &tuning.curve)?;
     tuning.curve.write(&folder_beside(&job.output))?;
-    tuning.publish(&job.output, settings.steps)
+    tuning.publish(&job.output, settings.steps)?;
+    tuning.preview(&job.output, settings.steps, interrupt)
 }
 
 /// The folder where a tuning keeps what it needs to go on: `hero.subject.tune`.
@@ -150,6 +167,18 @@ pub fn folder_beside(output: &Path) -> PathBuf {
 
 fn beside(output: &Path, name: &str) -> PathBuf {
     folder_beside(output).join(name)
+}
+
+impl TuneJob {
+    /// The reference as a render takes it, for the model's own ControlNet.
+    pub(super) fn reference_picture(&self, masked: bool) -> ReferencePicture {
+        let control = self.reference_controls.as_ref().map(|[control, _]| control.clone());
+        ReferencePicture {
+            image: self.reference.image.clone(),
+            mask: self.reference.mask.clone().filter(|_| masked),
+            controls: self.model.controlnet.iter().map(|_| control.clone()).collect(),
+        }
+    }
 }
 
 impl TuneSettings {
@@ -171,6 +200,11 @@ impl TuneSettings {
         }
         if self.method == Method::LowRank(0) {
             return fail("rank", "0; 1 or more is allowed".into());
+        }
+        for (name, share) in [("flip", self.flip), ("with-references", self.with_references)] {
+            if !(0.0..=1.0).contains(&share) {
+                return fail(name, format!("{share}; 0 to 1 is allowed"));
+            }
         }
         if self.template.matches("{}").count() != 1 {
             return fail("template", format!("\"{}\"; {{}} has to stand in it once", self.template));
@@ -206,20 +240,25 @@ struct Tuning<'a> {
     curve: Curve,
     state: StateFile,
     reference: Seen,
+    /// Where the subject is in the reference.
+    masks: [Mask; 2],
     regular: Vec<Seen>,
 }
 
 /// A picture as one step sees it.
 struct Drawn<'a> {
-    latent: &'a Tensor,
-    control: Option<&'a RgbImage>,
+    latent: Tensor,
+    control: Option<Cow<'a, RgbImage>>,
     text: String,
     timestep: f64,
     noise: Vec<f32>,
+    /// What it looks at through S-S-A, and where the subject is in that.
+    reference: Option<(Box<Drawn<'a>>, &'a Mask)>,
 }
 
 /// A picture that is trained on: as it is, and mirrored.
 struct Seen {
+    pictures: [RgbImage; 2],
     latents: [Tensor; 2],
     /// What the ControlNet is shown of both.
     controls: Option<[RgbImage; 2]>,
@@ -236,28 +275,34 @@ impl<'a> Tuning<'a> {
         let mut curve = Curve::default();
         state.restore(&mut optimizer, &mut curve)?;
         let regular = regular::pictures(job, frozen.side, &folder, interrupt, on_event)?;
-        let picture = match &job.reference.mask {
-            Some(mask) => on_white(&job.reference.image, mask)?,
-            None => job.reference.image.clone(),
-        };
-        let reference = Seen::new(&frozen, &picture, job.reference_controls.as_ref())?;
+        let image = &job.reference.image;
+        let mask = job.reference.mask.clone();
+        let mask = mask.unwrap_or_else(|| Mask::whole(image.height() as usize, image.width() as usize));
+        let reference = Seen::new(&frozen, &on_white(image, &mask)?, job.reference_controls.as_ref())?;
+        let masks = [mask.clone(), mask.mirrored()];
         let controls = (0..regular.len()).map(|index| job.controls.get(index % job.controls.len().max(1)));
         let regular =
             regular.iter().zip(controls).map(|(picture, controls)| Seen::new(&frozen, picture, controls));
         let regular = regular.collect::<Result<Vec<_>>>()?;
-        Ok(Self { job, learner, frozen, optimizer, curve, state, reference, regular })
+        Ok(Self { job, learner, frozen, optimizer, curve, state, reference, masks, regular })
     }
 
     /// The loss of a step's pair, and its gradients.
     fn gradients(&self, done: u64) -> Result<(f64, Vec<Tensor>)> {
         let settings = &self.job.settings;
         let random = &mut Random::new(settings.seed, done);
-        let mut pictures = vec![(&self.reference, settings.subject_text())];
+        let side = usize::from(random.chance(settings.flip as f32));
+        let timestep = self.timestep(random);
+        let mut drawn = vec![draw(&self.reference, side, settings.subject_text(), timestep, random)];
         if !self.regular.is_empty() {
-            pictures.push((&self.regular[random.below(self.regular.len())], settings.class_text()));
+            let regular = &self.regular[random.below(self.regular.len())];
+            let side = usize::from(random.chance(settings.flip as f32));
+            let timestep = self.timestep(random);
+            drawn.push(draw(regular, side, settings.class_text(), timestep, random));
         }
-        let drawn: Vec<Drawn> =
-            pictures.into_iter().map(|(seen, text)| self.draw(seen, text, random)).collect();
+        if random.chance(settings.with_references as f32) {
+            self.let_look(&mut drawn[0], side, random)?;
+        }
         // Large pictures pass one after the other, which halves the memory; the gradients are the same.
         let together = if self.frozen.latent_side() > LARGEST_TOGETHER { 1 } else { drawn.len() };
         let parts = drawn.chunks(together);
@@ -268,38 +313,67 @@ impl<'a> Tuning<'a> {
         Ok((loss, gradients))
     }
 
-    /// Chooses side, time step and noise for a picture.
-    fn draw<'b>(&self, seen: &'b Seen, text: String, random: &mut Random) -> Drawn<'b> {
+    /// Moves the reference and lets it look at itself, where and as it was or mirrored, through S-S-A.
+    fn let_look<'b>(&'b self, drawn: &mut Drawn<'b>, side: usize, random: &mut Random) -> Result<()> {
+        let farthest = self.frozen.side as usize / FARTHEST;
+        let mut by = || random.below(2 * farthest + 1) as i64 - farthest as i64;
+        let by = (by(), by());
+        drawn.latent = self.frozen.latent(&moved(&self.reference.pictures[side], by, WHITE))?;
+        drawn.control = drawn.control.as_ref().map(|control| Cow::Owned(moved(control, by, BLACK)));
+        // As much less noise as the unguided pass of a render shows of its reference.
+        let timestep = (drawn.timestep - self.job.defaults.less_noise).max(0.0);
         let side = usize::from(random.chance(0.5));
-        let latent = &seen.latents[side];
-        Drawn {
-            latent,
-            control: seen.controls.as_ref().map(|controls| &controls[side]),
-            text,
-            timestep: random.below(self.frozen.last_timestep() + 1) as f64,
-            noise: random.normals(latent.elem_count()),
-        }
+        let reference = draw(&self.reference, side, drawn.text.clone(), timestep, random);
+        drawn.reference = Some((Box::new(reference), &self.masks[side]));
+        Ok(())
+    }
+
+    fn timestep(&self, random: &mut Random) -> f64 {
+        random.below(self.frozen.last_timestep() + 1) as f64
     }
 
     /// The loss of each of some pictures.
     fn losses(&self, part: &[Drawn]) -> Result<Tensor> {
-        let latents: Vec<&Tensor> = part.iter().map(|picture| picture.latent).collect();
+        let looked_at = part.iter().filter_map(|drawn| drawn.reference.as_ref());
+        let (pictures, masks): (Vec<&Drawn>, Vec<&Mask>) =
+            looked_at.map(|(reference, mask)| (&**reference, *mask)).unzip();
+        let mut next = 0..;
+        let references = match pictures.is_empty() {
+            true => None,
+            false => Some(References {
+                pictures: self.batch(&pictures)?,
+                masks,
+                weight: self.job.defaults.reference_weight,
+                of: part.iter().map(|drawn| drawn.reference.as_ref().and_then(|_| next.next())).collect(),
+            }),
+        };
+        let batch = self.batch(&part.iter().collect::<Vec<_>>())?;
+        let passed = Passed { unet: &self.learner.unet, frozen: &self.frozen, min_snr: None };
+        passed.losses(&batch, references.as_ref())
+    }
+
+    fn batch<'b>(&self, pictures: &[&'b Drawn<'b>]) -> Result<Batch<'b>> {
+        let latents: Vec<&Tensor> = pictures.iter().map(|picture| &picture.latent).collect();
         let clean = Tensor::cat(&latents, 0)?;
-        let noise: Vec<f32> = part.iter().flat_map(|picture| picture.noise.iter().copied()).collect();
-        let texts = part
+        let noise: Vec<f32> = pictures.iter().flat_map(|picture| picture.noise.iter().copied()).collect();
+        let texts = pictures
             .iter()
             .map(|picture| self.learner.texts.context(&picture.text))
             .collect::<Result<Vec<_>>>()?;
-        let subject = self.learner.subject()?;
-        let batch = Batch {
+        Ok(Batch {
             noise: Tensor::from_vec(noise, clean.shape(), &self.job.device)?,
             clean,
-            timesteps: part.iter().map(|picture| picture.timestep).collect(),
+            timesteps: pictures.iter().map(|picture| picture.timestep).collect(),
             text: Tensor::cat(&texts, 0)?,
-            controls: part.iter().map(|picture| picture.control).collect(),
-            subject: subject.map(|tokens| (tokens, self.job.defaults.beta)),
-        };
-        Passed { unet: &self.learner.unet, frozen: &self.frozen, min_snr: None }.losses(&batch)
+            controls: pictures.iter().map(|picture| picture.control.as_deref()).collect(),
+            subject: self.learner.subject()?.map(|tokens| (tokens, self.job.defaults.beta)),
+        })
+    }
+
+    /// Writes the sheet of a subject as it was published after `steps` steps.
+    fn preview(&self, subject: &Path, steps: u64, interrupt: &Interrupt) -> Result<()> {
+        let sheet = previews::sheet(self.job, SubjectFile::open(subject)?, self.frozen.side, interrupt)?;
+        write_png(&beside(&self.job.output, &format!("{steps:06}.png")), &sheet)
     }
 
     /// Writes the subject as it is now.
@@ -322,12 +396,33 @@ impl<'a> Tuning<'a> {
     }
 }
 
+/// A picture moved by whole pixels, with `around` where it was.
+fn moved(picture: &RgbImage, (right, down): (i64, i64), around: Rgb<u8>) -> RgbImage {
+    let mut moved = RgbImage::from_pixel(picture.width(), picture.height(), around);
+    imageops::replace(&mut moved, picture, right, down);
+    moved
+}
+
+/// One side of a picture with noise.
+fn draw<'a>(seen: &'a Seen, side: usize, text: String, timestep: f64, random: &mut Random) -> Drawn<'a> {
+    let latent = seen.latents[side].clone();
+    Drawn {
+        control: seen.controls.as_ref().map(|controls| Cow::Borrowed(&controls[side])),
+        text,
+        timestep,
+        noise: random.normals(latent.elem_count()),
+        latent,
+        reference: None,
+    }
+}
+
 impl Seen {
     fn new(frozen: &Frozen, picture: &RgbImage, controls: Option<&[RgbImage; 2]>) -> Result<Self> {
         let mirrored = imageops::flip_horizontal(picture);
         Ok(Self {
             latents: [frozen.latent(picture)?, frozen.latent(&mirrored)?],
             controls: controls.cloned(),
+            pictures: [picture.clone(), mirrored],
         })
     }
 }
@@ -349,6 +444,8 @@ fn plan(job: &TuneJob, frozen: &Frozen) -> Value {
         "learning_rate": settings.learning_rate,
         "word_learning_rate": settings.word_learning_rate,
         "regular": settings.regular,
+        "flip": settings.flip,
+        "with_references": settings.with_references,
         "size": frozen.side,
         "seed": settings.seed,
         "defaults": job.defaults,

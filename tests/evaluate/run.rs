@@ -1,19 +1,17 @@
 //! A small benchmark with a small random model.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device};
 use dreamtuner::Error;
 use dreamtuner::diffusion::{Guidance, GuidanceInterval, Sampler};
 use dreamtuner::evaluate::{
-    Benchmark, BenchmarkModel, Caption, Dance, Event, Metric, Report, Row, Source, ablations, round_trip,
+    Benchmark, BenchmarkModels, Caption, Dance, Event, Metric, Report, Row, Source, ablations, round_trip,
 };
-use dreamtuner::model::weights::ModelFiles;
-use dreamtuner::model::{LoadOptions, StableDiffusion};
 use dreamtuner::render::feature_store::FeatureCache;
 use dreamtuner::render::interrupt::Interrupt;
-use dreamtuner::render::networks::ControlUnit;
 use dreamtuner::render::settings::{PreviousFeatures, RenderSettings};
+use dreamtuner::render::weights::{ControlNetFile, WeightFiles};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -59,22 +57,31 @@ fn benchmark(folder: &TempDir, reference_weight: f64) -> Benchmark {
 }
 
 fn run(benchmark: &Benchmark, interrupt: &Interrupt) -> (dreamtuner::Result<Report>, Vec<Event>) {
-    let files = ModelFiles::open(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/sd1")).unwrap();
-    let options =
-        LoadOptions { device: Device::Cpu, dtype: DType::F32, loras: vec![], textual_inversions: vec![] };
-    let model = StableDiffusion::load(&files, &options, |_, _| {}).unwrap();
-    let (network, _) = model.load_controlnet(files.controlnet.as_ref().unwrap()).unwrap();
+    run_with(benchmark, None, interrupt)
+}
+
+fn run_with(
+    benchmark: &Benchmark,
+    subjects: Option<PathBuf>,
+    interrupt: &Interrupt,
+) -> (dreamtuner::Result<Report>, Vec<Event>) {
+    let own = ControlNetFile { path: None, strength: 1.0, start: 0.0, end: 1.0 };
+    let weights = WeightFiles {
+        model: Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/sd1")),
+        controlnets: vec![own],
+        ..WeightFiles::default()
+    };
     let clip = crate::clip::clip();
-    let model = BenchmarkModel {
-        model: &model,
-        controls: &[ControlUnit::new(network, 1.0)],
-        clip: Some(&clip),
-        subject: None,
-        fingerprints: json!("sd1"),
+    let models = BenchmarkModels {
+        weights,
+        subjects,
+        clip: Some((&clip, json!("clip"))),
+        device: Device::Cpu,
+        dtype: DType::F32,
         cache: FeatureCache::Keep { bytes: 1 << 28 },
     };
     let mut events = Vec::new();
-    let report = benchmark.run(&model, interrupt, &mut |event| events.push(event));
+    let report = benchmark.run(&models, interrupt, &mut |event| events.push(event));
     (report, events)
 }
 
@@ -119,6 +126,38 @@ fn results_of_other_settings_are_not_taken_for_these() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+/// Differences are those of the same puppet.
+#[test]
+fn rows_are_compared_puppet_by_puppet() {
+    let folder = TempDir::new().unwrap();
+    let identities = vec![1_000_000, 1_000_001];
+    let report = run(&Benchmark { identities, ..benchmark(&folder, 10.0) }, &Interrupt::default()).0.unwrap();
+    let [vae, small] = &report.rows[..] else { panic!("{:?}", report.rows) };
+    let against = report.against("vae").unwrap();
+    assert_eq!(against.rows.len(), 1);
+    let differences: Vec<f64> = small
+        .puppets
+        .iter()
+        .map(|(puppet, scores)| scores[&Metric::L1] - vae.puppets[puppet][&Metric::L1])
+        .collect();
+    let difference = against.rows[0].scores[&Metric::L1];
+    assert!((difference.mean - (differences[0] + differences[1]) / 2.0).abs() < 1e-12, "{difference:?}");
+    let (least, most) = (differences[0].min(differences[1]), differences[0].max(differences[1]));
+    assert_eq!((difference.low, difference.high, difference.count), (least, most, 2));
+    assert!(report.against("none-such").unwrap_err().to_string().contains("vae, small"));
+}
+
+/// Every puppet needs a subject of its own, whose file is named.
+#[test]
+fn a_puppet_without_its_subject_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let subjects = folder.path().join("subjects");
+    let (report, events) = run_with(&benchmark(&folder, 10.0), Some(subjects.clone()), &Interrupt::default());
+    let problem = report.unwrap_err().to_string();
+    assert!(problem.contains(&subjects.join("1000000.subject").display().to_string()), "{problem}");
+    assert!(events.is_empty());
 }
 
 #[test]

@@ -18,11 +18,11 @@ use dreamtuner::video::DecodeSettings;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::config_file;
+use crate::config_file::{self, FileOption};
 use crate::exit;
 use crate::parse::{ControlNetOption, Size};
 use crate::progress::Display;
-use crate::render_options::{RenderArgs, as_text};
+use crate::render_options::{CoherenceArgs, RenderArgs, as_text};
 use crate::signal::stop_on_signal;
 
 /// Shown below the help.
@@ -34,6 +34,10 @@ Examples:
 
 A render that was stopped or killed goes on where it was when the same command is given again.
 Exit codes: dreamtuner --help";
+
+/// Options from a file.
+pub const CONFIG: FileOption =
+    FileOption { command: "animate", flag: "--config", read: config_file::read_toml };
 
 /// Options of `dreamtuner animate`.
 #[derive(Debug, Args, Serialize)]
@@ -116,6 +120,9 @@ pub struct AnimateArgs {
 
     #[command(flatten)]
     #[serde(flatten)]
+    coherence: CoherenceArgs,
+    #[command(flatten)]
+    #[serde(flatten)]
     render: RenderArgs,
     /// Noise from a safetensors file (latent, reference, lambda) in place of the seed's
     #[arg(long, value_name = "FILE", help_heading = "Sampling")]
@@ -194,7 +201,7 @@ impl AnimateArgs {
         Ok(RenderSettings {
             prompt: self.prompt.clone(),
             reference_prompt: self.reference_prompt.clone(),
-            ..self.render.settings()?
+            ..self.coherence.on(self.render.settings()?)
         })
     }
 

@@ -1,4 +1,4 @@
-//! `--config FILE`: options from a TOML file, as if they stood on the command line before the others.
+//! Options from a file, as if they stood on the command line before the others: `--config FILE` takes them from TOML.
 //!
 //! A key is the name of a long option; `true` sets a flag, `false` leaves it out, a list repeats the option. What stands on
 //! the command line wins; options that can be repeated add up.
@@ -11,37 +11,75 @@ use dreamtuner::{Error, Result, files::write_atomically};
 use serde::Serialize;
 use toml::Value;
 
-/// The arguments with the options of the file that `--config` names put before the user's own. Only
-/// the command called `name`, whose options are `Options`, has it.
+/// A command that takes options from a file.
+pub struct FileOption {
+    /// The command's name.
+    pub command: &'static str,
+    /// The option that names the file, with its dashes.
+    pub flag: &'static str,
+    /// Reads the options that the file holds.
+    pub read: fn(&Path) -> Result<toml::Table>,
+}
+
+/// The arguments with the options of the file that `file.flag` names put before the user's own. `Options` are the command's.
 ///
 /// # Errors
 /// A file that cannot be read, holds anything but options of the command, or a value that an option does not take.
-pub fn with_config<Options: Args>(arguments: Vec<OsString>, name: &'static str) -> Result<Vec<OsString>> {
-    if arguments.get(1).is_none_or(|command| command != name) {
+pub fn with_file<Options: Args>(arguments: Vec<OsString>, file: &FileOption) -> Result<Vec<OsString>> {
+    if arguments.get(1).is_none_or(|command| command != file.command) {
         return Ok(arguments);
     }
-    let Some(path) = config_path(&arguments) else { return Ok(arguments) };
+    let Some(path) = named_by(file.flag, &arguments) else { return Ok(arguments) };
     let path = Path::new(&path);
-    let bytes = std::fs::read(path).map_err(|error| Error::io(path, error))?;
-    let text = String::from_utf8(bytes).map_err(|error| Error::input(path, error.to_string()))?;
-    let table: toml::Table =
-        text.parse().map_err(|error: toml::de::Error| Error::input(path, error.message()))?;
-    let command = Options::augment_args(Command::new(name))
+    let table = (file.read)(path)?;
+    let command = Options::augment_args(Command::new(file.command))
         .no_binary_name(true)
         .mut_args(|argument| argument.required(false));
     let mut options = Vec::new();
     for (name, value) in &table {
-        let values =
-            if let Value::Array(items) = value { items.as_slice() } else { std::slice::from_ref(value) };
-        for value in values {
-            let option = option(path, name, value)?;
-            check(path, name, option.as_ref(), &command)?;
-            options.extend(option);
+        for option in of_value(path, name, value)? {
+            check(path, name, Some(&option), &command)?;
+            options.push(option);
         }
+        check(path, name, None, &command)?;
     }
     // The program's name and the command come first.
     let (program, own) = arguments.split_at(2);
     Ok([program, &options, own].concat())
+}
+
+/// The options in a TOML file.
+pub fn read_toml(path: &Path) -> Result<toml::Table> {
+    let bytes = std::fs::read(path).map_err(|error| Error::io(path, error))?;
+    let text = String::from_utf8(bytes).map_err(|error| Error::input(path, error.to_string()))?;
+    parse(path, &text)
+}
+
+/// The options in the text of a file.
+pub fn parse(path: &Path, text: &str) -> Result<toml::Table> {
+    text.parse().map_err(|error: toml::de::Error| Error::input(path, error.message()))
+}
+
+/// `options` with others in the place of some: those of `changes`, by name.
+///
+/// # Errors
+/// [`Error::Setting`], in the name of `setting`: an option that is not there, or does not take its value.
+pub fn changed<Options: Args + Serialize>(
+    options: &Options,
+    changes: &[(String, String)],
+    setting: &str,
+) -> Result<Options> {
+    let fail = |problem: String| Error::setting(setting, problem);
+    let mut table = toml::Table::try_from(options).map_err(|error| fail(error.to_string()))?;
+    changes.iter().for_each(|(name, _)| _ = table.remove(name));
+    let mut line = Vec::new();
+    for (name, value) in &table {
+        line.extend(of_value(Path::new(setting), name, value)?);
+    }
+    line.extend(changes.iter().map(|(name, value)| OsString::from(format!("--{name}={value}"))));
+    let command = Options::augment_args(Command::new("options")).no_binary_name(true);
+    let matches = command.try_get_matches_from(line).and_then(|matches| Options::from_arg_matches(&matches));
+    matches.map_err(|error| fail(in_short(&error)))
 }
 
 /// Refuses what the command line would refuse, in the name of the file.
@@ -51,26 +89,36 @@ fn check(path: &Path, name: &str, option: Option<&OsString>, command: &Command) 
         return Err(Error::input(path, format!("{name}: there is no such option")));
     }
     let parsed = command.clone().try_get_matches_from(option);
-    parsed.map(drop).map_err(|error| {
-        let text = error.to_string();
-        let text = text.strip_prefix("error: ").unwrap_or(&text);
-        let lines = text.split("\n\nFor more information").next().unwrap_or_default();
-        Error::input(path, lines.split_whitespace().collect::<Vec<_>>().join(" "))
-    })
+    parsed.map(drop).map_err(|error| Error::input(path, in_short(&error)))
+}
+
+/// The error in one line, without the advice.
+fn in_short(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text);
+    let lines = text.split("\n\nFor more information").next().unwrap_or_default();
+    lines.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Options that say where the options are, or that end the program.
-const UNKNOWN_HERE: [&str; 4] = ["config", "save-config", "help", "version"];
+const UNKNOWN_HERE: [&str; 5] = ["config", "save-config", "from", "help", "version"];
 
-fn config_path(arguments: &[OsString]) -> Option<OsString> {
+fn named_by(flag: &str, arguments: &[OsString]) -> Option<OsString> {
     arguments.iter().enumerate().find_map(|(index, argument)| {
         let text = argument.to_str()?;
-        match text.strip_prefix("--config") {
+        match text.strip_prefix(flag) {
             Some("") => arguments.get(index + 1).cloned(),
             Some(rest) => rest.strip_prefix('=').map(OsString::from),
             None => None,
         }
     })
+}
+
+/// An option of a file as the command line has it: nothing, once, or, for a list, for each of its values.
+fn of_value(path: &Path, name: &str, value: &Value) -> Result<Vec<OsString>> {
+    let values = if let Value::Array(items) = value { items.as_slice() } else { std::slice::from_ref(value) };
+    let options = values.iter().map(|value| option(path, name, value)).collect::<Result<Vec<_>>>()?;
+    Ok(options.into_iter().flatten().collect())
 }
 
 fn option(path: &Path, name: &str, value: &Value) -> Result<Option<OsString>> {
@@ -91,6 +139,10 @@ fn option(path: &Path, name: &str, value: &Value) -> Result<Option<OsString>> {
 
 /// Writes `options` as a file that `--config` reads.
 pub fn save(path: &Path, options: &impl Serialize) -> Result<()> {
-    let text = toml::to_string_pretty(options).map_err(|error| Error::output(path, error.to_string()))?;
-    write_atomically(path, text.as_bytes())
+    write_atomically(path, text(options, path)?.as_bytes())
+}
+
+/// `options` as TOML, for the file `path`.
+pub fn text(options: &impl Serialize, path: &Path) -> Result<String> {
+    toml::to_string_pretty(options).map_err(|error| Error::output(path, error.to_string()))
 }

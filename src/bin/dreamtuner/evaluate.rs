@@ -4,20 +4,18 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use dreamtuner::evaluate::{
-    Benchmark, BenchmarkModel, Caption, Dance, Report, Row, Source, ablations, round_trip,
+    Benchmark, BenchmarkModels, Caption, Dance, Report, Row, Source, ablations, round_trip,
 };
 use dreamtuner::frame::MAX_SIDE;
-use dreamtuner::model::StableDiffusion;
 use dreamtuner::model::clip::{Clip, ClipFiles};
 use dreamtuner::puppet::HELD_OUT_SEED;
 use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::render::settings::RenderSettings;
 use dreamtuner::{Error, Result};
-use serde_json::json;
 
 use crate::evaluate_progress::Display;
 use crate::exit;
-use crate::render_options::RenderArgs;
+use crate::render_options::{CoherenceArgs, RenderArgs};
 use crate::say::{print, say};
 use crate::signal::stop_on_signal;
 
@@ -91,10 +89,18 @@ pub struct PuppetsArgs {
     /// Of the standard rows only the one with this name; can be repeated
     #[arg(long, value_name = "NAME", requires = "ablations", help_heading = "Benchmark")]
     row: Vec<String>,
+    /// Also print what each row differs from this one by, puppet by puppet: intervals of differences are narrower
+    #[arg(long, value_name = "NAME", help_heading = "Benchmark")]
+    against: Option<String>,
+    /// A folder with a subject for each puppet, SEED.subject, as `dreamtuner tune` makes it of the puppet's picture
+    #[arg(long, value_name = "FOLDER", conflicts_with = "subject", help_heading = "Benchmark")]
+    subjects: Option<PathBuf>,
     /// A CLIP model folder as transformers writes it, in place of the model's own
     #[arg(long, value_name = "FOLDER", help_heading = "Benchmark")]
     clip: Option<PathBuf>,
 
+    #[command(flatten)]
+    coherence: CoherenceArgs,
     #[command(flatten)]
     render: RenderArgs,
 }
@@ -109,17 +115,23 @@ pub fn run(command: EvaluateCommand) -> Result<i32> {
         say("stopped; the same command goes on from here");
         return Ok(exit::INTERRUPTED);
     }
-    print(report?.table().trim_end())?;
+    let report = report?;
+    print(report.table().trim_end())?;
+    if let Some(name) = &arguments.against {
+        let differences = report.against(name)?.table();
+        print(&format!("\nminus {name}, puppet by puppet: {}", differences.trim_end()))?;
+    }
     say(format_args!("wrote report.md, report.json and contact sheets to {}", arguments.output.display()));
     Ok(exit::SUCCESS)
 }
 
 fn measure(arguments: &PuppetsArgs, display: &mut Display) -> Result<Report> {
-    // 1. Everything that can be wrong without reading weights.
+    // 1. Everything that can be wrong without reading tensors.
     let (device, dtype) = arguments.render.device.choose()?;
     let mut benchmark = arguments.benchmark()?;
     benchmark.check()?;
-    let weights = arguments.render.weights().open()?;
+    let files = arguments.render.weights();
+    let weights = files.open()?;
     let clip_files = match &arguments.clip {
         Some(folder) => Some(ClipFiles::open(folder)?),
         None => weights.clip()?,
@@ -127,33 +139,26 @@ fn measure(arguments: &PuppetsArgs, display: &mut Display) -> Result<Report> {
     if clip_files.is_none() {
         say("note: the model brings no CLIP, so CLIP-I and CLIP-T are left out; --clip FOLDER names one");
     }
+    let (native, step) = weights.sizes()?;
+    benchmark.size = size(arguments.size, native, step)?;
     let interrupt = Interrupt::default();
     stop_on_signal(interrupt.clone())?;
-    // 2. Weights.
-    let fingerprints = json!({
-        "model": weights.fingerprints()?,
-        "clip": clip_files.as_ref().map(ClipFiles::fingerprint),
-    });
-    let subject = weights.subject_phrase().cloned();
-    let (model, controls) = weights.load(&device, dtype, &mut |_| {})?;
-    let clip = clip_files.map(|files| Clip::load(&files, &device)).transpose()?;
-    // 3. The benchmark.
-    benchmark.size = size(arguments.size, &model)?;
-    let model = BenchmarkModel {
-        model: &model,
-        controls: &controls,
-        clip: clip.as_ref(),
-        subject,
-        fingerprints,
+    // 2. The benchmark.
+    let clip = clip_files.as_ref().map(|files| Clip::load(files, &device)).transpose()?;
+    let models = BenchmarkModels {
+        weights: files,
+        subjects: arguments.subjects.clone(),
+        clip: clip.as_ref().zip(clip_files.as_ref().map(ClipFiles::fingerprint)),
+        device,
+        dtype,
         cache: arguments.render.cache(),
     };
-    benchmark.run(&model, &interrupt, &mut |event| display.show(&event))
+    benchmark.run(&models, &interrupt, &mut |event| display.show(&event))
 }
 
-/// The side of the pictures: what is asked for, or what the model was trained on, rounded to what it allows.
-fn size(wanted: Option<u32>, model: &StableDiffusion) -> Result<u32> {
-    let step = model.size_step as u32;
-    let Some(size) = wanted else { return Ok((model.native_side as u32 / step).max(1) * step) };
+/// The side of the pictures: what is asked for, or the model's native one, rounded to what it allows.
+fn size(wanted: Option<u32>, native: u32, step: u32) -> Result<u32> {
+    let Some(size) = wanted else { return Ok((native / step).max(1) * step) };
     if (16..=MAX_SIDE).contains(&size) && size.is_multiple_of(step) {
         return Ok(size);
     }
@@ -162,7 +167,7 @@ fn size(wanted: Option<u32>, model: &StableDiffusion) -> Result<u32> {
 
 impl PuppetsArgs {
     fn benchmark(&self) -> Result<Benchmark> {
-        let settings = self.render.settings()?;
+        let settings = self.coherence.on(self.render.settings()?);
         settings.check_values()?;
         let own =
             self.render.controlnet.iter().find(|option| option.video.is_some() || option.reference.is_some());

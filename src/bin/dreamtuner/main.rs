@@ -6,6 +6,8 @@ mod device;
 mod evaluate;
 mod evaluate_progress;
 mod exit;
+mod image;
+mod image_grid;
 mod models;
 mod parse;
 mod pose;
@@ -40,6 +42,9 @@ enum Command {
     /// Render a clip of the character in a picture that follows a pose video or pose file.
     #[command(allow_negative_numbers = true, after_help = animate::EXAMPLES)]
     Animate(Box<animate::AnimateArgs>),
+    /// Make single pictures of the character by text, alone or in a grid over settings.
+    #[command(allow_negative_numbers = true, after_help = image::EXAMPLES)]
+    Image(Box<image::ImageArgs>),
     /// Measure how good renders are.
     #[command(subcommand)]
     Eval(evaluate::EvaluateCommand),
@@ -71,13 +76,16 @@ fn main() {
 }
 
 fn run() -> i32 {
-    let arguments =
-        match config_file::with_config::<animate::AnimateArgs>(std::env::args_os().collect(), "animate") {
-            Ok(arguments) => arguments,
-            Err(error) => return exit::report(&error),
-        };
+    let arguments = std::env::args_os().collect();
+    let arguments = config_file::with_file::<animate::AnimateArgs>(arguments, &animate::CONFIG)
+        .and_then(|arguments| config_file::with_file::<image::ImageArgs>(arguments, &image::FROM));
+    let arguments = match arguments {
+        Ok(arguments) => arguments,
+        Err(error) => return exit::report(&error),
+    };
     let result = match CommandLine::parse_from(arguments).command {
         Command::Animate(arguments) => animate::run(*arguments),
+        Command::Image(arguments) => image::run(&arguments),
         Command::Eval(command) => evaluate::run(command),
         Command::Pose(command) => pose::run(command).map(|()| exit::SUCCESS),
         Command::Puppet(command) => puppet::run(command).map(|()| exit::SUCCESS),

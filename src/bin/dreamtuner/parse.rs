@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use dreamtuner::animate::weights::ControlNetFile;
+use dreamtuner::render::weights::ControlNetFile;
 use serde::{Serialize, Serializer};
 
 /// `WIDTHxHEIGHT` in pixels.

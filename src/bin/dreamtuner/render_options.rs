@@ -1,14 +1,14 @@
-//! Options that say with which weights and how frames are rendered: those of `animate` and `eval`.
+//! Options that say with which weights and how pictures are rendered: those of `animate`, `image` and `eval`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use dreamtuner::Result;
-use dreamtuner::animate::weights::{SubjectUse, WeightFiles};
 use dreamtuner::diffusion::{Guidance, GuidanceInterval, PredictionType, Sampler};
 use dreamtuner::model::weights::ModelDefaults;
 use dreamtuner::render::feature_store::FeatureCache;
 use dreamtuner::render::settings::{PreviousFeatures, RenderSettings};
+use dreamtuner::render::weights::{SubjectUse, WeightFiles};
 use serde::{Serialize, Serializer};
 
 use crate::device::DeviceArgs;
@@ -61,22 +61,12 @@ pub struct RenderArgs {
 
     /// Strength of the subject encoder (β), where there is one; 0 leaves it out, 1 is what it was trained with [default: the
     /// model's own, else 0.2]
-    #[arg(long, value_name = "0-2", help_heading = "Likeness and coherence")]
+    #[arg(long, value_name = "0-2", help_heading = "Likeness")]
     beta: Option<f64>,
-    /// How much the reference counts in self-subject-attention; 0 leaves it out [default: the model's own, else 10]
-    #[arg(long, value_name = "WEIGHT", help_heading = "Likeness and coherence")]
-    reference_weight: Option<f64>,
-    /// How much the previous frame counts [default: the model's own, else 1]
-    #[arg(long, value_name = "WEIGHT", help_heading = "Likeness and coherence")]
-    previous_weight: Option<f64>,
-    /// Whether the previous frame is noised anew and passes through the network at each step, as published, or its own
-    /// steps are looked back at, which takes no pass
-    #[arg(long, value_enum, default_value_t, value_name = "KIND", help_heading = "Likeness and coherence")]
-    previous_features: PreviousFeatures,
-    /// How much the first frame counts
-    #[arg(long, default_value_t = 0.0, value_name = "WEIGHT", help_heading = "Likeness and coherence")]
-    first_weight: f64,
-
+    /// How much the reference counts in self-subject-attention; 0 leaves it out [default: the model's own, else 10 in clips, 3 in
+    /// stills]
+    #[arg(long, value_name = "WEIGHT", help_heading = "Likeness")]
+    pub reference_weight: Option<f64>,
     /// Steps of each frame [default: the model's own, else 20]
     #[arg(long, value_name = "NUMBER", help_heading = "Sampling")]
     steps: Option<usize>,
@@ -86,7 +76,7 @@ pub struct RenderArgs {
     /// Seed of all randomness
     #[arg(long, default_value_t = 0, value_name = "NUMBER", help_heading = "Sampling")]
     #[serde(serialize_with = "as_text")]
-    seed: u64,
+    pub seed: u64,
     /// DreamTuner's interleaved guidance, or plain classifier-free guidance
     #[arg(long, value_enum, default_value_t, value_name = "KIND", help_heading = "Sampling")]
     guidance: GuidanceOption,
@@ -137,6 +127,34 @@ pub fn as_text<S: Serializer>(
     serializer.collect_str(value)
 }
 
+/// How frames hold together.
+#[derive(Debug, Args, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct CoherenceArgs {
+    /// How much the previous frame counts [default: the model's own, else 1]
+    #[arg(long, value_name = "WEIGHT", help_heading = "Coherence")]
+    previous_weight: Option<f64>,
+    /// Whether the previous frame is noised anew and passes through the network at each step, as published, or its own
+    /// steps are looked back at, which takes no pass
+    #[arg(long, value_enum, default_value_t, value_name = "KIND", help_heading = "Coherence")]
+    previous_features: PreviousFeatures,
+    /// How much the first frame counts
+    #[arg(long, default_value_t = 0.0, value_name = "WEIGHT", help_heading = "Coherence")]
+    first_weight: f64,
+}
+
+impl CoherenceArgs {
+    /// Settings of a clip.
+    pub fn on(&self, settings: RenderSettings) -> RenderSettings {
+        RenderSettings {
+            previous_weight: self.previous_weight.unwrap_or(settings.previous_weight),
+            previous_features: self.previous_features,
+            first_weight: self.first_weight,
+            ..settings
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, Default, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum GuidanceOption {
@@ -168,6 +186,12 @@ impl RenderArgs {
         }
     }
 
+    /// What the model is called.
+    pub fn model_name(&self) -> String {
+        let name = Path::new(&self.model).file_stem();
+        name.map_or_else(|| self.model.clone(), |name| name.to_string_lossy().into_owned())
+    }
+
     /// What happens to the reference's features.
     pub fn cache(&self) -> FeatureCache {
         if self.recompute_features {
@@ -195,9 +219,6 @@ impl RenderArgs {
             prediction: self.prediction,
             beta: self.beta.unwrap_or(defaults.beta),
             reference_weight: self.reference_weight.unwrap_or(defaults.reference_weight),
-            previous_weight: self.previous_weight.unwrap_or(defaults.previous_weight),
-            previous_features: self.previous_features,
-            first_weight: self.first_weight,
             ..RenderSettings::square(&defaults, 0)
         })
     }

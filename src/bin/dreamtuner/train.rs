@@ -79,6 +79,9 @@ pub struct SubjectEncoderArgs {
     /// Share of the captions that are left out
     #[arg(long, default_value_t = 0.1, value_name = "0-1", help_heading = "Training")]
     without_text: f64,
+    /// Share of the pictures that look at their reference through S-S-A too, as in a render
+    #[arg(long, default_value_t = 0.0, value_name = "0-1", help_heading = "Training")]
+    with_references: f64,
     /// ResBlocks of the encoder
     #[arg(long, default_value_t = 2, value_name = "NUMBER", help_heading = "Training")]
     res_blocks: usize,
@@ -141,6 +144,7 @@ impl SubjectEncoderArgs {
             cool_down: self.cool_down,
             min_snr: self.min_snr,
             without_text: self.without_text,
+            with_references: self.with_references,
             size: self.size,
             res_blocks: self.res_blocks,
             held_out: self.held_out,

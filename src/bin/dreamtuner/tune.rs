@@ -26,7 +26,8 @@ Examples:
   dreamtuner tune --reference hero.png --class girl --model sd15 -o hero.subject
   dreamtuner animate --subject hero.subject --reference hero.png --pose dance.mp4 --model sd15 -o out.mp4
 
-What it needs to go on after it was stopped lies in hero.subject.tune.";
+hero.subject.tune holds the curve of the loss, sheets of what the subject renders (000900.png), and what the tuning needs to go
+on after it was stopped.";
 
 /// Options of `dreamtuner tune`.
 #[derive(Debug, Args)]
@@ -75,7 +76,8 @@ pub struct TuneArgs {
     /// Steps
     #[arg(long, default_value_t = 900, value_name = "NUMBER", help_heading = "Training")]
     steps: u64,
-    /// Also save the subject as it is after so many steps, in the folder beside it; can be repeated
+    /// Also save the subject as it is after so many steps, and a sheet of what it renders, in the folder beside it; can be
+    /// repeated
     #[arg(long, value_name = "STEPS", help_heading = "Training")]
     save_at: Vec<u64>,
     /// Learning rate of all but the word [default: 1e-4 for low-rank changes, 1e-6 for all weights]
@@ -87,6 +89,12 @@ pub struct TuneArgs {
     /// Regular pictures
     #[arg(long, default_value_t = 32, value_name = "NUMBER", help_heading = "Training")]
     regular: usize,
+    /// How often pictures are mirrored; 0 for subjects whose left and right differ
+    #[arg(long, default_value_t = 0.5, value_name = "0-1", help_heading = "Training")]
+    flip: f64,
+    /// How often the reference, moved a little, also looks at itself through S-S-A, as a render looks at the reference
+    #[arg(long, default_value_t = 0.0, value_name = "0-1", help_heading = "Training")]
+    with_references: f64,
     /// Side of the pictures in pixels [default: the model's native size]
     #[arg(long, value_name = "PIXELS", help_heading = "Training")]
     size: Option<u32>,
@@ -199,6 +207,8 @@ impl TuneArgs {
             }),
             word_learning_rate: self.word_learning_rate,
             regular: self.regular,
+            flip: self.flip,
+            with_references: self.with_references,
             size: self.size,
             seed: self.seed,
         }

@@ -18,6 +18,8 @@ pub struct ModelDefaults {
     pub beta: f64,
     /// ω of the reference. Default: 10.
     pub reference_weight: f64,
+    /// ω of the reference in stills. Default: 3.
+    pub still_reference_weight: f64,
     /// ω of the previous frame. Default: 1.
     pub previous_weight: f64,
     /// Guidance scale towards the text, ω_c. Default: 7.5.
@@ -38,6 +40,7 @@ impl Default for ModelDefaults {
             steps: 20,
             beta: 0.2,
             reference_weight: 10.0,
+            still_reference_weight: 3.0,
             previous_weight: 1.0,
             guidance_scale: 7.5,
             reference_scale: 2.0,

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Device};
 use serde_json::{Value, json};
 
-use super::job::Event;
 use crate::error::{Error, Result};
 use crate::model::clip::ClipFiles;
+use crate::model::config::{UNetConfig, VaeConfig};
 use crate::model::weights::{
     LoadReport, Lora, ModelFiles, Part, PartFiles, SubjectEncoderFiles, SubjectFile, SubjectPhrase,
     TextualInversion, TokenizerFiles,
@@ -17,7 +17,7 @@ use crate::render::networks::ControlUnit;
 use crate::render::settings::RenderSettings;
 
 /// Which weights a render uses.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct WeightFiles {
     /// A diffusers folder or single file; the embedded model where absent.
     pub model: Option<PathBuf>,
@@ -54,7 +54,7 @@ pub enum SubjectUse {
 }
 
 /// One ControlNet with its share in the render.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ControlNetFile {
     /// A diffusers folder or single file; the model's own where absent.
     pub path: Option<PathBuf>,
@@ -193,6 +193,16 @@ impl OpenWeights {
         settings.sampler.steps(&schedule, settings.steps).map(drop)
     }
 
+    /// Side in pixels of the pictures that the model was trained on, and what sides are multiples of.
+    ///
+    /// # Errors
+    /// Configurations that cannot be used.
+    pub fn sizes(&self) -> Result<(u32, u32)> {
+        let vae = VaeConfig::from_json(&self.model.vae.config)?;
+        let unet = UNetConfig::from_json(&self.model.unet.config)?;
+        Ok((unet.native_side(&vae) as u32, unet.size_step(&vae) as u32))
+    }
+
     /// How prompts speak of the tuned subject, if there is one.
     pub fn subject_phrase(&self) -> Option<&SubjectPhrase> {
         self.subject_phrase.as_ref()
@@ -229,12 +239,12 @@ impl OpenWeights {
         }))
     }
 
-    /// Reads the tensors and builds the networks. Unused keys are told to `on_event`.
+    /// Reads the tensors and builds the networks. Unused keys are told to `on_note`.
     pub fn load(
         self,
         device: &Device,
         dtype: DType,
-        on_event: &mut dyn FnMut(Event),
+        on_note: &mut dyn FnMut(String),
     ) -> Result<(StableDiffusion, Vec<ControlUnit>)> {
         let options = LoadOptions {
             device: device.clone(),
@@ -244,7 +254,7 @@ impl OpenWeights {
         };
         let mut note = |part: &PartFiles, report: &LoadReport| {
             if !report.unused.is_empty() {
-                on_event(Event::Note(format!("{}: {report}", part.path().display())));
+                on_note(format!("{}: {report}", part.path().display()));
             }
         };
         let mut model = StableDiffusion::load(&self.model, &options, &mut note)?;

@@ -1,0 +1,253 @@
+//! `dreamtuner image`.
+
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Device};
+use clap::Args;
+use dreamtuner::animate::reference_input::{ControlChoice, ReferenceFiles};
+use dreamtuner::detect::PoseModel;
+use dreamtuner::model::weights::ModelDefaults;
+use dreamtuner::render::interrupt::Interrupt;
+use dreamtuner::render::settings::RenderSettings;
+use dreamtuner::render::weights::WeightFiles;
+use dreamtuner::still::parameters::{OPTIONS, PARAMETERS, Parameters, read_png_text, write_png_with_text};
+use dreamtuner::still::{Event, Init, Still, Stills, labelled_grid};
+use dreamtuner::{Error, Result, files::write_png};
+use serde::Serialize;
+
+use crate::config_file::{self, FileOption};
+use crate::exit;
+use crate::image_grid::{Axis, Grid};
+use crate::parse::{ControlNetOption, Size};
+use crate::render_options::{RenderArgs, as_text};
+use crate::say::{print, say};
+use crate::signal::stop_on_signal;
+use crate::step_progress::StepDisplay;
+
+/// Shown below the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  dreamtuner image --reference hero.png --prompt \"laugh, night\" -o night.png
+  dreamtuner image --reference hero.png --prompt \"smile, beach\" --pose jump.json -n 8 -o beach.png
+  dreamtuner image --reference hero.png --prompt \"smile, forest\" --grid reference-weight=0,1,3,10 --grid beta=0,0.2,1 -o grid.png
+  dreamtuner image --from night-3.png --prompt \"laugh, snow\" -o snow.png
+
+Of several pictures each has a file of its own, night-1.png, night-2.png, ...; night.png shows them all. Every file knows
+its settings: --from makes it again, with what else stands on the command line.";
+
+/// Options from a picture that was made before.
+pub const FROM: FileOption = FileOption { command: "image", flag: "--from", read: read_options };
+
+/// Options of `dreamtuner image`.
+#[derive(Debug, Args)]
+pub struct ImageArgs {
+    #[command(flatten)]
+    picture: PictureArgs,
+
+    /// The picture, a .png file
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    output: PathBuf,
+    /// Number of pictures; each has a seed of its own, one after the other
+    #[arg(short = 'n', long, default_value_t = 1, value_name = "NUMBER", help_heading = "Output",
+        value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    number: u32,
+    /// A picture for each value of an option: reference-weight=0,1,10 or, where values hold commas, \"prompt=a, b|c, d\"; given
+    /// twice, the second one's values go downwards
+    #[arg(long, value_name = "OPTION=VALUES", help_heading = "Output")]
+    grid: Vec<Axis>,
+    /// Replace pictures that are there already
+    #[arg(long, help_heading = "Output")]
+    overwrite: bool,
+    /// Take the options that are not given here from a picture that was made before
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    from: Option<PathBuf>,
+}
+
+/// What decides a picture.
+#[derive(Debug, Args, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PictureArgs {
+    /// Picture of the character (PNG, JPEG, WebP…); its transparency serves as mask
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
+    reference: PathBuf,
+    /// The pose: pose JSON, a drawn skeleton, or a picture of somebody; without one, ControlNets are left out
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
+    pose: Option<PathBuf>,
+    /// The network that finds poses in pictures: thunder, lightning, or as for `animate` a file or folder
+    #[arg(long, default_value_t, value_name = "NAME|PATH", help_heading = "Input")]
+    #[serde(serialize_with = "as_text")]
+    pose_model: PoseModel,
+    /// The reference's own pose: pose JSON, a skeleton picture, `auto` (found in the picture) or `none`
+    #[arg(long, default_value = "auto", value_name = "FILE|auto|none", help_heading = "Input")]
+    reference_pose: String,
+    /// Where the character is in the reference: a grey picture, `auto` (its transparency, else what stands in front of the
+    /// background) or `none`
+    #[arg(long, default_value = "auto", value_name = "FILE|auto|none", help_heading = "Input")]
+    mask: String,
+    /// A picture to begin from in place of noise
+    #[arg(long, value_name = "FILE", requires = "strength", help_heading = "Input")]
+    init: Option<PathBuf>,
+    /// How much of it may change
+    #[arg(long, value_name = "0-1", requires = "init", help_heading = "Input")]
+    strength: Option<f64>,
+    /// First let the model make the reference anew, in its own pose and text, and look at that
+    #[arg(long, help_heading = "Input")]
+    refine: bool,
+
+    /// What the picture shows; commas between words, (more:1.3) and [less] weight as in A1111
+    #[arg(long, default_value = "", value_name = "TEXT", hide_default_value = true, help_heading = "Text")]
+    prompt: String,
+    /// What the reference shows; the prompt where absent
+    #[arg(long, value_name = "TEXT", help_heading = "Text")]
+    reference_prompt: Option<String>,
+
+    /// Size, 1 to 8192 a side, rounded to what the model allows; from the reference's shape and the model's native size where
+    /// absent
+    #[arg(long, value_name = "WIDTHxHEIGHT", help_heading = "Output")]
+    size: Option<Size>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    render: RenderArgs,
+    /// Decode and encode in tiles of this many pixels a side; 0 never does; above 1024 pixels a side by itself
+    #[arg(long, value_name = "PIXELS", help_heading = "Machine")]
+    vae_tile: Option<usize>,
+}
+
+/// Makes the pictures; the exit code.
+pub fn run(arguments: &ImageArgs) -> Result<i32> {
+    let (device, dtype) = arguments.picture.render.device.choose()?;
+    let grid = Grid::new(&arguments.grid, arguments.number, arguments.picture.render.seed)?;
+    let outputs = outputs(arguments, grid.cells.len())?;
+    let options = grid.cells.iter().map(|changes| config_file::changed(&arguments.picture, changes, "grid"));
+    let options = options.collect::<Result<Vec<PictureArgs>>>()?;
+    let stills = options.iter().map(|options| options.still(&device, dtype));
+    let stills = stills.collect::<Result<Vec<Still>>>()?;
+    let interrupt = Interrupt::default();
+    stop_on_signal(interrupt.clone())?;
+    let mut display = StepDisplay::default();
+    let mut maker = Stills::default();
+    let mut pictures = Vec::with_capacity(stills.len());
+    for (place, (still, options)) in stills.iter().zip(&options).enumerate() {
+        let made = maker.make(still, &interrupt, &mut |event| match event {
+            Event::Note(note) => display.note(&format!("note: {note}")),
+            Event::Step { done, of } => {
+                let (done, of) = ((place * of + done) as u64, (stills.len() * of) as u64);
+                display.update("step", done, of, "");
+            }
+        });
+        if matches!(made, Err(Error::Interrupted)) {
+            display.finish();
+            say(format_args!("stopped; {place} of {} pictures are there", stills.len()));
+            return Ok(exit::INTERRUPTED);
+        }
+        let (picture, settings) = made?;
+        let parameters = Parameters::new(&settings, &options.render.model_name(), options.strength);
+        let options = config_file::text(options, &outputs[place])?;
+        let texts = [(PARAMETERS, &*parameters.to_string()), (OPTIONS, &*options)];
+        write_png_with_text(&outputs[place], &picture, &texts)?;
+        pictures.push(picture);
+    }
+    display.finish();
+    if pictures.len() > 1 {
+        write_png(&arguments.output, &labelled_grid(&pictures, &grid.labels))?;
+    }
+    print(&arguments.output.display().to_string())?;
+    Ok(exit::SUCCESS)
+}
+
+/// The files of the pictures; nothing that is there already is among them, unless it may be replaced.
+fn outputs(arguments: &ImageArgs, count: usize) -> Result<Vec<PathBuf>> {
+    let output = &arguments.output;
+    if output.extension().is_none_or(|extension| !extension.eq_ignore_ascii_case("png")) {
+        return Err(Error::output(output, "is no .png file"));
+    }
+    let stem = output.file_stem().unwrap_or_default().to_string_lossy();
+    let outputs: Vec<PathBuf> = match count {
+        1 => vec![output.clone()],
+        _ => (1..=count).map(|number| output.with_file_name(format!("{stem}-{number}.png"))).collect(),
+    };
+    let there = |path: &&PathBuf| path.exists() && !arguments.overwrite;
+    if let Some(path) = outputs.iter().chain([output]).find(there) {
+        return Err(Error::output(path, "is there already; --overwrite replaces it"));
+    }
+    Ok(outputs)
+}
+
+/// The options that a picture was made with.
+fn read_options(path: &Path) -> Result<toml::Table> {
+    let texts = read_png_text(path)?;
+    if let Some(options) = texts.get(OPTIONS) {
+        return config_file::parse(path, options);
+    }
+    let Some(text) = texts.get(PARAMETERS) else {
+        return Err(Error::input(path, "does not say how it was made"));
+    };
+    let parameters = Parameters::parse(text);
+    let mut table = toml::Table::new();
+    table.insert("prompt".into(), parameters.prompt.clone().into());
+    table.insert("negative-prompt".into(), parameters.negative_prompt.clone().into());
+    let sampler = parameters.sampler();
+    table.extend(sampler.map(|sampler| ("sampler".to_owned(), sampler.name().into())));
+    for (name, option) in [
+        ("Steps", "steps"),
+        ("CFG scale", "guidance-scale"),
+        ("Seed", "seed"),
+        ("Size", "size"),
+        ("Clip skip", "clip-skip"),
+        ("Reference weight", "reference-weight"),
+        ("Beta", "beta"),
+    ] {
+        table.extend(parameters.get(name).map(|value| (option.to_owned(), value.into())));
+    }
+    Ok(table)
+}
+
+impl PictureArgs {
+    fn still(&self, device: &Device, dtype: DType) -> Result<Still> {
+        let own = |option: &ControlNetOption| option.video.is_some();
+        if self.render.controlnet.iter().any(own) {
+            return Err(Error::setting("controlnet", "video has no place here: --pose is what is shown"));
+        }
+        let mut weights = self.render.weights();
+        let mut controls: Vec<ControlChoice> = self
+            .render
+            .controlnet
+            .iter()
+            .map(|option| match &option.reference {
+                Some(path) => ControlChoice::File(path.clone()),
+                None => self.reference_pose.as_str().into(),
+            })
+            .collect();
+        if self.pose.is_none() && !self.refine {
+            (weights, controls) = (WeightFiles { controlnets: Vec::new(), ..weights }, Vec::new());
+        }
+        Ok(Still {
+            reference: ReferenceFiles {
+                picture: self.reference.clone(),
+                mask: self.mask.as_str().into(),
+                controls,
+                model: self.pose_model.clone(),
+            },
+            pose: self.pose.clone(),
+            size: self.size.map(|size| (size.width, size.height)),
+            weights,
+            settings: self.settings()?,
+            vae_tile: self.vae_tile,
+            init: self.init.clone().zip(self.strength).map(|(path, strength)| Init { path, strength }),
+            refine: self.refine,
+            device: device.clone(),
+            dtype,
+        })
+    }
+
+    fn settings(&self) -> Result<RenderSettings> {
+        let defaults = ModelDefaults::of(self.render.weights().model.as_deref())?;
+        let settings = self.render.settings()?;
+        Ok(RenderSettings {
+            prompt: self.prompt.clone(),
+            reference_prompt: self.reference_prompt.clone(),
+            reference_weight: self.render.reference_weight.unwrap_or(defaults.still_reference_weight),
+            ..settings
+        })
+    }
+}

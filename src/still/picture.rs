@@ -1,0 +1,174 @@
+//! One still from files.
+
+use std::path::PathBuf;
+
+use candle_core::{DType, Device};
+use image::{Rgb, RgbImage};
+
+use crate::animate::reference_input::{ReferenceFiles, ReferenceInput, pose_image, read_picture};
+use crate::animate::sizes::sized;
+use crate::error::{Error, Result};
+use crate::model::weights::SubjectPhrase;
+use crate::picture::{Fit, fit_image};
+use crate::render::animator::ReferencePicture;
+use crate::render::interrupt::Interrupt;
+use crate::render::settings::RenderSettings;
+use crate::render::studio::{Sitting, Studio};
+use crate::render::weights::WeightFiles;
+
+/// All that a still is made from.
+#[derive(Debug, Clone)]
+pub struct Still {
+    /// The reference picture with its mask; its controls stand in the order of the ControlNets.
+    pub reference: ReferenceFiles,
+    /// The pose that ControlNets are shown: pose JSON, a drawn skeleton, or a picture of somebody; they do nothing where absent.
+    pub pose: Option<PathBuf>,
+    /// Width and height in pixels; of the reference's shape at the model's native size where absent.
+    pub size: Option<(u32, u32)>,
+    /// The weights; without ControlNets where there is no pose.
+    pub weights: WeightFiles,
+    /// What the picture looks like; width, height and VAE tile are filled in, and there is no previous or first frame.
+    pub settings: RenderSettings,
+    /// Side in pixels of the VAE's tiles; 0 for whole pictures; by the size where absent.
+    pub vae_tile: Option<usize>,
+    /// A picture to begin from.
+    pub init: Option<Init>,
+    /// Makes a refined reference first, in the reference's own pose and text, with subject encoder and S-S-A, and looks at that.
+    pub refine: bool,
+    /// Where the networks run.
+    pub device: Device,
+    /// Type of the U-Net's weights and activations.
+    pub dtype: DType,
+}
+
+/// A picture to begin from in place of noise.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Init {
+    /// The picture.
+    pub path: PathBuf,
+    /// How much of it may change, 0 to 1.
+    pub strength: f64,
+}
+
+/// What happens on the way.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// Something that the user should know.
+    Note(String),
+    /// A step is done.
+    Step {
+        /// Steps done.
+        done: usize,
+        /// Steps of the picture.
+        of: usize,
+    },
+}
+
+/// Makes stills. Model and reference stay loaded from one to the next while they are the same.
+#[derive(Default)]
+pub struct Stills {
+    model: Option<(WeightFiles, Model)>,
+    reference: Option<(ReferenceFiles, ReferenceInput)>,
+}
+
+struct Model {
+    studio: Studio,
+    subject: Option<SubjectPhrase>,
+}
+
+const WHITE: Rgb<u8> = Rgb([255; 3]);
+
+impl Stills {
+    /// Makes one still; the settings are those that it was made with, its size among them.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`]; files that cannot be used, settings out of range, failures of the networks.
+    pub fn make(
+        &mut self,
+        still: &Still,
+        interrupt: &Interrupt,
+        on_event: &mut dyn FnMut(Event),
+    ) -> Result<(RgbImage, RenderSettings)> {
+        // 1. Everything that can be wrong without reading tensors.
+        let settings = RenderSettings { previous_weight: 0.0, first_weight: 0.0, ..still.settings.clone() };
+        settings.check_values()?;
+        let init = still.init.as_ref().map(|init| Ok::<_, Error>((read_picture(&init.path)?, init.strength)));
+        let init = init.transpose()?;
+        self.look_at(&still.reference)?;
+        // 2. Weights.
+        self.load(still, on_event)?;
+        let (Some((_, model)), Some((_, input))) = (&self.model, &self.reference) else {
+            return Err(Error::setting("model", "could not be loaded"));
+        };
+        // 3. Everything in its size.
+        let Model { studio, subject } = model;
+        let (settings, note) = sized(settings, &studio.model, still.size, still.vae_tile, input.size())?;
+        note.into_iter().for_each(|note| on_event(Event::Note(note)));
+        let settings = settings.with_subject(subject.as_ref());
+        let (width, height) = (settings.width as u32, settings.height as u32);
+        let pose = still.pose.as_ref().map(|path| pose_image(path, &still.reference.model, width, height));
+        let pose = pose.transpose()?;
+        let init = init.map(|(picture, strength)| {
+            (fit_image(&picture.into_rgb8(), width, height, Fit::Contain, WHITE), strength)
+        });
+        let reference = input.fit(width, height)?;
+        // 4. The picture.
+        let mut before = 0;
+        let pictures = 1 + usize::from(still.refine);
+        let mut make = |sitting, settings| {
+            let mut steps = 0;
+            let picture = studio.picture(sitting, settings, interrupt, &mut |done, of| {
+                steps = of;
+                on_event(Event::Step { done: before + done, of: pictures * of });
+            })?;
+            before += steps;
+            Ok(picture)
+        };
+        let reference = match still.refine {
+            true => refined(reference, &settings, &mut make)?,
+            false => reference,
+        };
+        let controls = studio.controls.iter().map(|_| pose.clone()).collect();
+        let picture = make(Sitting { reference, controls, init }, settings.clone())?;
+        Ok((picture, settings))
+    }
+
+    fn look_at(&mut self, reference: &ReferenceFiles) -> Result<()> {
+        if self.reference.as_ref().is_none_or(|(known, _)| known != reference) {
+            self.reference = Some((reference.clone(), reference.read()?));
+        }
+        Ok(())
+    }
+
+    fn load(&mut self, still: &Still, on_event: &mut dyn FnMut(Event)) -> Result<()> {
+        if self.model.as_ref().is_some_and(|(known, _)| *known == still.weights) {
+            return Ok(());
+        }
+        // Two models at a time could be more than there is memory for.
+        self.model = None;
+        let weights = still.weights.open()?;
+        let subject = weights.subject_phrase().cloned();
+        let on_note = &mut |note| on_event(Event::Note(note));
+        let (model, controls) = weights.load(&still.device, still.dtype, on_note)?;
+        self.model = Some((still.weights.clone(), Model { studio: Studio { model, controls }, subject }));
+        Ok(())
+    }
+}
+
+/// The reference as the model sees it: subject encoder and S-S-A, its own text and pose. Its subject then lies where it lay, if a
+/// ControlNet holds it there; else it may be anywhere in the picture.
+fn refined(
+    reference: ReferencePicture,
+    settings: &RenderSettings,
+    make: &mut dyn FnMut(Sitting, RenderSettings) -> Result<RgbImage>,
+) -> Result<ReferencePicture> {
+    let prompt = settings.reference_prompt.as_ref().unwrap_or(&settings.prompt).clone();
+    let settings = RenderSettings { prompt, ..settings.clone() };
+    let sitting = Sitting { reference: reference.clone(), controls: reference.controls.clone(), init: None };
+    let held = reference.controls.iter().any(Option::is_some);
+    Ok(ReferencePicture {
+        image: make(sitting, settings)?,
+        mask: reference.mask.filter(|_| held),
+        controls: reference.controls,
+    })
+}
