@@ -185,3 +185,59 @@ fn a_reference_equal_to_the_input_with_weight_one_changes_nothing() {
         assert!((alone - twice).abs() < 1e-5, "{twice} instead of {alone}");
     }
 }
+
+/// The weights that are shown are those that attention uses, and of a query and head they add up to 1.
+#[test]
+fn shown_weights_are_those_of_the_layer() {
+    let (channels, heads, width) = (12, 3, 4);
+    let layer = layer(channels, heads);
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let mut tokens = |count: usize| {
+        Tensor::from_vec(random(&mut rng, count * channels), (1, count, channels), &Device::Cpu).unwrap()
+    };
+    let (input, other, third) = (tokens(7), tokens(5), tokens(4));
+    let logs: Vec<f32> = [10.0, 2.5, 0.1, 1.0, 7.0f32].iter().map(|weight| weight.ln()).collect();
+    let references = [
+        ReferenceTokens {
+            features: other.clone(),
+            log_weights: Some(Tensor::new(logs.as_slice(), &Device::Cpu).unwrap()),
+        },
+        ReferenceTokens { features: third.clone(), log_weights: None },
+    ];
+    let queries = [6u32, 0, 3];
+    let shown = layer.weights(&input, &references.iter().collect::<Vec<_>>(), &queries).unwrap();
+    let shown: Vec<Vec<Vec<Vec<f32>>>> = shown.iter().map(|part| part.to_vec3().unwrap()).collect();
+    // Queries and keys as the layer's weights make them, in 64 bits.
+    let read = |tokens: &Tensor| -> Vec<Vec<f32>> {
+        layer.read(tokens).unwrap().keys.squeeze(0).unwrap().flatten_from(1).unwrap().to_vec2().unwrap()
+    };
+    let keys = [read(&input), read(&other), read(&third)];
+    let as_queries: Vec<Vec<f32>> =
+        layer.queries(&input).unwrap().squeeze(0).unwrap().flatten_from(1).unwrap().to_vec2().unwrap();
+    for head in 0..heads {
+        for (place, &query) in queries.iter().enumerate() {
+            let q = &as_queries[head][query as usize * width..][..width];
+            let scores: Vec<Vec<f64>> = keys
+                .iter()
+                .enumerate()
+                .map(|(part, keys)| {
+                    let score = |(token, key): (usize, &[f32])| {
+                        let dot: f64 = q.iter().zip(key).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
+                        dot / (width as f64).sqrt() + if part == 1 { f64::from(logs[token]) } else { 0.0 }
+                    };
+                    keys[head].chunks(width).enumerate().map(score).collect()
+                })
+                .collect();
+            let total: f64 = scores.iter().flatten().map(|score| score.exp()).sum();
+            let mut sum = 0.0;
+            for (part, scores) in scores.iter().enumerate() {
+                for (token, score) in scores.iter().enumerate() {
+                    let found = f64::from(shown[part][head][place][token]);
+                    sum += found;
+                    assert!((found - score.exp() / total).abs() <= TOLERANCE, "{found}");
+                }
+            }
+            assert!((sum - 1.0).abs() <= TOLERANCE, "{sum}");
+        }
+    }
+}

@@ -280,6 +280,45 @@ impl Attention {
         self.to_out.forward_onto(residual, &self.attend_to_references(input, references)?)
     }
 
+    /// How some tokens of a single picture attend: for the picture itself and then for each reference `(heads, queries, tokens)` in 32
+    /// bits. The weights of a query add up to 1 over all of them together. This forms every score, as [`Self::with_references`] never
+    /// does.
+    ///
+    /// # Errors
+    /// Queries that are no tokens of `input` `(1, tokens, channels)`.
+    pub fn weights(
+        &self,
+        input: &Tensor,
+        references: &[&ReferenceTokens],
+        queries: &[u32],
+    ) -> Result<Vec<Tensor>> {
+        let chosen = input.index_select(&Tensor::new(queries, input.device())?, 1)?;
+        let queries = self.queries(&chosen)?.squeeze(0)?.to_dtype(DType::F32)?;
+        let scale = 1.0 / (queries.dim(2)? as f64).sqrt();
+        let mut segments = vec![self.segment(input, None)?];
+        for reference in references {
+            let features = reference.features.to_dtype(input.dtype())?;
+            segments.push(self.segment(&features, reference.log_weights.clone())?);
+        }
+        let scores = segments.iter().map(|Segment { keys, log_weights, .. }| {
+            let keys = keys.squeeze(0)?.to_dtype(DType::F32)?.transpose(1, 2)?.contiguous()?;
+            let scores = (queries.contiguous()?.matmul(&keys)? * scale)?;
+            match log_weights {
+                Some(log) => scores.broadcast_add(&log.to_dtype(DType::F32)?),
+                None => Ok(scores),
+            }
+        });
+        let scores = scores.collect::<Result<Vec<_>>>()?;
+        let weights = candle_nn::ops::softmax_last_dim(&Tensor::cat(&scores, 2)?)?;
+        let mut start = 0;
+        let parts = scores.iter().map(|scores| {
+            let tokens = scores.dim(2)?;
+            start += tokens;
+            weights.narrow(2, start - tokens, tokens)
+        });
+        parts.collect()
+    }
+
     fn attend_to(&self, input: &Tensor, context: &Segment) -> Result<Tensor> {
         attend(&self.queries(input)?, &[context.for_batch(input.dim(0)?)?])?.to_dtype(input.dtype())
     }
@@ -301,7 +340,8 @@ impl Attention {
         Tensor::cat(&pictures, 0)?.to_dtype(input.dtype())
     }
 
-    fn queries(&self, input: &Tensor) -> Result<Tensor> {
+    /// The queries of `input` `(batch, tokens, channels)`: `(batch, heads, tokens, head width)`.
+    pub fn queries(&self, input: &Tensor) -> Result<Tensor> {
         self.split_heads(&self.to_q.forward(input)?)
     }
 

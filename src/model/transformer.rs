@@ -34,16 +34,19 @@ impl LayerFeatures {
             let log_weights = log_weights(&vec![1.0; height * width], weight, features.device())?;
             return Ok(Some(ReferenceTokens { features, log_weights }));
         };
-        let pooled = mask.pool(height, width);
-        let kept: Vec<u32> = (0..pooled.len() as u32).filter(|&token| pooled[token as usize] > 0.0).collect();
+        let (kept, weights): (Vec<u32>, Vec<f32>) = masked_tokens(mask, height, width).unzip();
         if kept.is_empty() {
             return Ok(None);
         }
-        let weights: Vec<f32> = kept.iter().map(|&token| pooled[token as usize]).collect();
         let log_weights = log_weights(&weights, weight, features.device())?;
         let features = features.index_select(&Tensor::new(kept, features.device())?, 1)?;
         Ok(Some(ReferenceTokens { features, log_weights }))
     }
+}
+
+/// The tokens of a grid that a mask leaves, and how much of each.
+pub(crate) fn masked_tokens(mask: &Mask, height: usize, width: usize) -> impl Iterator<Item = (u32, f32)> {
+    (0..).zip(mask.pool(height, width)).filter(|(_, share)| *share > 0.0)
 }
 
 fn log_weights(mask: &[f32], weight: f64, device: &Device) -> Result<Option<Tensor>> {
@@ -212,6 +215,11 @@ impl Transformer {
     /// Number of attention layers.
     pub fn layers(&self) -> usize {
         self.blocks.len()
+    }
+
+    /// The self-attention of each layer.
+    pub(super) fn self_attentions(&self) -> impl Iterator<Item = &Attention> {
+        self.blocks.iter().map(|block| &block.self_attention)
     }
 
     /// `(batch, channels, height, width)` to the same.

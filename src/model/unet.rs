@@ -3,9 +3,13 @@
 //!
 //! Architecture: diffusers `models/unets/unet_2d_condition.py`, `unet_2d_blocks.py`.
 
+use std::fmt;
+use std::str::FromStr;
+
 use candle_core::{Result, Tensor};
 use candle_nn::{Module, VarBuilder};
 
+use super::attention::Attention;
 use super::blocks::{Downsample, ResnetBlock, ResnetSettings, TimeEmbedding, Upsample, conv3x3};
 use super::config::UNetConfig;
 use super::transformer::{AttentionContext, Reading, Transformer, TransformerSettings};
@@ -40,6 +44,44 @@ pub struct DeepFeatures(Tensor);
 
 /// Layers of the decoder that a shallow pass computes.
 const SHALLOW: usize = 3;
+
+/// Where a layer of attention stands, by the numbers of the original code: `input_blocks.N`, `middle_block`, `output_blocks.N`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place {
+    /// `encoderN`.
+    Encoder(usize),
+    /// `middle`.
+    Middle,
+    /// `decoderN`.
+    Decoder(usize),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::Encoder(number) => write!(formatter, "encoder{number}"),
+            Self::Middle => formatter.write_str("middle"),
+            Self::Decoder(number) => write!(formatter, "decoder{number}"),
+        }
+    }
+}
+
+impl FromStr for Place {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let number = |digits: &str| digits.parse().ok();
+        let place = match text {
+            "middle" => Some(Self::Middle),
+            _ => text
+                .strip_prefix("encoder")
+                .and_then(number)
+                .map(Self::Encoder)
+                .or_else(|| text.strip_prefix("decoder").and_then(number).map(Self::Decoder)),
+        };
+        place.ok_or_else(|| format!("{text}: encoderN, middle and decoderN are allowed"))
+    }
+}
 
 /// Predicts the noise (or velocity, or picture) in a noisy latent.
 #[derive(Debug)]
@@ -92,6 +134,30 @@ impl UNet {
     fn transformers(&self) -> impl Iterator<Item = &Transformer> {
         let decoder = self.up_blocks.iter().chain([&self.finest]).flat_map(|block| &block.layers);
         self.encoder.transformers().chain(transformers(decoder))
+    }
+
+    /// The self-attention layers with their places, in the order of the forward pass.
+    pub fn self_attentions(&self) -> Vec<(Place, &Attention)> {
+        let mut found = Vec::new();
+        let mut layers = Vec::new();
+        let mut number = 1;
+        for block in &self.encoder.down_blocks {
+            for layer in &block.layers {
+                layers.push((Place::Encoder(number), layer.attention.as_ref()));
+                number += 1;
+            }
+            number += usize::from(block.downsample.is_some());
+        }
+        layers.push((Place::Middle, Some(&self.encoder.mid_attention)));
+        let decoder = self.up_blocks.iter().chain([&self.finest]).flat_map(|block| &block.layers);
+        layers.extend(
+            decoder.enumerate().map(|(number, layer)| (Place::Decoder(number), layer.attention.as_ref())),
+        );
+        for (place, transformer) in layers {
+            let attentions = transformer.into_iter().flat_map(Transformer::self_attentions);
+            found.extend(attentions.map(|attention| (place, attention)));
+        }
+        found
     }
 
     /// One pass: `latent` `(batch, channels, height, width)` at `timesteps`, any height and width. Time steps, text, references

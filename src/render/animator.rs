@@ -11,6 +11,7 @@ use crate::mask::Mask;
 use crate::memory;
 use crate::model::stable_diffusion::StableDiffusion;
 use crate::model::transformer::Reading;
+use crate::render::attention_maps::{Captured, Seen, Watch};
 use crate::render::deep_cache::DeepCache;
 use crate::render::denoiser::SubjectDenoiser;
 use crate::render::feature_store::{FeatureCache, FeatureStore};
@@ -109,6 +110,7 @@ pub struct Animator<'a> {
     first: Option<CachedReference>,
     previous: Option<CachedReference>,
     trajectory: Option<Trajectory>,
+    watch: Option<Watch>,
 }
 
 impl Animator<'_> {
@@ -142,6 +144,7 @@ impl Animator<'_> {
         let subject = reference.subject.filter(|_| settings.beta > 0.0);
         let subject = subject.map(|tokens| model.unet.read_subject(&tokens)).transpose()?;
         let reference = Reference {
+            seen: Seen::Reference,
             latent: reference.latent,
             noise: reference_noise.clone(),
             mask: reference.mask,
@@ -173,6 +176,7 @@ impl Animator<'_> {
             first: None,
             previous: None,
             trajectory,
+            watch: None,
         })
     }
 
@@ -199,6 +203,16 @@ impl Animator<'_> {
         self.steps.drain(..count - left);
         self.skipped = Some(count - left);
         Ok(())
+    }
+
+    /// Keeps what attention sees in the next frames, which changes nothing of them.
+    pub fn watch(&mut self, watch: Watch) {
+        self.watch = Some(watch);
+    }
+
+    /// What was seen since [`Self::watch`].
+    pub fn seen(&mut self) -> Vec<Captured> {
+        self.watch.take().map(Watch::into_captured).unwrap_or_default()
     }
 
     /// The steps that each frame takes.
@@ -245,6 +259,7 @@ impl Animator<'_> {
             controls: &embedded,
             references,
             trajectory: self.trajectory.as_mut(),
+            watch: self.watch.as_mut(),
             after_step: Some(&mut |done| after_step(done - skipped)),
         };
         let sample = if self.skipped.is_some() { sample_from } else { sample };
@@ -299,17 +314,18 @@ impl Animator<'_> {
     }
 
     fn look_back_at(&mut self, latent: Tensor, controls: Vec<Option<Tensor>>) {
-        let reference = |weight, cache| {
+        let reference = |seen, weight, cache| {
             let (latent, controls) = (latent.clone(), controls.clone());
             let (noise, text) = (self.reference_noise.clone(), self.prompt.clone());
-            let reference = Reference { latent, noise, mask: None, text, controls, weight };
+            let reference = Reference { seen, latent, noise, mask: None, text, controls, weight };
             CachedReference::new(reference, FeatureStore::new(cache))
         };
         if self.first.is_none() {
-            self.first = Some(reference(self.settings.first_weight, self.cache));
+            self.first = Some(reference(Seen::First, self.settings.first_weight, self.cache));
         }
         if self.trajectory.is_none() {
-            self.previous = Some(reference(self.settings.previous_weight, FeatureCache::Recompute));
+            let weight = self.settings.previous_weight;
+            self.previous = Some(reference(Seen::Previous, weight, FeatureCache::Recompute));
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::diffusion::{
 use crate::error::{Error, Result};
 use crate::model::transformer::ReferencePass;
 use crate::model::unet::ControlResiduals;
+use crate::render::attention_maps::{Seen, Watch};
 use crate::render::deep_cache::{DeepCache, Kept};
 use crate::render::networks::{Networks, TextReadings};
 use crate::render::reference::CachedReference;
@@ -41,6 +42,8 @@ pub struct SubjectDenoiser<'a> {
     pub references: Vec<&'a mut CachedReference>,
     /// The previous frame's features, where they are those of its own steps.
     pub trajectory: Option<&'a mut Trajectory>,
+    /// Keeps what attention saw, if it is to be shown.
+    pub watch: Option<&'a mut Watch>,
     /// Called after each step with its number, from 1.
     pub after_step: Option<&'a mut dyn FnMut(usize)>,
 }
@@ -92,8 +95,9 @@ impl<'a> SubjectDenoiser<'a> {
         };
         let references =
             passes.iter().map(|pass| self.reference_passes(step, *pass)).collect::<Result<Vec<_>>>()?;
+        let seen = &references;
         let references: Vec<Vec<&ReferencePass>> =
-            references.iter().map(|passes| passes.iter().map(Arc::as_ref).collect()).collect();
+            seen.iter().map(|passes| passes.iter().map(|(_, pass)| pass.as_ref()).collect()).collect();
         // The subject belongs to the reference: a pass that is guided away from the one is guided away from the other.
         let without_subject: Vec<bool> = passes.iter().map(|pass| pass.references.is_none()).collect();
         let mut context = text.context();
@@ -101,13 +105,20 @@ impl<'a> SubjectDenoiser<'a> {
         context.without_subject = &without_subject;
         // What the next frame looks back at is what the pass towards prompt and references saw.
         let kept = passes.iter().position(|pass| pass.text == PassText::Prompt && pass.references.is_some());
-        let kept = kept.filter(|_| self.trajectory.is_some());
+        let watched = self.watch.as_ref().is_some_and(|watch| watch.wants(step.index));
+        let kept = kept.filter(|_| watched || self.trajectory.is_some());
         context.captured = kept.map(|_| BTreeMap::new());
         let latents = Tensor::cat(&vec![latent; passes.len()], 0)?;
         let (output, left) =
             self.networks.unet(&latents, time, &mut context, control.as_ref(), deep.as_ref())?;
-        if let (Some(layers), Some(pass), Some(trajectory)) = (context.captured, kept, &mut self.trajectory) {
-            trajectory.keep(step.index, pass, layers)?;
+        if let (Some(layers), Some(pass)) = (context.captured, kept) {
+            if let Some(watch) = self.watch.as_mut().filter(|_| watched) {
+                let seen = seen[pass].iter().map(|(seen, pass)| (*seen, pass.as_ref())).collect::<Vec<_>>();
+                watch.keep(step.index, pass, &layers, &seen)?;
+            }
+            if let Some(trajectory) = &mut self.trajectory {
+                trajectory.keep(step.index, pass, layers)?;
+            }
         }
         if deep.is_none() {
             self.deep_cache.keep(passes, step.index, Kept { deep: left, control });
@@ -115,15 +126,16 @@ impl<'a> SubjectDenoiser<'a> {
         Ok(output)
     }
 
-    fn reference_passes(&mut self, step: &Step, pass: Pass) -> Result<Vec<Arc<ReferencePass>>> {
+    fn reference_passes(&mut self, step: &Step, pass: Pass) -> Result<Vec<(Seen, Arc<ReferencePass>)>> {
         let Some(noise) = pass.references else { return Ok(Vec::new()) };
         let time = self.guidance.reference_time(noise, step.timestep, self.networks.schedule.last_timestep());
         let mut passes = Vec::new();
         for reference in &mut self.references {
-            passes.extend(reference.pass(&self.networks, step, (step.index, noise), time)?);
+            let pass = reference.pass(&self.networks, step, (step.index, noise), time)?;
+            passes.extend(pass.map(|pass| (reference.seen(), pass)));
         }
         if let Some(trajectory) = &self.trajectory {
-            passes.extend(trajectory.at(step.index)?.map(Arc::new));
+            passes.extend(trajectory.at(step.index)?.map(|pass| (Seen::Previous, Arc::new(pass))));
         }
         Ok(passes)
     }

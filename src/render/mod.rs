@@ -1,6 +1,7 @@
 //! Rendering: weights, references, denoising, the animator that makes one frame after the other, the journal that keeps them.
 
 pub mod animator;
+pub mod attention_maps;
 pub mod clip;
 pub mod deep_cache;
 pub mod denoiser;

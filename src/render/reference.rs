@@ -9,6 +9,7 @@ use crate::diffusion::Step;
 use crate::error::Result;
 use crate::mask::Mask;
 use crate::model::transformer::{LayerFeatures, ReferencePass};
+use crate::render::attention_maps::Seen;
 use crate::render::feature_store::{FeatureKey, FeatureStore};
 use crate::render::networks::{Networks, TextReadings};
 
@@ -23,6 +24,8 @@ fn in_16_bits(features: &Tensor) -> Result<Tensor> {
 /// One reference: a picture that the render keeps looking at.
 #[derive(Debug)]
 pub struct Reference {
+    /// What it is.
+    pub seen: Seen,
     /// Its latent without noise, `(1, channels, height, width)`.
     pub latent: Tensor,
     /// The noise that is added to it, of the latent's shape. Drawn once a clip, so that its features depend on the
@@ -70,6 +73,11 @@ impl CachedReference {
     /// Keeps the features of `reference` in `store`.
     pub fn new(reference: Reference, store: FeatureStore) -> Self {
         Self { reference, store }
+    }
+
+    /// What the reference is.
+    pub fn seen(&self) -> Seen {
+        self.reference.seen
     }
 
     /// [`Reference::pass`], from the store where it is there already; `None` where the weight is zero.

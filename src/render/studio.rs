@@ -6,6 +6,7 @@ use crate::diffusion::NoiseSource;
 use crate::error::Result;
 use crate::model::StableDiffusion;
 use crate::render::animator::{Animator, ClipInputs, ReferencePicture};
+use crate::render::attention_maps::{Captured, Watch};
 use crate::render::feature_store::FeatureCache;
 use crate::render::interrupt::Interrupt;
 use crate::render::networks::ControlUnit;
@@ -44,6 +45,21 @@ impl Studio {
         interrupt: &Interrupt,
         after_step: &mut dyn FnMut(usize, usize),
     ) -> Result<RgbImage> {
+        Ok(self.watched(sitting, settings, None, interrupt, after_step)?.0)
+    }
+
+    /// One picture, and what attention saw meanwhile, if it is to be watched.
+    ///
+    /// # Errors
+    /// Those of [`Self::picture`].
+    pub fn watched(
+        &self,
+        sitting: Sitting,
+        settings: RenderSettings,
+        watch: Option<Watch>,
+        interrupt: &Interrupt,
+        after_step: &mut dyn FnMut(usize, usize),
+    ) -> Result<(RgbImage, Vec<Captured>)> {
         let Sitting { reference, controls, init } = sitting;
         let inputs = ClipInputs {
             reference: reference.encode(&self.model, &settings)?,
@@ -56,7 +72,11 @@ impl Studio {
         if let Some((picture, strength)) = init {
             animator.begin_from(&self.model.encode_image(&picture, tile)?, strength)?;
         }
+        if let Some(watch) = watch {
+            animator.watch(watch);
+        }
         let steps = animator.steps();
-        Ok(animator.render(&controls, &mut |done| after_step(done, steps))?.image)
+        let picture = animator.render(&controls, &mut |done| after_step(done, steps))?.image;
+        Ok((picture, animator.seen()))
     }
 }

@@ -3,11 +3,14 @@
 //! 1. [`Still`] is all that one picture is made from.
 //! 2. [`Stills`] makes pictures one after the other, and keeps model and reference while they are the same.
 //! 3. [`parameters`] writes settings as other programs read them in PNG files.
-//! 4. [`grid`](labelled_grid) lays pictures out that differ in one or two settings.
+//! 4. [`labelled_grid`] lays pictures out that differ in one or two settings.
+//! 5. [`panel`] shows where attention looks.
 
 mod grid;
+mod heat;
 pub mod parameters;
 mod picture;
 
 pub use grid::{Labels, labelled_grid};
-pub use picture::{Event, Init, Still, Stills};
+pub use heat::{Panel, panel};
+pub use picture::{Event, Init, Made, Still, Stills};

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::model::weights::SubjectPhrase;
 use crate::picture::{Fit, fit_image};
 use crate::render::animator::ReferencePicture;
+use crate::render::attention_maps::{Captured, Watch};
 use crate::render::interrupt::Interrupt;
 use crate::render::settings::RenderSettings;
 use crate::render::studio::{Sitting, Studio};
@@ -64,6 +65,21 @@ pub enum Event {
     },
 }
 
+/// A finished still.
+#[derive(Debug)]
+pub struct Made<'a> {
+    /// The picture.
+    pub picture: RgbImage,
+    /// The settings that it was made with, its size among them.
+    pub settings: RenderSettings,
+    /// The reference that it was made from.
+    pub reference: ReferencePicture,
+    /// What attention saw, if it was watched.
+    pub captured: Vec<Captured>,
+    /// The model.
+    pub studio: &'a Studio,
+}
+
 /// Makes stills. Model and reference stay loaded from one to the next while they are the same.
 #[derive(Default)]
 pub struct Stills {
@@ -79,7 +95,7 @@ struct Model {
 const WHITE: Rgb<u8> = Rgb([255; 3]);
 
 impl Stills {
-    /// Makes one still; the settings are those that it was made with, its size among them.
+    /// Makes one still.
     ///
     /// # Errors
     /// [`Error::Interrupted`]; files that cannot be used, settings out of range, failures of the networks.
@@ -88,7 +104,22 @@ impl Stills {
         still: &Still,
         interrupt: &Interrupt,
         on_event: &mut dyn FnMut(Event),
-    ) -> Result<(RgbImage, RenderSettings)> {
+    ) -> Result<Made<'_>> {
+        self.make_watched(still, &|_, _| Ok(None), interrupt, on_event)
+    }
+
+    /// Makes one still, and keeps what attention sees meanwhile. `watch` chooses what, once the model and the number of steps are
+    /// known.
+    ///
+    /// # Errors
+    /// Those of [`Self::make`] and of `watch`.
+    pub fn make_watched(
+        &mut self,
+        still: &Still,
+        watch: &dyn Fn(&Studio, usize) -> Result<Option<Watch>>,
+        interrupt: &Interrupt,
+        on_event: &mut dyn FnMut(Event),
+    ) -> Result<Made<'_>> {
         // 1. Everything that can be wrong without reading tensors.
         let settings = RenderSettings { previous_weight: 0.0, first_weight: 0.0, ..still.settings.clone() };
         settings.check_values()?;
@@ -105,32 +136,35 @@ impl Stills {
         let (settings, note) = sized(settings, &studio.model, still.size, still.vae_tile, input.size())?;
         note.into_iter().for_each(|note| on_event(Event::Note(note)));
         let settings = settings.with_subject(subject.as_ref());
+        let watch = watch(studio, settings.steps)?;
         let (width, height) = (settings.width as u32, settings.height as u32);
         let pose = still.pose.as_ref().map(|path| pose_image(path, &still.reference.model, width, height));
         let pose = pose.transpose()?;
         let init = init.map(|(picture, strength)| {
             (fit_image(&picture.into_rgb8(), width, height, Fit::Contain, WHITE), strength)
         });
-        let reference = input.fit(width, height)?;
+        let mut reference = input.fit(width, height)?;
         // 4. The picture.
-        let mut before = 0;
-        let pictures = 1 + usize::from(still.refine);
-        let mut make = |sitting, settings| {
+        let (mut before, pictures) = (0, 1 + usize::from(still.refine));
+        let mut make = |sitting, settings, watch| {
             let mut steps = 0;
-            let picture = studio.picture(sitting, settings, interrupt, &mut |done, of| {
+            let made = studio.watched(sitting, settings, watch, interrupt, &mut |done, of| {
                 steps = of;
                 on_event(Event::Step { done: before + done, of: pictures * of });
             })?;
             before += steps;
-            Ok(picture)
+            Ok::<_, Error>(made)
         };
-        let reference = match still.refine {
-            true => refined(reference, &settings, &mut make)?,
-            false => reference,
-        };
+        if still.refine {
+            let (sitting, settings) = refining(&reference, &settings);
+            reference.image = make(sitting, settings, None)?.0;
+            // A ControlNet holds the subject where it was; else it may be anywhere in the new picture.
+            reference.mask = reference.mask.filter(|_| reference.controls.iter().any(Option::is_some));
+        }
         let controls = studio.controls.iter().map(|_| pose.clone()).collect();
-        let picture = make(Sitting { reference, controls, init }, settings.clone())?;
-        Ok((picture, settings))
+        let sitting = Sitting { reference: reference.clone(), controls, init };
+        let (picture, captured) = make(sitting, settings.clone(), watch)?;
+        Ok(Made { picture, settings, reference, captured, studio })
     }
 
     fn look_at(&mut self, reference: &ReferenceFiles) -> Result<()> {
@@ -155,20 +189,9 @@ impl Stills {
     }
 }
 
-/// The reference as the model sees it: subject encoder and S-S-A, its own text and pose. Its subject then lies where it lay, if a
-/// ControlNet holds it there; else it may be anywhere in the picture.
-fn refined(
-    reference: ReferencePicture,
-    settings: &RenderSettings,
-    make: &mut dyn FnMut(Sitting, RenderSettings) -> Result<RgbImage>,
-) -> Result<ReferencePicture> {
+/// How the model makes the reference anew: with subject encoder and S-S-A, in its own text and pose.
+fn refining(reference: &ReferencePicture, settings: &RenderSettings) -> (Sitting, RenderSettings) {
     let prompt = settings.reference_prompt.as_ref().unwrap_or(&settings.prompt).clone();
-    let settings = RenderSettings { prompt, ..settings.clone() };
     let sitting = Sitting { reference: reference.clone(), controls: reference.controls.clone(), init: None };
-    let held = reference.controls.iter().any(Option::is_some);
-    Ok(ReferencePicture {
-        image: make(sitting, settings)?,
-        mask: reference.mask.filter(|_| held),
-        controls: reference.controls,
-    })
+    (sitting, RenderSettings { prompt, ..settings.clone() })
 }

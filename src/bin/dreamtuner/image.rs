@@ -107,7 +107,7 @@ pub struct PictureArgs {
     size: Option<Size>,
     #[command(flatten)]
     #[serde(flatten)]
-    render: RenderArgs,
+    pub render: RenderArgs,
     /// Decode and encode in tiles of this many pixels a side; 0 never does; above 1024 pixels a side by itself
     #[arg(long, value_name = "PIXELS", help_heading = "Machine")]
     vae_tile: Option<usize>,
@@ -140,12 +140,12 @@ pub fn run(arguments: &ImageArgs) -> Result<i32> {
             say(format_args!("stopped; {place} of {} pictures are there", stills.len()));
             return Ok(exit::INTERRUPTED);
         }
-        let (picture, settings) = made?;
-        let parameters = Parameters::new(&settings, &options.render.model_name(), options.strength);
+        let made = made?;
+        let parameters = Parameters::new(&made.settings, &options.render.model_name(), options.strength);
         let options = config_file::text(options, &outputs[place])?;
         let texts = [(PARAMETERS, &*parameters.to_string()), (OPTIONS, &*options)];
-        write_png_with_text(&outputs[place], &picture, &texts)?;
-        pictures.push(picture);
+        write_png_with_text(&outputs[place], &made.picture, &texts)?;
+        pictures.push(made.picture);
     }
     display.finish();
     if pictures.len() > 1 {
@@ -203,7 +203,8 @@ fn read_options(path: &Path) -> Result<toml::Table> {
 }
 
 impl PictureArgs {
-    fn still(&self, device: &Device, dtype: DType) -> Result<Still> {
+    /// The still that they describe.
+    pub fn still(&self, device: &Device, dtype: DType) -> Result<Still> {
         let own = |option: &ControlNetOption| option.video.is_some();
         if self.render.controlnet.iter().any(own) {
             return Err(Error::setting("controlnet", "video has no place here: --pose is what is shown"));

@@ -1,6 +1,7 @@
 //! The command line: what is asked is parsed here, done in one file for each command, and turned into an exit code.
 
 mod animate;
+mod attention;
 mod config_file;
 mod device;
 mod evaluate;
@@ -45,6 +46,9 @@ enum Command {
     /// Make single pictures of the character by text, alone or in a grid over settings.
     #[command(allow_negative_numbers = true, after_help = image::EXAMPLES)]
     Image(Box<image::ImageArgs>),
+    /// Show where self-subject-attention looks while a picture is made.
+    #[command(allow_negative_numbers = true, after_help = attention::EXAMPLES)]
+    Attention(Box<attention::AttentionArgs>),
     /// Measure how good renders are.
     #[command(subcommand)]
     Eval(evaluate::EvaluateCommand),
@@ -86,6 +90,7 @@ fn run() -> i32 {
     let result = match CommandLine::parse_from(arguments).command {
         Command::Animate(arguments) => animate::run(*arguments),
         Command::Image(arguments) => image::run(&arguments),
+        Command::Attention(arguments) => attention::run(&arguments),
         Command::Eval(command) => evaluate::run(command),
         Command::Pose(command) => pose::run(command).map(|()| exit::SUCCESS),
         Command::Puppet(command) => puppet::run(command).map(|()| exit::SUCCESS),

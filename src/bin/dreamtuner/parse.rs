@@ -39,6 +39,28 @@ impl Serialize for Size {
     }
 }
 
+/// `X,Y` in pixels.
+#[derive(Debug, Clone, Copy)]
+pub struct Point {
+    pub x: u32,
+    pub y: u32,
+}
+
+impl FromStr for Point {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.split_once(',').and_then(|(x, y)| Some((x.parse().ok()?, y.parse().ok()?)));
+        parts.map(|(x, y)| Self { x, y }).ok_or_else(|| format!("{text}: not of the form 120,64"))
+    }
+}
+
+impl fmt::Display for Point {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        write!(formatter, "{},{}", self.x, self.y)
+    }
+}
+
 /// `PATH` or `PATH:WEIGHT`.
 #[derive(Debug, Clone)]
 pub struct LoraOption {

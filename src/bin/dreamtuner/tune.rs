@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use dreamtuner::animate::reference_input::{ControlChoice, ReferenceFiles};
 use dreamtuner::detect::PoseModel;
-use dreamtuner::model::weights::{ModelDefaults, ModelFiles};
+use dreamtuner::model::weights::{ModelDefaults, ModelFiles, TuneDefaults};
 use dreamtuner::picture::Fit;
 use dreamtuner::pose::{DrawSettings, Pose, ReadSettings, draw_pose, read_poses};
 use dreamtuner::render::interrupt::Interrupt;
@@ -28,6 +28,9 @@ Examples:
 
 hero.subject.tune holds the curve of the loss, sheets of what the subject renders (000900.png), and what the tuning needs to go
 on after it was stopped.";
+
+/// Poses that are read at least: those of the preview sheets.
+const SHOWN: usize = 5;
 
 /// Options of `dreamtuner tune`.
 #[derive(Debug, Args)]
@@ -80,21 +83,22 @@ pub struct TuneArgs {
     /// repeated
     #[arg(long, value_name = "STEPS", help_heading = "Training")]
     save_at: Vec<u64>,
-    /// Learning rate of all but the word [default: 1e-4 for low-rank changes, 1e-6 for all weights]
+    /// Learning rate of all but the word [default: for low-rank changes the model's own, else 1e-4; 1e-6 for all weights]
     #[arg(long, value_name = "RATE", help_heading = "Training")]
     learning_rate: Option<f64>,
     /// Learning rate of the word
     #[arg(long, default_value_t = 5e-3, value_name = "RATE", help_heading = "Training")]
     word_learning_rate: f64,
-    /// Regular pictures
-    #[arg(long, default_value_t = 32, value_name = "NUMBER", help_heading = "Training")]
-    regular: usize,
-    /// How often pictures are mirrored; 0 for subjects whose left and right differ
-    #[arg(long, default_value_t = 0.5, value_name = "0-1", help_heading = "Training")]
-    flip: f64,
+    /// Regular pictures [default: the model's own, else 32]
+    #[arg(long, value_name = "NUMBER", help_heading = "Training")]
+    regular: Option<usize>,
+    /// How often pictures are mirrored; 0 for subjects whose left and right differ [default: the model's own, else 0.5]
+    #[arg(long, value_name = "0-1", help_heading = "Training")]
+    flip: Option<f64>,
     /// How often the reference, moved a little, also looks at itself through S-S-A, as a render looks at the reference
-    #[arg(long, default_value_t = 0.0, value_name = "0-1", help_heading = "Training")]
-    with_references: f64,
+    /// [default: the model's own, else 0]
+    #[arg(long, value_name = "0-1", help_heading = "Training")]
+    with_references: Option<f64>,
     /// Side of the pictures in pixels [default: the model's native size]
     #[arg(long, value_name = "PIXELS", help_heading = "Training")]
     size: Option<u32>,
@@ -154,7 +158,8 @@ impl TuneArgs {
         if let Some(path) = &self.subject_encoder {
             model.subject_encoder = Some(model.open_subject_encoder(path)?);
         }
-        let settings = self.settings();
+        let defaults = ModelDefaults::of(path)?;
+        let settings = self.settings(&defaults.tune);
         settings.check()?;
         let side = match settings.size {
             Some(side) => side,
@@ -172,7 +177,7 @@ impl TuneArgs {
         let reference = reference.read()?;
         let reference_controls = reference.pose().map(|pose| both(pose, side));
         let controls = match &self.pose {
-            Some(path) => poses(path, side, self.regular)?,
+            Some(path) => poses(path, side, settings.regular.max(SHOWN))?,
             None => reference_controls.clone().into_iter().collect(),
         };
         Ok(TuneJob {
@@ -181,13 +186,13 @@ impl TuneArgs {
             controls,
             model,
             output: self.output.clone(),
-            defaults: ModelDefaults::of(path)?,
+            defaults,
             settings: TuneSettings { size: Some(side), ..settings },
             device,
         })
     }
 
-    fn settings(&self) -> TuneSettings {
+    fn settings(&self, defaults: &TuneDefaults) -> TuneSettings {
         let name = self.output.file_stem().unwrap_or_default().to_string_lossy();
         let method = match self.method {
             MethodOption::Lora => Method::LowRank(self.rank),
@@ -202,13 +207,13 @@ impl TuneArgs {
             save_at: self.save_at.clone(),
             method,
             learning_rate: self.learning_rate.unwrap_or(match method {
-                Method::LowRank(_) => 1e-4,
+                Method::LowRank(_) => defaults.learning_rate,
                 Method::Full => 1e-6,
             }),
             word_learning_rate: self.word_learning_rate,
-            regular: self.regular,
-            flip: self.flip,
-            with_references: self.with_references,
+            regular: self.regular.unwrap_or(defaults.regular),
+            flip: self.flip.unwrap_or(defaults.flip),
+            with_references: self.with_references.unwrap_or(defaults.with_references),
             size: self.size,
             seed: self.seed,
         }

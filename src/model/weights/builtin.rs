@@ -2,8 +2,11 @@
 
 use std::borrow::Cow;
 
+use serde_json::Value;
+
 use super::model::{ModelFiles, TokenizerFiles};
 use super::part::{Part, PartFiles};
+use super::subject::SubjectEncoderFiles;
 use crate::error::{Error, Result};
 
 /// What stands in messages in place of a path.
@@ -24,19 +27,24 @@ impl ModelFiles {
     /// The model that is part of the program.
     pub fn builtin() -> Result<Self> {
         let scheduler = include_str!("../../../models/mini/scheduler/scheduler_config.json");
+        let unet = part!(Part::Unet, "unet", "diffusion_pytorch_model.safetensors")?;
+        let image_encoder = part!(Part::ImageEncoder, "image_encoder", "model.safetensors")?;
+        let extractor = include_str!("../../../models/mini/feature_extractor/preprocessor_config.json");
+        let feature_extractor: Option<Value> = Some(
+            serde_json::from_str(extractor)
+                .map_err(|error| Error::weights(NAME, format!("preprocessor_config.json: {error}")))?,
+        );
+        let encoder = part!(Part::SubjectEncoder, "subject_encoder", "diffusion_pytorch_model.safetensors")?;
+        let subject_encoder =
+            SubjectEncoderFiles::new(encoder, &unet, image_encoder.clone(), feature_extractor.clone())?;
         Ok(Self {
-            unet: part!(Part::Unet, "unet", "diffusion_pytorch_model.safetensors")?,
+            unet,
             vae: part!(Part::Vae, "vae", "diffusion_pytorch_model.safetensors")?,
             text_encoder: part!(Part::TextEncoder, "text_encoder", "model.safetensors")?,
             controlnet: Some(part!(Part::ControlNet, "controlnet", "diffusion_pytorch_model.safetensors")?),
-            image_encoder: Some(part!(Part::ImageEncoder, "image_encoder", "model.safetensors")?),
-            feature_extractor: Some(
-                serde_json::from_str(include_str!(
-                    "../../../models/mini/feature_extractor/preprocessor_config.json"
-                ))
-                .map_err(|error| Error::weights(NAME, format!("preprocessor_config.json: {error}")))?,
-            ),
-            subject_encoder: None,
+            image_encoder: Some(image_encoder),
+            feature_extractor,
+            subject_encoder: Some(subject_encoder),
             scheduler: serde_json::from_str(scheduler)
                 .map_err(|error| Error::weights(NAME, format!("scheduler_config.json: {error}")))?,
             tokenizer: TokenizerFiles::Contents {

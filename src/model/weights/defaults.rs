@@ -32,6 +32,28 @@ pub struct ModelDefaults {
     pub less_noise: f64,
     /// Δt' in timesteps. Default: 10.
     pub more_noise: f64,
+    /// How a subject is tuned.
+    pub tune: TuneDefaults,
+}
+
+/// What a tuning uses where its user says nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TuneDefaults {
+    /// Learning rate of low-rank changes. Default: 1e-4.
+    pub learning_rate: f64,
+    /// Regular pictures. Default: 32.
+    pub regular: usize,
+    /// How often pictures are mirrored, 0 to 1. Default: 0.5.
+    pub flip: f64,
+    /// How often the reference looks at itself through S-S-A, 0 to 1. Default: 0.
+    pub with_references: f64,
+}
+
+impl Default for TuneDefaults {
+    fn default() -> Self {
+        Self { learning_rate: 1e-4, regular: 32, flip: 0.5, with_references: 0.0 }
+    }
 }
 
 impl Default for ModelDefaults {
@@ -47,6 +69,7 @@ impl Default for ModelDefaults {
             reference_probability: 0.9,
             less_noise: 10.0,
             more_noise: 10.0,
+            tune: TuneDefaults::default(),
         }
     }
 }

@@ -20,7 +20,7 @@ mod textual_inversion;
 mod trained;
 
 pub use build::{LoadReport, MisShaped};
-pub use defaults::ModelDefaults;
+pub use defaults::{ModelDefaults, TuneDefaults};
 pub use inspect::{Description, Kind, PartDescription, inspect};
 pub use lora::Lora;
 pub use lora_keys::LoraNaming;

@@ -1,0 +1,186 @@
+//! Maps of self-subject-attention: on a puppet, whose every pixel is known, and from the program.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use candle_core::{DType, Device};
+use dreamtuner::evaluate::{Dance, Truth};
+use dreamtuner::model::unet::Place;
+use dreamtuner::model::weights::{ModelDefaults, ModelFiles};
+use dreamtuner::model::{LoadOptions, StableDiffusion};
+use dreamtuner::puppet::dataset::reference_shot;
+use dreamtuner::puppet::{Expression, Identity, Part, render_labelled};
+use dreamtuner::render::attention_maps::{Captured, Seen, Watch};
+use dreamtuner::render::interrupt::Interrupt;
+use dreamtuner::render::networks::ControlUnit;
+use dreamtuner::render::settings::RenderSettings;
+use dreamtuner::render::studio::{Sitting, Studio};
+use image::{GrayImage, RgbImage};
+use tempfile::TempDir;
+
+const SIDE: u32 = 128;
+
+fn studio() -> Studio {
+    let files = ModelFiles::builtin().unwrap();
+    let options =
+        LoadOptions { device: Device::Cpu, dtype: DType::F32, loras: vec![], textual_inversions: vec![] };
+    let model = StableDiffusion::load(&files, &options, |_, _| {}).unwrap();
+    let (network, _) = model.load_controlnet(files.controlnet.as_ref().unwrap()).unwrap();
+    Studio { model, controls: vec![ControlUnit::new(network, 1.0)] }
+}
+
+/// A frame of a puppet's dance, and what was seen at its steps, if it was watched.
+fn frame(studio: &Studio, truth: &Truth, watch: Option<Watch>) -> (RgbImage, Vec<Captured>) {
+    let defaults = ModelDefaults::of(None).unwrap();
+    let settings = RenderSettings {
+        prompt: truth.scene_caption.clone(),
+        reference_prompt: Some(truth.reference_scene_caption.clone()),
+        previous_weight: 0.0,
+        ..RenderSettings::square(&defaults, SIDE)
+    };
+    let sitting = Sitting {
+        reference: truth.reference_picture(true, 1).unwrap(),
+        controls: vec![Some(truth.frames[0].control_image())],
+        init: None,
+    };
+    studio.watched(sitting, settings, watch, &Interrupt::default(), &mut |_, _| {}).unwrap()
+}
+
+fn truth(seed: u64) -> Truth {
+    Truth::new(&Identity::from_seed(seed), &Dance::open("wave", 1, 12.0).unwrap(), SIDE)
+}
+
+/// For each token of a grid the share of its pixels that show the shirt.
+fn shirt(labels: &GrayImage, height: usize, width: usize) -> Vec<f32> {
+    let (high, wide) = (labels.height() as usize / height, labels.width() as usize / width);
+    let mut shares = vec![0.0; height * width];
+    for (x, y, label) in labels.enumerate_pixels() {
+        if label[0] == Part::Top as u8 {
+            shares[y as usize / high * width + x as usize / wide] += 1.0 / (high * wide) as f32;
+        }
+    }
+    shares
+}
+
+/// Watching changes no bit of the picture. What a token looks at adds up to one, and so do the shares of a layer. From the middle of
+/// the shirt, at least half of what goes to the reference goes to its shirt, at some layer of the decoder: in the mean over 32 puppets
+/// 0.76, for 27 of them more than half. A coat hides most of the shirt of others.
+#[test]
+fn shirts_look_at_shirts() {
+    let studio = studio();
+    let places = studio.model.unet.self_attentions();
+    let decoder: Vec<usize> =
+        (0..places.len()).filter(|layer| matches!(places[*layer].0, Place::Decoder(_))).collect();
+    let mut best = Vec::new();
+    for seed in 1_000_000..1_000_032 {
+        let truth = truth(seed);
+        let (picture, captured) = frame(&studio, &truth, Some(Watch::new(vec![2, 3], decoder.clone())));
+        if seed == 1_000_000 {
+            assert!(picture == frame(&studio, &truth, None).0, "watching has changed the picture");
+            let sum: f64 =
+                captured[0].shares(&studio.model.unet).unwrap().iter().map(|(_, share)| share).sum();
+            assert!((sum - 1.0).abs() < 1e-5, "{sum}");
+        }
+        assert_eq!(captured.len(), 2 * decoder.len());
+        let reference = render_labelled(&Identity::from_seed(seed), &reference_shot(Expression::Smile), SIDE);
+        let (own, other) = (truth.frames[0].labels.as_ref().unwrap(), reference.labels.as_ref().unwrap());
+        let mask = truth.reference_picture(true, 1).unwrap().mask;
+        let mut most = 0.0f32;
+        for captured in &captured {
+            let (height, width) = captured.grid();
+            let shares = shirt(own, height, width);
+            let query = (0..shares.len()).max_by(|a, b| shares[*a].total_cmp(&shares[*b])).unwrap();
+            let maps = captured.maps(&studio.model.unet, mask.as_ref(), &[query as u32]).unwrap();
+            let heads = maps[0].weights.len();
+            for head in 0..heads {
+                let sum: f32 = maps.iter().flat_map(|map| &map.weights[head][0]).sum();
+                assert!((sum - 1.0).abs() < 1e-5, "{sum}");
+            }
+            let map = maps.iter().find(|map| map.seen == Seen::Reference).unwrap();
+            let inside = shirt(other, height, width);
+            let (mut there, mut all) = (0.0, 0.0);
+            for weights in map.weights.iter().map(|head| &head[0]) {
+                there += weights.iter().zip(&inside).map(|(weight, share)| weight * share).sum::<f32>();
+                all += weights.iter().sum::<f32>();
+            }
+            most = most.max(there / all);
+        }
+        best.push(most);
+    }
+    let mean = best.iter().sum::<f32>() / best.len() as f32;
+    let enough = best.iter().filter(|share| **share >= 0.5).count();
+    assert!(mean >= 0.7 && enough >= 26, "mean {mean:.3}, {enough} of {}: {best:.2?}", best.len());
+}
+
+fn program(output: &Path, options: &[&str]) -> Output {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dreamtuner"));
+    command.args(["attention", "--size", "64x64", "--steps", "3", "--prompt", "smile, night"]);
+    command.arg("--reference").arg(root.join("examples/hero.png"));
+    command.arg("--reference-pose").arg(root.join("examples/hero.pose.json"));
+    command.arg("--pose").arg(root.join("examples/hero2.pose.json"));
+    command.arg("-o").arg(output).args(options).output().unwrap()
+}
+
+fn words(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Maps as a picture and as videos, and the shares of all layers and steps.
+#[test]
+fn maps_are_written() {
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let csv = at("shares.csv").display().to_string();
+    let one = program(&at("one.png"), &["--layer", "decoder1", "--step", "2", "--shares", &csv]);
+    assert!(one.status.success(), "{}", words(&one));
+    let two =
+        program(&at("two.png"), &["--layer", "decoder1", "--step", "2", "--at", "10,10", "--at", "32,40"]);
+    assert!(two.status.success(), "{}", words(&two));
+    let [one, two] = ["one.png", "two.png"].map(|name| image::open(at(name)).unwrap().into_rgb8());
+    assert!(
+        two.height() > one.height() && one.width() > 2 * 256,
+        "{:?} {:?}",
+        one.dimensions(),
+        two.dimensions()
+    );
+    let mut sums: BTreeMap<(String, String), f64> = BTreeMap::new();
+    for line in fs::read_to_string(&csv).unwrap().lines().skip(1) {
+        let [step, layer, _, share] = line.split(',').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        *sums.entry((step.into(), layer.into())).or_default() += share.parse::<f64>().unwrap();
+    }
+    assert_eq!(sums.len(), 3 * 10);
+    assert!(sums.values().all(|sum| (sum - 1.0).abs() < 1e-5), "{sums:?}");
+    for (over, frames) in [("queries", 64), ("steps", 3)] {
+        let folder = at(over);
+        fs::create_dir(&folder).unwrap();
+        let made = program(&folder.join(""), &["--layer", "decoder4", "--over", over, "--overwrite"]);
+        assert!(made.status.success(), "{}", words(&made));
+        let written = fs::read_dir(&folder)
+            .unwrap()
+            .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("0000"));
+        assert_eq!(written.count(), frames, "{over}");
+    }
+}
+
+/// What is not there is said.
+#[test]
+fn what_is_not_there_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let output = folder.path().join("maps.png");
+    for (options, expected) in [
+        (["--layer", "decoder99"], "decoder5"),
+        (["--layer", "bottom"], "encoderN"),
+        (["--step", "4"], "1 to 3"),
+        (["--at", "64,0"], "64x64"),
+        (["--at", "here"], "120,64"),
+    ] {
+        let result = program(&output, &options);
+        assert_eq!(result.status.code(), Some(2), "{}", words(&result));
+        assert!(words(&result).contains(expected), "{}", words(&result));
+    }
+    let none = program(&output, &["--reference-weight", "0"]);
+    assert!(none.status.success(), "{}", words(&none));
+}
