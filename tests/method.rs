@@ -18,6 +18,7 @@ use dreamtuner::model::controlnet::ControlNet;
 use dreamtuner::model::transformer::ReferencePass;
 use dreamtuner::model::unet::UNet;
 use dreamtuner::model::weights::{Part, PartFiles};
+use dreamtuner::render::attention_maps::Seen;
 use dreamtuner::render::deep_cache::DeepCache;
 use dreamtuner::render::denoiser::SubjectDenoiser;
 use dreamtuner::render::feature_store::{FeatureCache, FeatureStore};
@@ -94,6 +95,7 @@ impl Fixture {
         let (_, _, height, width) = input("mask").dims4().unwrap();
         let mask: Vec<f32> = input("mask").flatten_all().unwrap().to_vec1().unwrap();
         let reference = Reference {
+            seen: Seen::Reference,
             noise: self.noise.normal(Purpose::Reference, 0, latent.dims(), DType::F32, &Device::Cpu).unwrap(),
             latent,
             mask: Some(Mask::new(height, width, mask).unwrap()),
@@ -146,6 +148,7 @@ impl Fixture {
             controls,
             trajectory: None,
             references: references.iter_mut().collect(),
+            watch: None,
             after_step: None,
         })
     }

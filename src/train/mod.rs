@@ -14,13 +14,16 @@ mod learner;
 pub mod loss;
 mod memory;
 mod networks;
+pub mod pre_training;
 mod previews;
 mod regular;
 mod samples;
 mod state;
 mod studio;
 pub mod subject_encoder;
+mod subject_networks;
 pub mod tune;
+pub mod tuning;
 
 pub use export::export;
 

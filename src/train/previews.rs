@@ -9,7 +9,6 @@ use crate::model::weights::SubjectFile;
 use crate::picture::contact_sheet;
 use crate::render::interrupt::Interrupt;
 use crate::render::settings::RenderSettings;
-use crate::render::studio::Sitting;
 
 /// Poses on a sheet.
 const POSES: usize = 5;
@@ -26,17 +25,7 @@ pub fn sheet(job: &TuneJob, subject: SubjectFile, side: u32, interrupt: &Interru
     for reference_weight in [job.defaults.reference_weight, 0.0] {
         cells.push(job.reference.image.clone());
         for pose in 0..poses {
-            let control = job.controls.get(pose * job.controls.len() / poses);
-            let sitting = Sitting {
-                reference: job.reference_picture(true),
-                controls: job
-                    .model
-                    .controlnet
-                    .iter()
-                    .map(|_| control.map(|[control, _]| control.clone()))
-                    .collect(),
-                init: None,
-            };
+            let sitting = job.sitting(pose * job.controls.len() / poses, true);
             let settings = RenderSettings {
                 prompt: job.settings.subject_text(),
                 seed: job.settings.seed,

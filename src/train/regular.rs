@@ -11,7 +11,6 @@ use crate::error::{Error, Result};
 use crate::files::write_png;
 use crate::render::interrupt::Interrupt;
 use crate::render::settings::RenderSettings;
-use crate::render::studio::Sitting;
 
 /// The regular pictures, from `folder` where they are there already.
 ///
@@ -36,17 +35,7 @@ pub fn pictures(
                 Some(studio) => studio,
                 None => studio.insert(open(&job.model, &job.device)?),
             };
-            let control = job.controls.get(index % job.controls.len().max(1));
-            let sitting = Sitting {
-                reference: job.reference_picture(false),
-                controls: job
-                    .model
-                    .controlnet
-                    .iter()
-                    .map(|_| control.map(|[control, _]| control.clone()))
-                    .collect(),
-                init: None,
-            };
+            let sitting = job.sitting(index, false);
             let picture = studio.picture(sitting, settings(job, index, side), interrupt, &mut |_, _| {})?;
             write_png(&path, &picture)?;
         }

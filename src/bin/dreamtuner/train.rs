@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use dreamtuner::model::weights::{ModelDefaults, ModelFiles};
 use dreamtuner::render::interrupt::Interrupt;
-use dreamtuner::train::subject_encoder::{Event, SubjectEncoderJob, SubjectEncoderSettings, train};
+use dreamtuner::train::pre_training::train;
+use dreamtuner::train::subject_encoder::{Event, SubjectEncoderJob, SubjectEncoderSettings};
 use dreamtuner::{Error, Result};
 
 use crate::device::DeviceArgs;

@@ -10,7 +10,8 @@ use dreamtuner::picture::Fit;
 use dreamtuner::pose::{DrawSettings, Pose, ReadSettings, draw_pose, read_poses};
 use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::train::export;
-use dreamtuner::train::tune::{Event, Method, TuneJob, TuneSettings, tune};
+use dreamtuner::train::tune::{Event, Method, TuneJob, TuneSettings};
+use dreamtuner::train::tuning::tune;
 use dreamtuner::{Error, Result};
 use image::RgbImage;
 
