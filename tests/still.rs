@@ -64,7 +64,7 @@ fn a_picture_knows_how_it_was_made() {
     let parameters = Parameters::parse(&texts["parameters"]);
     assert_eq!(parameters.prompt, "laugh, night");
     assert_eq!(parameters.sampler(), Some(Sampler::Euler));
-    for (name, value) in [("Steps", "3"), ("Seed", "7"), ("Size", "64x64"), ("Reference weight", "3")] {
+    for (name, value) in [("Steps", "3"), ("Seed", "7"), ("Size", "64x64"), ("Reference weight", "10")] {
         assert_eq!(parameters.get(name), Some(value), "{name}");
     }
 }

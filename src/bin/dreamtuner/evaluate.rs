@@ -8,13 +8,14 @@ use dreamtuner::evaluate::{
 };
 use dreamtuner::frame::MAX_SIDE;
 use dreamtuner::model::clip::{Clip, ClipFiles};
-use dreamtuner::puppet::HELD_OUT_SEED;
+use dreamtuner::puppet::{Expression, HELD_OUT_SEED, Scene};
 use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::render::settings::RenderSettings;
 use dreamtuner::{Error, Result};
 
 use crate::evaluate_progress::Display;
 use crate::exit;
+use crate::puppet::by_name;
 use crate::render_options::{CoherenceArgs, RenderArgs};
 use crate::say::{print, say};
 use crate::signal::stop_on_signal;
@@ -25,6 +26,7 @@ Examples:
   dreamtuner eval puppets -o results
   dreamtuner eval puppets -o results --name weight-20 --reference-weight 20
   dreamtuner eval puppets -o results --ablations --identities 8
+  dreamtuner eval puppets -o night --scene night --expression laugh --frames 1 --previous-weight 0 --reference-weight 3
   dreamtuner eval puppets -o results --ablations --row text --row previous-1
 
 Clips that are finished are kept in the folder; a benchmark that was stopped goes on where it was. The report also keeps
@@ -65,6 +67,12 @@ pub struct PuppetsArgs {
     /// Frames a second
     #[arg(long, default_value_t = 12.0, value_name = "NUMBER", help_heading = "Benchmark")]
     fps: f32,
+    /// Where they dance: white, night, beach, ... as for `puppet image`; references stand on white
+    #[arg(long, value_name = "NAME", default_value = "white", value_parser = by_name::<Scene>, help_heading = "Benchmark")]
+    scene: Scene,
+    /// With which face: smile, laugh, angry, ... as for `puppet image`; references smile
+    #[arg(long, value_name = "NAME", default_value = "smile", value_parser = by_name::<Expression>, help_heading = "Benchmark")]
+    expression: Expression,
     /// Side of the pictures in pixels; the model's native size where absent
     #[arg(long, value_name = "PIXELS", help_heading = "Benchmark")]
     size: Option<u32>,
@@ -180,7 +188,11 @@ impl PuppetsArgs {
         let dances = self
             .dance
             .iter()
-            .map(|name| Dance::open(name, self.frames as usize, self.fps))
+            .map(|name| {
+                let mut dance = Dance::open(name, self.frames as usize, self.fps)?;
+                (dance.clip.scene, dance.clip.expression) = (self.scene, self.expression);
+                Ok(dance)
+            })
             .collect::<Result<Vec<Dance>>>()?;
         Ok(Benchmark {
             identities: (0..self.identities).map(|place| self.first_seed + place).collect(),

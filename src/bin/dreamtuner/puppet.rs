@@ -57,7 +57,7 @@ struct Look {
 }
 
 /// A kind by the name that its data form has.
-fn by_name<T: DeserializeOwned>(name: &str) -> std::result::Result<T, String> {
+pub fn by_name<T: DeserializeOwned>(name: &str) -> std::result::Result<T, String> {
     T::deserialize(IntoDeserializer::<ValueError>::into_deserializer(name)).map_err(|error| error.to_string())
 }
 

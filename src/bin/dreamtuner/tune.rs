@@ -77,9 +77,9 @@ pub struct TuneArgs {
     /// Rank of the changes
     #[arg(long, default_value_t = 16, value_name = "NUMBER", help_heading = "Training")]
     rank: usize,
-    /// Steps
-    #[arg(long, default_value_t = 900, value_name = "NUMBER", help_heading = "Training")]
-    steps: u64,
+    /// Steps [default: the model's own, else 900]
+    #[arg(long, value_name = "NUMBER", help_heading = "Training")]
+    steps: Option<u64>,
     /// Also save the subject as it is after so many steps, and a sheet of what it renders, in the folder beside it; can be
     /// repeated
     #[arg(long, value_name = "STEPS", help_heading = "Training")]
@@ -204,7 +204,7 @@ impl TuneArgs {
             word: self.word.clone().unwrap_or_else(|| format!("<{name}>")),
             caption: self.caption.clone(),
             template: self.template.clone(),
-            steps: self.steps,
+            steps: self.steps.unwrap_or(defaults.steps),
             save_at: self.save_at.clone(),
             method,
             learning_rate: self.learning_rate.unwrap_or(match method {

@@ -40,6 +40,8 @@ pub struct ModelDefaults {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TuneDefaults {
+    /// Steps. Default: 900.
+    pub steps: u64,
     /// Learning rate of low-rank changes. Default: 1e-4.
     pub learning_rate: f64,
     /// Regular pictures. Default: 32.
@@ -52,7 +54,7 @@ pub struct TuneDefaults {
 
 impl Default for TuneDefaults {
     fn default() -> Self {
-        Self { learning_rate: 1e-4, regular: 32, flip: 0.5, with_references: 0.0 }
+        Self { steps: 900, learning_rate: 1e-4, regular: 32, flip: 0.5, with_references: 0.0 }
     }
 }
 
