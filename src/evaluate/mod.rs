@@ -6,7 +6,10 @@
 //! 4. [`metrics`] compares result and truth.
 //! 5. [`statistics`] says how sure the means are.
 //! 6. [`Report`] writes tables, JSON and contact sheets.
+//!
+//! [`ClipComparison`] compares any two clips.
 
+mod clips;
 mod job;
 pub mod metrics;
 mod models;
@@ -19,6 +22,7 @@ pub mod statistics;
 mod store;
 mod truth;
 
+pub use clips::ClipComparison;
 pub use job::{Benchmark, BenchmarkModels, Event};
 pub use report::{Report, RowReport};
 pub use rows::{Caption, Row, Source, ablations, round_trip};

@@ -38,6 +38,46 @@ fn a_row_is_measured_and_reported() {
     assert!(notes.contains("CLIP-I and CLIP-T are left out"), "{notes}");
 }
 
+/// Two clips are compared by the same measures as pictures; what differs in length or size is refused.
+#[test]
+fn clips_are_compared() {
+    let folder = TempDir::new().unwrap();
+    let frame = |shade: u8| image::RgbImage::from_fn(16, 12, |x, y| image::Rgb([shade, (x * y) as u8, 90]));
+    let clip = |name: &str, frames: &[image::RgbImage]| {
+        let path = folder.path().join(name);
+        std::fs::create_dir(&path).unwrap();
+        for (place, frame) in frames.iter().enumerate() {
+            frame.save(path.join(format!("{place}.png"))).unwrap();
+        }
+        path
+    };
+    let (a, b) = (clip("a", &[frame(10), frame(40)]), clip("b", &[frame(10), frame(10)]));
+    let compare = |a: &std::path::Path, b: &std::path::Path, more: &[&str]| {
+        let mut command = Command::cargo_bin("dreamtuner").unwrap();
+        command.args(["eval", "clip"]).arg(a).arg(b).args(more).output().unwrap()
+    };
+    let output = compare(&a, &b, &["--json"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let score = |name: &str| found["scores"][name].as_f64().unwrap();
+    assert_eq!(found["frames"], 2);
+    // One channel of three differs by 30 in one frame of two, and the change is that frame's.
+    assert!((score("l1") - 5.0).abs() < 1e-9 && (score("flicker") - 10.0).abs() < 1e-9, "{found}");
+    let second = 10.0 * (255.0f64.powi(2) / 300.0).log10();
+    assert!((score("psnr") - (100.0 + second) / 2.0).abs() < 1e-9, "{found}");
+    assert!(score("ssim") < 1.0 && score("clip-i") < 1.0, "{found}");
+    let words = String::from_utf8(compare(&a, &a, &["--clip", "none"]).stdout).unwrap();
+    assert!(words.contains("2 frames") && words.contains("100.00") && !words.contains("CLIP"), "{words}");
+    let refused = |other: &std::path::Path, code: i32, expected: &str| {
+        let output = compare(&a, other, &["--clip", "none"]);
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(code) && words.contains(expected), "{words}");
+    };
+    refused(&clip("short", &[frame(1)]), 3, "ends after 1 frames");
+    refused(&clip("small", &[image::RgbImage::new(8, 8), image::RgbImage::new(8, 8)]), 2, "8×8");
+    refused(&folder.path().join("none-such"), 5, "none-such");
+}
+
 #[test]
 fn what_cannot_be_measured_is_refused_before_weights_are_read() {
     let folder = TempDir::new().unwrap();

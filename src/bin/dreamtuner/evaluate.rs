@@ -13,6 +13,7 @@ use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::render::settings::RenderSettings;
 use dreamtuner::{Error, Result};
 
+use crate::evaluate_clip::{self, ClipArgs};
 use crate::evaluate_progress::Display;
 use crate::exit;
 use crate::puppet::by_name;
@@ -41,6 +42,9 @@ pub enum EvaluateCommand {
     /// Let held-out puppets dance, and compare the renders with the truth: report.md, report.json, sheet-*.png.
     #[command(allow_negative_numbers = true, after_help = EXAMPLES)]
     Puppets(Box<PuppetsArgs>),
+    /// Compare two clips frame by frame: L1, PSNR, SSIM, CLIP-I and flicker.
+    #[command(after_help = evaluate_clip::EXAMPLES)]
+    Clip(Box<ClipArgs>),
 }
 
 /// Options of `dreamtuner eval puppets`.
@@ -115,7 +119,10 @@ pub struct PuppetsArgs {
 
 /// Runs a command; the exit code.
 pub fn run(command: EvaluateCommand) -> Result<i32> {
-    let EvaluateCommand::Puppets(arguments) = command;
+    let arguments = match command {
+        EvaluateCommand::Puppets(arguments) => arguments,
+        EvaluateCommand::Clip(arguments) => return evaluate_clip::run(&arguments),
+    };
     let mut display = Display::new();
     let report = measure(&arguments, &mut display);
     display.finish();

@@ -5,6 +5,7 @@ mod attention;
 mod config_file;
 mod device;
 mod evaluate;
+mod evaluate_clip;
 mod evaluate_progress;
 mod exit;
 mod image;
