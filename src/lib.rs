@@ -33,6 +33,7 @@ pub mod evaluate;
 pub mod extract;
 pub mod files;
 pub mod frame;
+mod kept;
 pub mod kernels;
 pub mod mask;
 mod memory;

@@ -10,7 +10,7 @@ use crate::detect::{Figure, PoseModel, find_figure, find_foreground, find_masked
 use crate::error::{Error, Result};
 use crate::frame::MAX_SIDE;
 use crate::mask::Mask;
-use crate::picture::{Fit, fit_image};
+use crate::picture::{BLACK, Fit, WHITE, fit_image};
 use crate::pose::{
     ControlKind, DrawSettings, Person, PersonChoice, Pose, PoseSequence, ReadSettings, classify, draw_pose,
     read_poses, swap_red_blue,
@@ -100,10 +100,7 @@ impl ReferenceFiles {
             poses.choose_person(PersonChoice::Largest)?;
             return Ok(poses.poses.into_iter().find(|pose| !pose.people.is_empty()).unwrap_or_default());
         }
-        let (picture, alpha) = read_with_alpha(path)?;
-        let person = person_in(&picture, alpha.as_ref(), model)?
-            .ok_or_else(|| Error::input(path, "nobody is found in it"))?;
-        Ok(Pose { width: picture.width(), height: picture.height(), people: vec![person] })
+        body_in(path, read_picture(path)?, model)
     }
 
     /// Reads everything.
@@ -261,14 +258,14 @@ fn is_black(mask: &GrayImage) -> bool {
     mask.as_raw().iter().all(|&value| value == 0)
 }
 
-const WHITE: Rgb<u8> = Rgb([255; 3]);
-const BLACK: Rgb<u8> = Rgb([0; 3]);
-
 /// A picture on white, and its transparency if any of it is transparent.
 fn read_with_alpha(path: &Path) -> Result<(RgbImage, Option<GrayImage>)> {
-    let image = read_picture(path)?;
+    read_picture(path).map(with_alpha)
+}
+
+fn with_alpha(image: DynamicImage) -> (RgbImage, Option<GrayImage>) {
     if !image.color().has_alpha() {
-        return Ok((image.into_rgb8(), None));
+        return (image.into_rgb8(), None);
     }
     let image = image.into_rgba8();
     let (width, height) = image.dimensions();
@@ -282,7 +279,7 @@ fn read_with_alpha(path: &Path) -> Result<(RgbImage, Option<GrayImage>)> {
         Rgb([over(0), over(1), over(2)])
     });
     let transparent = alpha.as_raw().iter().any(|&value| value < 255);
-    Ok((on_white, transparent.then_some(alpha)))
+    (on_white, transparent.then_some(alpha))
 }
 
 /// Decodes a picture file, turned as its metadata says.
@@ -338,13 +335,15 @@ fn fit_mask(mask: Option<&GrayImage>, size: (u32, u32), width: u32, height: u32)
 /// # Errors
 /// A file that cannot be read, nobody in it.
 pub fn pose_image(path: &Path, model: &PoseModel, width: u32, height: u32) -> Result<RgbImage> {
-    if !holds_json(path) {
-        let picture = read_picture(path)?.into_rgb8();
-        if matches!(classify(std::slice::from_ref(&picture)), ControlKind::Skeleton { .. }) {
-            return Ok(read_control(path, picture.dimensions())?.draw(width, height));
+    let pose = if holds_json(path) {
+        ReferenceFiles::body(path, model)?
+    } else {
+        let picture = read_picture(path)?;
+        if let Some(skeleton) = skeleton_in(path, &picture) {
+            return Ok(fit_image(&skeleton, width, height, Fit::Contain, BLACK));
         }
-    }
-    let pose = ReferenceFiles::body(path, model)?;
+        body_in(path, picture, model)?
+    };
     if pose.people.is_empty() {
         return Err(Error::input(path, "shows nobody"));
     }
@@ -352,18 +351,31 @@ pub fn pose_image(path: &Path, model: &PoseModel, width: u32, height: u32) -> Re
     Ok(draw_pose(&pose, width, height, &DrawSettings::default()))
 }
 
+/// The pose of the person in a picture.
+fn body_in(path: &Path, picture: DynamicImage, model: &PoseModel) -> Result<Pose> {
+    let (picture, alpha) = with_alpha(picture);
+    let person = person_in(&picture, alpha.as_ref(), model)?
+        .ok_or_else(|| Error::input(path, "nobody is found in it"))?;
+    Ok(Pose { width: picture.width(), height: picture.height(), people: vec![person] })
+}
+
+/// The picture, if it is a drawn skeleton, with red and blue in their places.
+fn skeleton_in(path: &Path, picture: &DynamicImage) -> Option<RgbImage> {
+    let mut picture = picture.to_rgb8();
+    let ControlKind::Skeleton { swapped } = classify(std::slice::from_ref(&picture)) else { return None };
+    if swapped {
+        tracing::warn!("{}: red and blue were swapped in the skeleton; they were put right", path.display());
+        swap_red_blue(&mut picture);
+    }
+    Some(picture)
+}
+
 /// The reference's own control image: pose JSON, or a picture as it is.
 fn read_control(path: &Path, reference: (u32, u32)) -> Result<ReferenceControl> {
     if !holds_json(path) {
-        let mut picture = read_picture(path)?.into_rgb8();
-        if let ControlKind::Skeleton { swapped: true } = classify(std::slice::from_ref(&picture)) {
-            tracing::warn!(
-                "{}: red and blue were swapped in the skeleton; they were put right",
-                path.display()
-            );
-            swap_red_blue(&mut picture);
-        }
-        return Ok(ReferenceControl::Picture(picture));
+        let picture = read_picture(path)?;
+        let skeleton = skeleton_in(path, &picture);
+        return Ok(ReferenceControl::Picture(skeleton.unwrap_or_else(|| picture.into_rgb8())));
     }
     let mut poses = read_poses(path, &ReadSettings { canvas: Some(reference) })?;
     poses.choose_person(PersonChoice::Largest)?;

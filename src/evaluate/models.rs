@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::job::BenchmarkModels;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::kept::Kept;
 use crate::model::weights::SubjectPhrase;
 use crate::render::studio::Studio;
-use crate::render::weights::{SubjectUse, WeightFiles};
+use crate::render::weights::WeightFiles;
 
 /// What is known of a model before its tensors are read.
 #[derive(Debug, Clone)]
@@ -24,24 +25,26 @@ pub(super) struct Models<'a> {
     /// What they are made from.
     pub job: &'a BenchmarkModels<'a>,
     known: BTreeMap<Option<u64>, Known>,
-    loaded: Option<(Option<u64>, Studio)>,
+    loaded: Kept<Option<u64>, Studio>,
 }
 
 impl<'a> Models<'a> {
     /// Nothing is opened yet.
     pub fn new(job: &'a BenchmarkModels<'a>) -> Self {
-        Self { job, known: BTreeMap::new(), loaded: None }
+        Self { job, known: BTreeMap::new(), loaded: Kept::default() }
     }
 
     /// Fingerprints of what every row shares: the weights without subject encoder and tuned subjects.
-    pub fn shared(&self) -> Result<Value> {
-        let weights = WeightFiles {
-            subject: None,
-            subject_encoder: None,
-            subject_use: SubjectUse::Never,
-            ..self.job.weights.clone()
+    pub fn shared(&mut self) -> Result<Value> {
+        let tuned = self.job.subjects.is_some() || self.job.weights.subject.is_some();
+        let mut shared = if tuned {
+            let weights = WeightFiles { subject: None, ..self.job.weights.clone() };
+            self.fingerprints(&weights.open()?.fingerprints()?)
+        } else {
+            self.known(0)?.fingerprints
         };
-        self.fingerprints(&weights.open()?.fingerprints()?)
+        shared["model"]["subject_encoder"] = Value::Null;
+        Ok(shared)
     }
 
     /// The model that renders a puppet, as far as it is known without its tensors.
@@ -51,7 +54,7 @@ impl<'a> Models<'a> {
             return Ok(known.clone());
         }
         let weights = self.weights(key).open()?;
-        let fingerprints = self.fingerprints(&weights.fingerprints()?)?;
+        let fingerprints = self.fingerprints(&weights.fingerprints()?);
         let known = Known { fingerprints, subject: weights.subject_phrase().cloned() };
         self.known.insert(key, known.clone());
         Ok(known)
@@ -60,15 +63,11 @@ impl<'a> Models<'a> {
     /// The model that renders a puppet.
     pub fn load(&mut self, identity: u64) -> Result<&Studio> {
         let key = self.key(identity);
-        if self.loaded.as_ref().is_none_or(|(loaded, _)| *loaded != key) {
-            // Two models at a time could be more than there is memory for.
-            self.loaded = None;
-            let weights = self.weights(key).open()?;
-            let (model, controls) = weights.load(&self.job.device, self.job.dtype, &mut |_| {})?;
-            self.loaded = Some((key, Studio { model, controls }));
-        }
-        let loaded = self.loaded.as_ref().map(|(_, loaded)| loaded);
-        loaded.ok_or_else(|| Error::setting("model", "could not be loaded"))
+        let weights = self.weights(key);
+        self.loaded.get(&key, || {
+            let (model, controls) = weights.open()?.load(&self.job.device, self.job.dtype, &mut |_| {})?;
+            Ok(Studio { model, controls })
+        })
     }
 
     /// The puppet, if it has a model of its own.
@@ -84,7 +83,7 @@ impl<'a> Models<'a> {
         weights
     }
 
-    fn fingerprints(&self, weights: &Value) -> Result<Value> {
-        Ok(json!({"model": weights, "clip": self.job.clip.as_ref().map(|(_, fingerprint)| fingerprint)}))
+    fn fingerprints(&self, weights: &Value) -> Value {
+        json!({"model": weights, "clip": self.job.clip.as_ref().map(|(_, fingerprint)| fingerprint)})
     }
 }

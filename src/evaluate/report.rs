@@ -117,7 +117,14 @@ impl Report {
 
     /// The table as Markdown.
     pub fn markdown(&self) -> String {
-        format!("{}. ↑ more is better, ↓ less is better.\n\n{}", self.summary(), markdown(&self.cells()))
+        let mut text = format!("{}. ↑ more is better, ↓ less is better.\n\n", self.summary());
+        for (index, row) in self.cells().iter().enumerate() {
+            let _ = writeln!(text, "| {} |", row.join(" | "));
+            if index == 0 {
+                let _ = writeln!(text, "| --- |{}", " ---: |".repeat(row.len() - 1));
+            }
+        }
+        text
     }
 
     /// What each row differs from the one called `name` by, puppet by puppet, with 95 % intervals of the mean difference.
@@ -184,18 +191,6 @@ impl RowReport {
             |estimate| format!("{:.digits$} ± {:.digits$}", estimate.mean, estimate.margin()),
         )
     }
-}
-
-/// A table in Markdown; the first row is the heading.
-fn markdown(cells: &[Vec<String>]) -> String {
-    let mut text = String::new();
-    for (index, row) in cells.iter().enumerate() {
-        let _ = writeln!(text, "| {} |", row.join(" | "));
-        if index == 0 {
-            let _ = writeln!(text, "| --- |{}", " ---: |".repeat(row.len() - 1));
-        }
-    }
-    text
 }
 
 /// For each puppet the mean over its clips.

@@ -130,34 +130,24 @@ impl UNet {
         Reading::of_subject(subject, self.transformers())
     }
 
-    /// In the order of the forward pass.
+    /// The attention layers with their places, in the order of the forward pass.
+    fn placed(&self) -> impl Iterator<Item = (Place, &Transformer)> {
+        let decoder = self.up_blocks.iter().chain([&self.finest]).flat_map(|block| &block.layers).enumerate();
+        let decoder = decoder.map(|(number, layer)| (Place::Decoder(number), layer.attention.as_ref()));
+        self.encoder.placed().chain(decoder.filter_map(|(place, layer)| Some((place, layer?))))
+    }
+
     fn transformers(&self) -> impl Iterator<Item = &Transformer> {
-        let decoder = self.up_blocks.iter().chain([&self.finest]).flat_map(|block| &block.layers);
-        self.encoder.transformers().chain(transformers(decoder))
+        self.placed().map(|(_, transformer)| transformer)
     }
 
     /// The self-attention layers with their places, in the order of the forward pass.
     pub fn self_attentions(&self) -> Vec<(Place, &Attention)> {
-        let mut found = Vec::new();
-        let mut layers = Vec::new();
-        let mut number = 1;
-        for block in &self.encoder.down_blocks {
-            for layer in &block.layers {
-                layers.push((Place::Encoder(number), layer.attention.as_ref()));
-                number += 1;
-            }
-            number += usize::from(block.downsample.is_some());
-        }
-        layers.push((Place::Middle, Some(&self.encoder.mid_attention)));
-        let decoder = self.up_blocks.iter().chain([&self.finest]).flat_map(|block| &block.layers);
-        layers.extend(
-            decoder.enumerate().map(|(number, layer)| (Place::Decoder(number), layer.attention.as_ref())),
-        );
-        for (place, transformer) in layers {
-            let attentions = transformer.into_iter().flat_map(Transformer::self_attentions);
-            found.extend(attentions.map(|attention| (place, attention)));
-        }
-        found
+        self.placed()
+            .flat_map(|(place, transformer)| {
+                transformer.self_attentions().map(move |attention| (place, attention))
+            })
+            .collect()
     }
 
     /// One pass: `latent` `(batch, channels, height, width)` at `timesteps`, any height and width. Time steps, text, references
@@ -300,10 +290,20 @@ impl UNetEncoder {
         })
     }
 
-    /// In the order of the forward pass.
+    /// The attention layers with their places, in the order of the forward pass. Before the first block there is a convolution, between
+    /// two of them one that halves the size: the original code numbers them too.
+    fn placed(&self) -> impl Iterator<Item = (Place, &Transformer)> {
+        let blocks = self.down_blocks.iter().enumerate();
+        let layers = blocks.flat_map(|(others, block)| block.layers.iter().map(move |layer| (others, layer)));
+        let layers = layers
+            .enumerate()
+            .map(|(number, (others, layer))| (Place::Encoder(1 + number + others), layer.attention.as_ref()));
+        let middle = (Place::Middle, Some(&self.mid_attention));
+        layers.chain([middle]).filter_map(|(place, layer)| Some((place, layer?)))
+    }
+
     fn transformers(&self) -> impl Iterator<Item = &Transformer> {
-        let down = self.down_blocks.iter().flat_map(|block| &block.layers);
-        transformers(down).chain([&self.mid_attention])
+        self.placed().map(|(_, transformer)| transformer)
     }
 
     pub(super) fn read(&self, text: &Tensor) -> Result<Reading> {

@@ -1,5 +1,12 @@
 //! Pictures without codecs: fitting one into a frame, cutting out its subject, laying several out on one sheet.
 
+use image::Rgb;
+
+/// What is around pictures.
+pub(crate) const WHITE: Rgb<u8> = Rgb([255; 3]);
+/// What is around control images.
+pub(crate) const BLACK: Rgb<u8> = Rgb([0; 3]);
+
 mod compare;
 mod fit;
 pub(crate) mod label;

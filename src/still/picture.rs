@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use candle_core::{DType, Device};
-use image::{Rgb, RgbImage};
+use image::RgbImage;
 
 use crate::animate::reference_input::{ReferenceFiles, ReferenceInput, pose_image, read_picture};
 use crate::animate::sizes::sized;
 use crate::error::{Error, Result};
+use crate::kept::Kept;
 use crate::model::weights::SubjectPhrase;
-use crate::picture::{Fit, fit_image};
+use crate::picture::{Fit, WHITE, fit_image};
 use crate::render::animator::ReferencePicture;
 use crate::render::attention_maps::{Captured, Watch};
 use crate::render::interrupt::Interrupt;
@@ -83,16 +84,14 @@ pub struct Made<'a> {
 /// Makes stills. Model and reference stay loaded from one to the next while they are the same.
 #[derive(Default)]
 pub struct Stills {
-    model: Option<(WeightFiles, Model)>,
-    reference: Option<(ReferenceFiles, ReferenceInput)>,
+    model: Kept<WeightFiles, Model>,
+    reference: Kept<ReferenceFiles, ReferenceInput>,
 }
 
 struct Model {
     studio: Studio,
     subject: Option<SubjectPhrase>,
 }
-
-const WHITE: Rgb<u8> = Rgb([255; 3]);
 
 impl Stills {
     /// Makes one still.
@@ -108,15 +107,14 @@ impl Stills {
         self.make_watched(still, &|_, _| Ok(None), interrupt, on_event)
     }
 
-    /// Makes one still, and keeps what attention sees meanwhile. `watch` chooses what, once the model and the number of steps are
-    /// known.
+    /// Makes one still, and keeps what attention sees meanwhile. `watch` chooses what, once model and settings are known.
     ///
     /// # Errors
     /// Those of [`Self::make`] and of `watch`.
     pub fn make_watched(
         &mut self,
         still: &Still,
-        watch: &dyn Fn(&Studio, usize) -> Result<Option<Watch>>,
+        watch: &dyn Fn(&Studio, &RenderSettings) -> Result<Option<Watch>>,
         interrupt: &Interrupt,
         on_event: &mut dyn FnMut(Event),
     ) -> Result<Made<'_>> {
@@ -125,18 +123,14 @@ impl Stills {
         settings.check_values()?;
         let init = still.init.as_ref().map(|init| Ok::<_, Error>((read_picture(&init.path)?, init.strength)));
         let init = init.transpose()?;
-        self.look_at(&still.reference)?;
+        let input = self.reference.get(&still.reference, || still.reference.read())?;
         // 2. Weights.
-        self.load(still, on_event)?;
-        let (Some((_, model)), Some((_, input))) = (&self.model, &self.reference) else {
-            return Err(Error::setting("model", "could not be loaded"));
-        };
+        let Model { studio, subject } = self.model.get(&still.weights, || Model::load(still, on_event))?;
         // 3. Everything in its size.
-        let Model { studio, subject } = model;
         let (settings, note) = sized(settings, &studio.model, still.size, still.vae_tile, input.size())?;
         note.into_iter().for_each(|note| on_event(Event::Note(note)));
         let settings = settings.with_subject(subject.as_ref());
-        let watch = watch(studio, settings.steps)?;
+        let watch = watch(studio, &settings)?;
         let (width, height) = (settings.width as u32, settings.height as u32);
         let pose = still.pose.as_ref().map(|path| pose_image(path, &still.reference.model, width, height));
         let pose = pose.transpose()?;
@@ -166,26 +160,15 @@ impl Stills {
         let (picture, captured) = make(sitting, settings.clone(), watch)?;
         Ok(Made { picture, settings, reference, captured, studio })
     }
+}
 
-    fn look_at(&mut self, reference: &ReferenceFiles) -> Result<()> {
-        if self.reference.as_ref().is_none_or(|(known, _)| known != reference) {
-            self.reference = Some((reference.clone(), reference.read()?));
-        }
-        Ok(())
-    }
-
-    fn load(&mut self, still: &Still, on_event: &mut dyn FnMut(Event)) -> Result<()> {
-        if self.model.as_ref().is_some_and(|(known, _)| *known == still.weights) {
-            return Ok(());
-        }
-        // Two models at a time could be more than there is memory for.
-        self.model = None;
+impl Model {
+    fn load(still: &Still, on_event: &mut dyn FnMut(Event)) -> Result<Self> {
         let weights = still.weights.open()?;
         let subject = weights.subject_phrase().cloned();
         let on_note = &mut |note| on_event(Event::Note(note));
         let (model, controls) = weights.load(&still.device, still.dtype, on_note)?;
-        self.model = Some((still.weights.clone(), Model { studio: Studio { model, controls }, subject }));
-        Ok(())
+        Ok(Self { studio: Studio { model, controls }, subject })
     }
 }
 

@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Tensor};
 use image::RgbImage;
 
 use super::{loss, native_side};
-use crate::diffusion::{NoiseLevel, Schedule, ScheduleConfig};
+use crate::diffusion::{NoiseLevel, ReferenceNoise, Schedule, ScheduleConfig};
 use crate::error::{Error, Result};
 use crate::frame::image_to_tensor;
 use crate::mask::Mask;
@@ -18,7 +18,8 @@ use crate::model::text::TextEncoder;
 use crate::model::transformer::{AttentionContext, LayerFeatures, ReferencePass};
 use crate::model::unet::{ControlResiduals, UNet};
 use crate::model::vae::Vae;
-use crate::model::weights::ModelFiles;
+use crate::model::weights::{ModelDefaults, ModelFiles};
+use crate::render::settings::RenderSettings;
 
 /// What every training keeps frozen.
 pub struct Frozen {
@@ -58,6 +59,42 @@ pub struct Batch<'a> {
     pub subject: Option<(Tensor, f64)>,
 }
 
+/// One picture of a batch.
+pub struct BatchPicture<'a> {
+    /// Its latent without noise, `(1, channels, height, width)`.
+    pub latent: Tensor,
+    /// Its text, `(1, tokens, context width)`.
+    pub text: Tensor,
+    /// What the ControlNet is shown.
+    pub control: Option<&'a RgbImage>,
+    /// Its time step.
+    pub timestep: f64,
+    /// Noise, as many values as the latent has.
+    pub noise: &'a [f32],
+}
+
+impl<'a> Batch<'a> {
+    /// Of some pictures, with the subject that they show.
+    ///
+    /// # Errors
+    /// Latents or texts of several shapes.
+    pub fn of(pictures: &[BatchPicture<'a>], subject: Option<(Tensor, f64)>) -> Result<Self> {
+        let together = |part: fn(&BatchPicture) -> Tensor| {
+            Tensor::cat(&pictures.iter().map(part).collect::<Vec<_>>(), 0)
+        };
+        let clean = together(|picture| picture.latent.clone())?;
+        let noise: Vec<f32> = pictures.iter().flat_map(|picture| picture.noise.iter().copied()).collect();
+        Ok(Self {
+            noise: Tensor::from_vec(noise, clean.shape(), clean.device())?,
+            clean,
+            timesteps: pictures.iter().map(|picture| picture.timestep).collect(),
+            text: together(|picture| picture.text.clone())?,
+            controls: pictures.iter().map(|picture| picture.control).collect(),
+            subject,
+        })
+    }
+}
+
 /// Pictures that those of a batch look at through S-S-A while they train, as they do in a render.
 pub struct References<'a> {
     /// The references, with their own noise, time steps, texts and control images.
@@ -66,8 +103,8 @@ pub struct References<'a> {
     pub masks: Vec<&'a Mask>,
     /// ω.
     pub weight: f64,
-    /// For each picture of the batch the place of its reference among these, if it has one.
-    pub of: Vec<Option<usize>>,
+    /// Which pictures of the batch have one, in their order.
+    pub looking: Vec<bool>,
 }
 
 impl Frozen {
@@ -117,6 +154,12 @@ impl Frozen {
         self.schedule.last_timestep()
     }
 
+    /// The time step of what a picture at `timestep` looks at through S-S-A: that of a render's unguided pass.
+    pub fn reference_timestep(&self, defaults: &ModelDefaults, timestep: f64) -> f64 {
+        let guidance = RenderSettings::square(defaults, self.side).guidance;
+        guidance.reference_time(ReferenceNoise::Less, timestep, self.last_timestep())
+    }
+
     fn control(&self, batch: &Batch, noisy: &Tensor) -> Result<Option<ControlResiduals>> {
         let (Some(controlnet), Some(images)) = (&self.controlnet, &batch.controls) else { return Ok(None) };
         let images = images.iter().map(|image| image_to_tensor(image, &self.device));
@@ -134,9 +177,10 @@ impl Passed<'_> {
     /// Shapes that do not fit, failures of the networks.
     pub fn losses(self, batch: &Batch, references: Option<&References>) -> Result<Tensor> {
         let seen = references.map(|references| self.seen(references)).transpose()?.unwrap_or_default();
-        let of = references.map_or(&[][..], |references| &references.of);
+        let looking = references.map_or(&[][..], |references| &references.looking);
+        let mut next = seen.iter();
         let seen: Vec<Vec<&ReferencePass>> =
-            of.iter().map(|place| place.iter().map(|&place| &seen[place]).collect()).collect();
+            looking.iter().map(|looks| next.by_ref().take(usize::from(*looks)).collect()).collect();
         let levels = self.levels(batch);
         let (output, _) = self.output(batch, &levels, &seen, false)?;
         let prediction = self.frozen.schedule.config().prediction_type;

@@ -14,7 +14,7 @@ use super::curve::Curve;
 use super::data::{DataFolder, Example, Pictures, too_many};
 use super::gradients;
 use super::memory::Remembered;
-use super::networks::{Batch, Passed, References};
+use super::networks::{Batch, BatchPicture, Passed, References};
 use super::samples;
 use super::state::{StateFile, check_finite, save_tensors};
 use super::subject_encoder::{Event, SubjectEncoderJob, training_folder};
@@ -230,8 +230,7 @@ impl<'a> Training<'a> {
         let timestep = random.below(last + 1) as f64;
         let picture = self.noised(place, pictures, timestep, random);
         let reference = random.chance(settings.with_references as f32).then(|| {
-            // As much less noise as the unguided pass of a render shows of its reference.
-            let timestep = (timestep - self.job.defaults.less_noise).max(0.0);
+            let timestep = self.networks.frozen.reference_timestep(&self.job.defaults, timestep);
             (self.noised(other, reference, timestep, random), mask)
         });
         let mut prepared = Prepared { picture, subject, reference };
@@ -278,35 +277,31 @@ impl<'a> Training<'a> {
             Ok::<_, Error>((tokens.detach().index_select(&places, 0)?, *beta))
         });
         let references = part.iter().filter_map(|prepared| prepared.reference.as_ref());
-        let mut next = 0..;
         Ok(Some(References {
             pictures: self.batch(references.clone().map(|(picture, _)| picture), subject.transpose()?)?,
             masks: references.map(|(_, mask)| mask).collect(),
             weight: self.job.defaults.reference_weight,
-            of: part.iter().map(|prepared| prepared.reference.as_ref().and_then(|_| next.next())).collect(),
+            looking: part.iter().map(|prepared| prepared.reference.is_some()).collect(),
         }))
     }
 
     fn batch<'b>(
         &self,
-        pictures: impl Iterator<Item = &'b Noised> + Clone,
+        pictures: impl Iterator<Item = &'b Noised>,
         subject: Option<(Tensor, f64)>,
     ) -> Result<Batch<'b>> {
         let Networks { texts, frozen, .. } = &self.networks;
-        let latent = |picture: &Noised| {
-            self.latents.get(&picture.place.to_string(), || frozen.latent(&picture.pictures.image))
+        let picture = |noised: &'b Noised| {
+            let latent = || frozen.latent(&noised.pictures.image);
+            Ok(BatchPicture {
+                latent: self.latents.get(&noised.place.to_string(), latent)?,
+                text: self.contexts.get(&noised.caption, || texts.context(&noised.caption))?,
+                control: noised.pictures.control.as_ref(),
+                timestep: noised.timestep,
+                noise: &noised.noise,
+            })
         };
-        let text = |picture: &Noised| self.contexts.get(&picture.caption, || texts.context(&picture.caption));
-        let clean = Tensor::cat(&pictures.clone().map(latent).collect::<Result<Vec<_>>>()?, 0)?;
-        let noise: Vec<f32> = pictures.clone().flat_map(|picture| picture.noise.iter().copied()).collect();
-        Ok(Batch {
-            noise: Tensor::from_vec(noise, clean.shape(), &self.job.device)?,
-            clean,
-            timesteps: pictures.clone().map(|picture| picture.timestep).collect(),
-            text: Tensor::cat(&pictures.clone().map(text).collect::<Result<Vec<_>>>()?, 0)?,
-            controls: pictures.map(|picture| picture.pictures.control.as_ref()).collect(),
-            subject,
-        })
+        Batch::of(&pictures.map(picture).collect::<Result<Vec<_>>>()?, subject)
     }
 
     /// The mean loss of held-out pictures, always the same ones with the same noise.

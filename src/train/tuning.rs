@@ -12,7 +12,7 @@ use super::adamw::{AdamW, AdamWSettings};
 use super::curve::Curve;
 use super::gradients;
 use super::learner::Learner;
-use super::networks::{Batch, Frozen, Passed, References};
+use super::networks::{Batch, BatchPicture, Frozen, Passed, References};
 use super::previews;
 use super::regular;
 use super::state::{StateFile, check_finite, save_tensors};
@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::files::write_png;
 use crate::mask::Mask;
 use crate::model::weights::SubjectFile;
-use crate::picture::on_white;
+use crate::picture::{BLACK, WHITE, on_white};
 use crate::random::Random;
 use crate::render::interrupt::Interrupt;
 use crate::threads::in_pool;
@@ -30,9 +30,6 @@ use crate::threads::in_pool;
 const LARGEST_TOGETHER: usize = 32;
 /// A reference that looks at itself is moved by at most this part of its side: further, feet leave the picture.
 const FARTHEST: usize = 16;
-/// What is around pictures and control images.
-const WHITE: Rgb<u8> = Rgb([255; 3]);
-const BLACK: Rgb<u8> = Rgb([0; 3]);
 /// Steps between two savings of the state.
 const SAVED_EVERY: u64 = 50;
 
@@ -159,8 +156,7 @@ impl<'a> Tuning<'a> {
         let by = (by(), by());
         drawn.latent = self.frozen.latent(&moved(&self.reference.pictures[side], by, WHITE))?;
         drawn.control = drawn.control.as_ref().map(|control| Cow::Owned(moved(control, by, BLACK)));
-        // As much less noise as the unguided pass of a render shows of its reference.
-        let timestep = (drawn.timestep - self.job.defaults.less_noise).max(0.0);
+        let timestep = self.frozen.reference_timestep(&self.job.defaults, drawn.timestep);
         let side = usize::from(random.chance(0.5));
         let reference = draw(&self.reference, side, drawn.text.clone(), timestep, random);
         drawn.reference = Some((Box::new(reference), &self.masks[side]));
@@ -176,14 +172,13 @@ impl<'a> Tuning<'a> {
         let looked_at = part.iter().filter_map(|drawn| drawn.reference.as_ref());
         let (pictures, masks): (Vec<&Drawn>, Vec<&Mask>) =
             looked_at.map(|(reference, mask)| (&**reference, *mask)).unzip();
-        let mut next = 0..;
         let references = match pictures.is_empty() {
             true => None,
             false => Some(References {
                 pictures: self.batch(&pictures)?,
                 masks,
                 weight: self.job.defaults.reference_weight,
-                of: part.iter().map(|drawn| drawn.reference.as_ref().and_then(|_| next.next())).collect(),
+                looking: part.iter().map(|drawn| drawn.reference.is_some()).collect(),
             }),
         };
         let batch = self.batch(&part.iter().collect::<Vec<_>>())?;
@@ -192,21 +187,17 @@ impl<'a> Tuning<'a> {
     }
 
     fn batch<'b>(&self, pictures: &[&'b Drawn<'b>]) -> Result<Batch<'b>> {
-        let latents: Vec<&Tensor> = pictures.iter().map(|picture| &picture.latent).collect();
-        let clean = Tensor::cat(&latents, 0)?;
-        let noise: Vec<f32> = pictures.iter().flat_map(|picture| picture.noise.iter().copied()).collect();
-        let texts = pictures
-            .iter()
-            .map(|picture| self.learner.texts.context(&picture.text))
-            .collect::<Result<Vec<_>>>()?;
-        Ok(Batch {
-            noise: Tensor::from_vec(noise, clean.shape(), &self.job.device)?,
-            clean,
-            timesteps: pictures.iter().map(|picture| picture.timestep).collect(),
-            text: Tensor::cat(&texts, 0)?,
-            controls: pictures.iter().map(|picture| picture.control.as_deref()).collect(),
-            subject: self.learner.subject()?.map(|tokens| (tokens, self.job.defaults.beta)),
-        })
+        let picture = |drawn: &&'b Drawn<'b>| {
+            Ok(BatchPicture {
+                latent: drawn.latent.clone(),
+                text: self.learner.texts.context(&drawn.text)?,
+                control: drawn.control.as_deref(),
+                timestep: drawn.timestep,
+                noise: &drawn.noise,
+            })
+        };
+        let pictures = pictures.iter().map(picture).collect::<Result<Vec<_>>>()?;
+        Batch::of(&pictures, self.learner.subject()?.map(|tokens| (tokens, self.job.defaults.beta)))
     }
 
     /// Writes the sheet of a subject as it was published after `steps` steps.

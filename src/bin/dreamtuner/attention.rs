@@ -9,6 +9,7 @@ use dreamtuner::frame::Frame;
 use dreamtuner::model::unet::Place;
 use dreamtuner::render::attention_maps::{Captured, Watch};
 use dreamtuner::render::interrupt::Interrupt;
+use dreamtuner::render::settings::RenderSettings;
 use dreamtuner::render::studio::Studio;
 use dreamtuner::still::{Event, Labels, Made, Panel, Stills, labelled_grid, panel};
 use dreamtuner::video::{EncodeSettings, VideoWriter};
@@ -91,7 +92,7 @@ pub fn run(arguments: &AttentionArgs) -> Result<i32> {
     stop_on_signal(interrupt.clone())?;
     let mut display = StepDisplay::default();
     let mut stills = Stills::default();
-    let watch = |studio: &Studio, steps: usize| arguments.watch(studio, steps).map(Some);
+    let watch = |studio: &Studio, settings: &RenderSettings| arguments.watch(studio, settings).map(Some);
     let made = stills.make_watched(&still, &watch, &interrupt, &mut |event| match event {
         Event::Note(note) => display.note(&format!("note: {note}")),
         Event::Step { done, of } => display.update("step", done as u64, of as u64, ""),
@@ -129,14 +130,14 @@ impl AttentionArgs {
     }
 
     /// The layers and steps that are shown, and all others where shares are asked for.
-    fn watch(&self, studio: &Studio, steps: usize) -> Result<Watch> {
-        let layers = studio.model.unet.self_attentions().len();
-        let shown = self.layers(studio)?;
+    fn watch(&self, studio: &Studio, settings: &RenderSettings) -> Result<Watch> {
+        self.points((settings.width as u32, settings.height as u32))?;
+        let (steps, layers) = (self.steps(settings.steps)?, self.layers(studio)?);
         if self.shares.is_some() {
-            self.steps(steps)?;
-            return Ok(Watch::new((0..steps).collect(), (0..layers).collect()));
+            let all = studio.model.unet.self_attentions().len();
+            return Ok(Watch::new((0..settings.steps).collect(), (0..all).collect()));
         }
-        Ok(Watch::new(self.steps(steps)?, shown))
+        Ok(Watch::new(steps, layers))
     }
 
     /// Numbers of the layers that are shown.
@@ -211,24 +212,27 @@ impl AttentionArgs {
         if self.is_picture() {
             return write_png(&self.output, &self.sheet(made, &captured, &points)?);
         }
-        let frames = match self.over {
-            Over::Queries => points
-                .iter()
-                .map(|point| self.sheet(made, &captured, std::slice::from_ref(point)))
-                .collect::<Result<Vec<_>>>()?,
-            Over::Steps => captured
-                .chunk_by(|a, b| a.step == b.step)
-                .map(|of_step| self.sheet(made, of_step, &points))
-                .collect::<Result<Vec<_>>>()?,
+        let of_steps: Vec<&[&Captured]> = captured.chunk_by(|a, b| a.step == b.step).collect();
+        let frames: Vec<(&[&Captured], &[Point])> = match self.over {
+            Over::Queries => points.chunks(1).map(|point| (captured.as_slice(), point)).collect(),
+            Over::Steps => of_steps.into_iter().map(|of_step| (of_step, points.as_slice())).collect(),
         };
-        let (width, height) = frames[0].dimensions();
-        let settings = EncodeSettings { frame_rate: FRAME_RATE, ..EncodeSettings::default() };
-        let mut writer = VideoWriter::create(&self.output, width, height, &settings)?;
-        for (place, image) in frames.into_iter().enumerate() {
+        let mut writer = None;
+        for (place, (captured, points)) in frames.into_iter().enumerate() {
+            let image = self.sheet(made, captured, points)?;
+            let writer = match &mut writer {
+                Some(writer) => writer,
+                none => none.insert(self.writer(image.dimensions())?),
+            };
             let time = place as f64 * f64::from(FRAME_RATE.1) / f64::from(FRAME_RATE.0);
             writer.write(&Frame { image, time })?;
         }
-        writer.finish().map(drop)
+        writer.map_or(Ok(()), |writer| writer.finish().map(drop))
+    }
+
+    fn writer(&self, (width, height): (u32, u32)) -> Result<VideoWriter> {
+        let settings = EncodeSettings { frame_rate: FRAME_RATE, ..EncodeSettings::default() };
+        VideoWriter::create(&self.output, width, height, &settings)
     }
 
     /// A row for each point (and head), a column for each layer and step.

@@ -37,11 +37,9 @@ pub fn with_file<Options: Args>(arguments: Vec<OsString>, file: &FileOption) -> 
         .mut_args(|argument| argument.required(false));
     let mut options = Vec::new();
     for (name, value) in &table {
-        for option in of_value(path, name, value)? {
-            check(path, name, Some(&option), &command)?;
-            options.push(option);
-        }
-        check(path, name, None, &command)?;
+        let own = of_value(path, name, value)?;
+        check(path, name, &own, &command)?;
+        options.extend(own);
     }
     // The program's name and the command come first.
     let (program, own) = arguments.split_at(2);
@@ -83,13 +81,16 @@ pub fn changed<Options: Args + Serialize>(
 }
 
 /// Refuses what the command line would refuse, in the name of the file.
-fn check(path: &Path, name: &str, option: Option<&OsString>, command: &Command) -> Result<()> {
+fn check(path: &Path, name: &str, options: &[OsString], command: &Command) -> Result<()> {
     let known = command.get_arguments().any(|argument| argument.get_long() == Some(name));
     if !known || UNKNOWN_HERE.contains(&name) {
         return Err(Error::input(path, format!("{name}: there is no such option")));
     }
-    let parsed = command.clone().try_get_matches_from(option);
-    parsed.map(drop).map_err(|error| Error::input(path, in_short(&error)))
+    for option in options {
+        let parsed = command.clone().try_get_matches_from([option]);
+        parsed.map_err(|error| Error::input(path, in_short(&error)))?;
+    }
+    Ok(())
 }
 
 /// The error in one line, without the advice.
