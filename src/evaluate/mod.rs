@@ -7,9 +7,10 @@
 //! 5. [`statistics`] says how sure the means are.
 //! 6. [`Report`] writes tables, JSON and contact sheets.
 //!
-//! [`ClipComparison`] compares any two clips.
+//! [`ClipComparison`] compares any two clips; [`dreambooth`] measures stills of subjects by text.
 
 mod clips;
+pub mod dreambooth;
 mod job;
 pub mod metrics;
 mod models;
@@ -20,6 +21,7 @@ mod scores;
 mod sheet;
 pub mod statistics;
 mod store;
+mod table;
 mod truth;
 
 pub use clips::ClipComparison;

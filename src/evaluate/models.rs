@@ -1,10 +1,11 @@
-//! The models of a benchmark: one for all puppets, or one for each.
+//! The models of a benchmark: one for all characters, or one for each.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use serde_json::{Value, json};
+use candle_core::{DType, Device};
+use serde_json::Value;
 
-use super::job::BenchmarkModels;
 use crate::error::Result;
 use crate::kept::Kept;
 use crate::model::weights::SubjectPhrase;
@@ -20,70 +21,65 @@ pub(super) struct Known {
     pub subject: Option<SubjectPhrase>,
 }
 
-/// Opens and loads models as puppets need them; the last one stays.
+/// Opens and loads models as characters need them; the last one stays.
 pub(super) struct Models<'a> {
-    /// What they are made from.
-    pub job: &'a BenchmarkModels<'a>,
-    known: BTreeMap<Option<u64>, Known>,
-    loaded: Kept<Option<u64>, Studio>,
+    weights: &'a WeightFiles,
+    subjects: Option<&'a Path>,
+    known: BTreeMap<Option<String>, Known>,
+    loaded: Kept<Option<String>, Studio>,
 }
 
 impl<'a> Models<'a> {
-    /// Nothing is opened yet.
-    pub fn new(job: &'a BenchmarkModels<'a>) -> Self {
-        Self { job, known: BTreeMap::new(), loaded: Kept::default() }
+    /// `subjects` is a folder with a tuned subject for each character, `NAME.subject`. Nothing is opened yet.
+    pub fn new(weights: &'a WeightFiles, subjects: Option<&'a Path>) -> Self {
+        Self { weights, subjects, known: BTreeMap::new(), loaded: Kept::default() }
     }
 
-    /// Fingerprints of what every row shares: the weights without subject encoder and tuned subjects.
+    /// Fingerprints of what all characters share: the weights without subject encoder and tuned subjects.
     pub fn shared(&mut self) -> Result<Value> {
-        let tuned = self.job.subjects.is_some() || self.job.weights.subject.is_some();
+        let tuned = self.subjects.is_some() || self.weights.subject.is_some();
         let mut shared = if tuned {
-            let weights = WeightFiles { subject: None, ..self.job.weights.clone() };
-            self.fingerprints(&weights.open()?.fingerprints()?)
+            WeightFiles { subject: None, ..self.weights.clone() }.open()?.fingerprints()?
         } else {
-            self.known(0)?.fingerprints
+            self.known("")?.fingerprints
         };
-        shared["model"]["subject_encoder"] = Value::Null;
+        shared["subject_encoder"] = Value::Null;
         Ok(shared)
     }
 
-    /// The model that renders a puppet, as far as it is known without its tensors.
-    pub fn known(&mut self, identity: u64) -> Result<Known> {
-        let key = self.key(identity);
+    /// The model that renders a character, as far as it is known without its tensors.
+    pub fn known(&mut self, name: &str) -> Result<Known> {
+        let key = self.key(name);
         if let Some(known) = self.known.get(&key) {
             return Ok(known.clone());
         }
-        let weights = self.weights(key).open()?;
-        let fingerprints = self.fingerprints(&weights.fingerprints()?);
-        let known = Known { fingerprints, subject: weights.subject_phrase().cloned() };
+        let weights = self.weights(name).open()?;
+        let known =
+            Known { fingerprints: weights.fingerprints()?, subject: weights.subject_phrase().cloned() };
         self.known.insert(key, known.clone());
         Ok(known)
     }
 
-    /// The model that renders a puppet.
-    pub fn load(&mut self, identity: u64) -> Result<&Studio> {
-        let key = self.key(identity);
-        let weights = self.weights(key);
+    /// The model that renders a character.
+    pub fn load(&mut self, name: &str, device: &Device, dtype: DType) -> Result<&Studio> {
+        let (key, weights) = (self.key(name), self.weights(name));
         self.loaded.get(&key, || {
-            let (model, controls) = weights.open()?.load(&self.job.device, self.job.dtype, &mut |_| {})?;
+            let (model, controls) = weights.open()?.load(device, dtype, &mut |_| {})?;
             Ok(Studio { model, controls })
         })
     }
 
-    /// The puppet, if it has a model of its own.
-    fn key(&self, identity: u64) -> Option<u64> {
-        self.job.subjects.as_ref().map(|_| identity)
-    }
-
-    fn weights(&self, identity: Option<u64>) -> WeightFiles {
-        let mut weights = self.job.weights.clone();
-        if let (Some(folder), Some(seed)) = (&self.job.subjects, identity) {
-            weights.subject = Some(folder.join(format!("{seed}.subject")));
+    /// The files of the model that renders a character.
+    pub fn weights(&self, name: &str) -> WeightFiles {
+        let mut weights = self.weights.clone();
+        if let Some(folder) = self.subjects {
+            weights.subject = Some(folder.join(format!("{name}.subject")));
         }
         weights
     }
 
-    fn fingerprints(&self, weights: &Value) -> Value {
-        json!({"model": weights, "clip": self.job.clip.as_ref().map(|(_, fingerprint)| fingerprint)})
+    /// The character, if it has a model of its own.
+    fn key(&self, name: &str) -> Option<String> {
+        self.subjects.map(|_| name.to_owned())
     }
 }

@@ -1,7 +1,6 @@
 //! The results of all clips together, as table, Markdown and JSON.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -10,6 +9,7 @@ use super::job::Benchmark;
 use super::rows::Row;
 use super::scores::{ClipResult, Metric, Scores, mean};
 use super::statistics::{Estimate, estimate};
+use super::table::Table;
 use crate::error::{Error, Result};
 
 /// Results of a benchmark.
@@ -96,35 +96,12 @@ impl Report {
 
     /// The table for a terminal.
     pub fn table(&self) -> String {
-        let cells = self.cells();
-        let columns = cells.first().map_or(0, Vec::len);
-        let widths: Vec<usize> = (0..columns)
-            .map(|column| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
-            .collect();
-        let mut table = format!("{}\n", self.summary());
-        for row in &cells {
-            for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
-                let fill = " ".repeat(width - cell.chars().count());
-                let (left, right) = if column == 0 { ("", fill.as_str()) } else { (fill.as_str(), "") };
-                let gap = if column == 0 { "" } else { "  " };
-                let _ = write!(table, "{gap}{left}{cell}{right}");
-            }
-            table.truncate(table.trim_end().len());
-            table.push('\n');
-        }
-        table
+        format!("{}\n{}", self.summary(), self.cells().text())
     }
 
     /// The table as Markdown.
     pub fn markdown(&self) -> String {
-        let mut text = format!("{}. ↑ more is better, ↓ less is better.\n\n", self.summary());
-        for (index, row) in self.cells().iter().enumerate() {
-            let _ = writeln!(text, "| {} |", row.join(" | "));
-            if index == 0 {
-                let _ = writeln!(text, "| --- |{}", " ---: |".repeat(row.len() - 1));
-            }
-        }
-        text
+        format!("{}. ↑ more is better, ↓ less is better.\n\n{}", self.summary(), self.cells().markdown())
     }
 
     /// What each row differs from the one called `name` by, puppet by puppet, with 95 % intervals of the mean difference.
@@ -141,19 +118,16 @@ impl Report {
     }
 
     /// Heading and rows. Measures that no row has are left out.
-    fn cells(&self) -> Vec<Vec<String>> {
+    fn cells(&self) -> Table {
         let measured: BTreeSet<Metric> =
             self.rows.iter().flat_map(|row| row.scores.keys().copied()).collect();
-        let heading = |metric: &Metric| {
-            format!("{} {}", metric.title(), if metric.more_is_better() { "↑" } else { "↓" })
-        };
-        let mut cells =
-            vec![std::iter::once("settings".to_owned()).chain(measured.iter().map(heading)).collect()];
+        let heading = measured.iter().map(|metric| metric.heading());
+        let mut cells = vec![std::iter::once("settings".to_owned()).chain(heading).collect()];
         for row in &self.rows {
             let values = measured.iter().map(|metric| row.cell(*metric));
             cells.push(std::iter::once(row.title.clone()).chain(values).collect());
         }
-        cells
+        Table(cells)
     }
 }
 
@@ -185,11 +159,7 @@ impl RowReport {
     }
 
     fn cell(&self, metric: Metric) -> String {
-        let digits = metric.decimals();
-        self.scores.get(&metric).map_or_else(
-            || "-".to_owned(),
-            |estimate| format!("{:.digits$} ± {:.digits$}", estimate.mean, estimate.margin()),
-        )
+        self.scores.get(&metric).map_or_else(|| "-".to_owned(), |estimate| metric.with_margin(estimate))
     }
 }
 

@@ -48,15 +48,15 @@ impl Benchmark {
     /// other settings under the same name. Settings out of range, failures of the networks.
     pub fn run(
         &self,
-        models: &BenchmarkModels,
+        job: &BenchmarkModels,
         interrupt: &Interrupt,
         on_event: &mut dyn FnMut(Event),
     ) -> Result<Report> {
         self.check()?;
         let store = Store::open(&self.folder)?;
-        let models = &mut Models::new(models);
-        let shared = models.shared()?;
-        let (mut results, tasks) = self.open_tasks(models, &shared, &store)?;
+        let models = &mut Models::new(&job.weights, job.subjects.as_deref());
+        let shared = with_clip(models.shared()?, job);
+        let (mut results, tasks) = self.open_tasks(models, job, &shared, &store)?;
         on_event(Event::Begin {
             clips: results.iter().map(Vec::len).sum::<usize>() + tasks.len(),
             finished: results.iter().map(Vec::len).sum(),
@@ -64,7 +64,7 @@ impl Benchmark {
         });
         for (row, task) in tasks {
             interrupt.check()?;
-            let result = self.measure(models, &store, task, interrupt, on_event)?;
+            let result = self.measure(models, job, &store, task, interrupt, on_event)?;
             results[row].push(result);
         }
         let report = Report::new(self, &shared, &results);
@@ -77,15 +77,21 @@ impl Benchmark {
     }
 
     /// What is finished, for each row, and what is to be done.
-    fn open_tasks(&self, models: &mut Models, shared: &Value, store: &Store) -> Result<Opened<'_>> {
+    fn open_tasks(
+        &self,
+        models: &mut Models,
+        job: &BenchmarkModels,
+        shared: &Value,
+        store: &Store,
+    ) -> Result<Opened<'_>> {
         let mut results = vec![Vec::new(); self.rows.len()];
         let mut tasks = Vec::new();
         for &identity in &self.identities {
             for dance in &self.dances {
                 let truth = Truth::new(&Identity::from_seed(identity), dance, self.size);
                 for (place, row) in self.rows.iter().enumerate() {
-                    let known = models.known(identity)?;
-                    let plan = plan(row, &truth, &known, shared, models.job);
+                    let known = models.known(&identity.to_string())?;
+                    let plan = plan(row, &truth, &known, shared, job);
                     match store.finished(&row.name, identity, &dance.name, &plan)? {
                         Some(result) => results[place].push(result),
                         None => tasks.push((place, Task { row, identity, dance, plan })),
@@ -101,6 +107,7 @@ impl Benchmark {
     fn measure(
         &self,
         models: &mut Models,
+        job: &BenchmarkModels,
         store: &Store,
         task: Task,
         interrupt: &Interrupt,
@@ -108,15 +115,16 @@ impl Benchmark {
     ) -> Result<ClipResult> {
         let Task { row, identity, dance, plan } = task;
         let truth = Truth::new(&Identity::from_seed(identity), dance, self.size);
-        let known = models.known(identity)?;
-        let (cache, clip) = (models.job.cache, models.job.clip.as_ref().map(|(clip, _)| *clip));
-        let loaded = models.load(identity)?;
+        let name = identity.to_string();
+        let known = models.known(&name)?;
+        let clip = job.clip.as_ref().map(|(clip, _)| *clip);
+        let loaded = models.load(&name, &job.device, job.dtype)?;
         let start = Instant::now();
         let frames = match &row.source {
             Source::RoundTrip => round_trip(&loaded.model, &truth, interrupt, on_event)?,
             Source::Render { settings, caption, mask } => {
                 let settings = filled(settings, *caption, &truth, &known);
-                render(loaded, cache, &truth, settings, *mask, interrupt, on_event)?
+                render(loaded, job.cache, &truth, settings, *mask, interrupt, on_event)?
             }
         };
         let seconds = start.elapsed().as_secs_f64() / frames.len().max(1) as f64;
@@ -141,15 +149,20 @@ impl Benchmark {
     }
 }
 
+/// Fingerprints of weights and of the CLIP that looks at what they make.
+fn with_clip(weights: Value, job: &BenchmarkModels) -> Value {
+    json!({"model": weights, "clip": job.clip.as_ref().map(|(_, fingerprint)| fingerprint)})
+}
+
 /// Two clips with equal plans have equal results.
 fn plan(row: &Row, truth: &Truth, known: &Known, shared: &Value, job: &BenchmarkModels) -> Value {
     let mut source = row.source.clone();
     let weights = match &mut source {
         Source::Render { settings, caption, .. } => {
             **settings = filled(settings, *caption, truth, known);
-            &known.fingerprints
+            with_clip(known.fingerprints.clone(), job)
         }
-        Source::RoundTrip => shared,
+        Source::RoundTrip => shared.clone(),
     };
     json!({
         "dreamtuner": env!("CARGO_PKG_VERSION"),

@@ -11,6 +11,7 @@ use super::metrics::{
     JointCount, Likeness, colour_likeness, flicker, joints_found, mean_absolute_difference,
     mean_absolute_difference_inside, psnr, ssim,
 };
+use super::statistics::Estimate;
 use super::truth::Truth;
 use crate::error::Result;
 use crate::model::clip::{Clip, cosine};
@@ -30,6 +31,8 @@ pub enum Metric {
     Ssim,
     /// Cosine of CLIP's vectors of result and reference.
     ClipI,
+    /// Cosine of DINO's vectors of result and reference.
+    Dino,
     /// Cosine of CLIP's vectors of result and caption.
     ClipT,
     /// Colour likeness, mean over the parts of the figure, 0 to 1.
@@ -44,12 +47,13 @@ pub enum Metric {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::L1,
         Self::FigureL1,
         Self::Psnr,
         Self::Ssim,
         Self::ClipI,
+        Self::Dino,
         Self::ClipT,
         Self::Colour,
         Self::Pck,
@@ -65,6 +69,7 @@ impl Metric {
             Self::Psnr => "PSNR dB",
             Self::Ssim => "SSIM",
             Self::ClipI => "CLIP-I",
+            Self::Dino => "DINO",
             Self::ClipT => "CLIP-T",
             Self::Colour => "colour",
             Self::Pck => "PCK@0.1",
@@ -77,8 +82,19 @@ impl Metric {
     pub fn decimals(self) -> usize {
         match self {
             Self::L1 | Self::FigureL1 | Self::Psnr | Self::Flicker | Self::Seconds => 2,
-            Self::Ssim | Self::ClipI | Self::ClipT | Self::Colour | Self::Pck => 3,
+            Self::Ssim | Self::ClipI | Self::Dino | Self::ClipT | Self::Colour | Self::Pck => 3,
         }
+    }
+
+    /// Heading of its column, with an arrow towards what is better.
+    pub fn heading(self) -> String {
+        format!("{} {}", self.title(), if self.more_is_better() { "↑" } else { "↓" })
+    }
+
+    /// A mean, ± half of its interval.
+    pub fn with_margin(self, estimate: &Estimate) -> String {
+        let digits = self.decimals();
+        format!("{:.digits$} ± {:.digits$}", estimate.mean, estimate.margin())
     }
 
     /// Whether more is better.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use image::{RgbImage, imageops};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::report::Report;
@@ -45,17 +46,7 @@ impl Store {
         dance: &str,
         plan: &Value,
     ) -> Result<Option<ClipResult>> {
-        let path = self.path(row, identity, dance, "json");
-        if !path.is_file() {
-            return Ok(None);
-        }
-        let bytes = std::fs::read(&path).map_err(|error| Error::io(&path, error))?;
-        let result: ClipResult = serde_json::from_slice(&bytes)
-            .map_err(|error| Error::input(&path, format!("{error}; delete it to render this clip again")))?;
-        if result.plan == *plan {
-            return Ok(Some(result));
-        }
-        Err(Error::Plan { path: self.folder.join(row), differences: differences(&result.plan, plan) })
+        finished(&self.path(row, identity, dance, "json"), plan)
     }
 
     /// Keeps a result, with some of its frames.
@@ -94,6 +85,25 @@ impl Store {
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
+}
+
+/// The result in the file `path`, if there is one; it says by which `plan` it was made.
+///
+/// # Errors
+/// [`Error::Plan`] where that was another one; a file that cannot be read.
+pub fn finished<T: DeserializeOwned>(path: &Path, plan: &Value) -> Result<Option<T>> {
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let bytes = std::fs::read(path).map_err(|error| Error::io(path, error))?;
+    let damaged =
+        |error: serde_json::Error| Error::input(path, format!("{error}; delete it to render this again"));
+    let json: Value = serde_json::from_slice(&bytes).map_err(damaged)?;
+    if json["plan"] != *plan {
+        let folder = path.parent().unwrap_or(path).to_path_buf();
+        return Err(Error::Plan { path: folder, differences: differences(&json["plan"], plan) });
+    }
+    serde_json::from_value(json).map(Some).map_err(damaged)
 }
 
 /// Some frames of a clip, evenly spaced, from left to right.

@@ -166,7 +166,8 @@ pub fn cosine(a: &[f32], b: &[f32]) -> f64 {
     a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
 }
 
-fn unit(vector: &Tensor) -> Result<Vec<f32>> {
+/// A vector, brought to length 1.
+pub(super) fn unit(vector: &Tensor) -> Result<Vec<f32>> {
     let values = vector.to_dtype(DType::F32)?.to_vec1::<f32>()?;
     let length = values.iter().map(|value| value * value).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
     Ok(values.into_iter().map(|value| value / length).collect())

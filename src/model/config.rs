@@ -470,13 +470,40 @@ impl ImageEncoderConfig {
             config.projection_dim = width as usize;
         }
         config.encoder.check()?;
-        let (side, patch) = (config.image_size, config.patch_size);
-        if patch == 0 || side == 0 || side > crate::frame::MAX_SIDE as usize || !side.is_multiple_of(patch) {
-            let problem = format!("{patch} does not divide the picture's side {side}");
-            return Err(Error::setting("config.json, patch_size", problem));
-        }
+        check_patches(config.image_size, config.patch_size)?;
         Ok(config)
     }
+}
+
+/// A vision transformer (`ViTModel`).
+#[derive(Debug, Clone, Deserialize)]
+pub struct VisionTransformerConfig {
+    /// Its layers.
+    #[serde(flatten)]
+    pub encoder: EncoderConfig,
+    /// Side in pixels of the square pictures that it reads.
+    pub image_size: usize,
+    /// Side in pixels of the patches that become tokens.
+    pub patch_size: usize,
+}
+
+impl VisionTransformerConfig {
+    /// Reads and checks `config.json` of a vision transformer.
+    pub fn from_json(json: &serde_json::Value) -> Result<Self> {
+        let config: Self = parse("config.json of a vision transformer", json)?;
+        config.encoder.check()?;
+        check_patches(config.image_size, config.patch_size)?;
+        Ok(config)
+    }
+}
+
+/// Refuses pictures that do not fall into whole patches.
+fn check_patches(side: usize, patch: usize) -> Result<()> {
+    if patch == 0 || side == 0 || side > crate::frame::MAX_SIDE as usize || !side.is_multiple_of(patch) {
+        let problem = format!("{patch} does not divide the picture's side {side}");
+        return Err(Error::setting("config.json, patch_size", problem));
+    }
+    Ok(())
 }
 
 pub(super) fn parse<T: serde::de::DeserializeOwned>(what: &str, json: &serde_json::Value) -> Result<T> {

@@ -9,6 +9,7 @@ pub mod clip;
 mod colours;
 pub mod config;
 pub mod controlnet;
+pub mod dino;
 mod encoder_layer;
 pub mod image_encoder;
 pub mod ip_adapter;
@@ -23,6 +24,7 @@ mod tokenizer_files;
 pub mod transformer;
 pub mod unet;
 pub mod vae;
+pub mod vision_transformer;
 pub mod weights;
 
 pub use stable_diffusion::{LoadOptions, StableDiffusion};

@@ -51,7 +51,7 @@ impl ImageReader {
     pub fn open(path: impl AsRef<Path>, settings: &DecodeSettings) -> Result<Self> {
         let path = path.as_ref();
         settings.validate()?;
-        let files = if path.is_dir() { list(path)? } else { vec![path.to_path_buf()] };
+        let files = if path.is_dir() { pictures_in(path)? } else { vec![path.to_path_buf()] };
         let Some(first) = files.first() else {
             let problem = format!("holds no pictures ({})", EXTENSIONS.join(", "));
             return Err(Error::input(path, problem));
@@ -138,7 +138,8 @@ impl FrameReader for ImageReader {
     }
 }
 
-fn list(folder: &Path) -> Result<Vec<PathBuf>> {
+/// The pictures in a folder, in natural order.
+pub(crate) fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>> {
     let failed = |source| Error::io(folder, source);
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {

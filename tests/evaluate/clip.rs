@@ -15,13 +15,13 @@ pub fn clip() -> Clip {
     Clip::load(&ClipFiles::open(&folder()).unwrap(), &Device::Cpu).unwrap()
 }
 
-fn picture(tensor: &Tensor) -> RgbImage {
+pub fn picture(tensor: &Tensor) -> RgbImage {
     let (height, width, _) = tensor.dims3().unwrap();
     RgbImage::from_raw(width as u32, height as u32, tensor.flatten_all().unwrap().to_vec1().unwrap()).unwrap()
 }
 
 #[track_caller]
-fn assert_near(name: &str, ours: &[f32], expected: &Tensor, tolerance: f32) {
+pub fn assert_near(name: &str, ours: &[f32], expected: &Tensor, tolerance: f32) {
     let expected: Vec<f32> = expected.to_vec1().unwrap();
     assert_eq!(ours.len(), expected.len());
     let error = ours.iter().zip(&expected).fold(0.0f32, |most, (a, b)| most.max((a - b).abs()));

@@ -76,10 +76,22 @@ def build(settings: dict, work: Path, where: torch.device) -> Networks:
     )
 
 
-def figure_weights(data: Puppets, rows, side: int, extra: float, where: torch.device) -> torch.Tensor:
-    """1 on the background, 1 + `extra` on the figure, (n, 1, side, side)."""
+def figure_weights(data: Puppets, rows, side: int, extra: dict, where: torch.device) -> torch.Tensor:
+    """1 on the background, 1 + `extra["figure"]` on the figure, 1 + `extra["face"]` on its face, (n, 1, side, side)."""
     masks = torch.from_numpy(data.masks[rows]).to(where)[:, None].float() / 255
-    return 1 + extra * F.adaptive_avg_pool2d(masks, (side, side))
+    figure = extra["figure"] * F.adaptive_avg_pool2d(masks, (side, side))
+    faces = torch.from_numpy(np.stack([face(data.rows[row], data.size, side) for row in rows])).to(where)
+    return 1 + torch.maximum(figure, extra["face"] * faces[:, None])
+
+
+def face(row: dict, size: int, side: int) -> np.ndarray:
+    """1 where the middle of a cell is no further from the nose than the neck is, (side, side)."""
+    nose, neck = (np.array(row["keypoints"][joint]) for joint in (0, 1))
+    if nose[2] == 0 or neck[2] == 0:
+        return np.zeros((side, side), np.float32)
+    places = (np.arange(side) + 0.5) * size / side
+    apart = np.hypot(places[None, :] - nose[0], places[:, None] - nose[1])
+    return (apart <= np.hypot(*(nose - neck)[:2])).astype(np.float32)
 
 
 def time_weights(scheduler: DDIMScheduler, times: torch.Tensor, gamma: float) -> torch.Tensor:
@@ -102,7 +114,7 @@ def loss_of(networks: Networks, latents: Latents, data: Puppets, batch: batches.
     controlled = torch.from_numpy(batch.controlled).to(where)
     predicted = networks.predict(noisy, times, context, control, controlled, batch.groups)
     wanted = scheduler.get_velocity(clean, noise, times)
-    figure = figure_weights(data, batch.rows, clean.shape[-1], settings["figure_weight"], where)
+    figure = figure_weights(data, batch.rows, clean.shape[-1], settings["extra_weights"], where)
     errors = ((predicted - wanted).square() * figure).mean((1, 2, 3)) / figure.mean((1, 2, 3))
     weighted = errors * time_weights(scheduler, times, settings["gamma"]) * learnt
     first, referred = batch.references, batch.groups[0].first

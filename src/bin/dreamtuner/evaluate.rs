@@ -14,6 +14,7 @@ use dreamtuner::render::settings::RenderSettings;
 use dreamtuner::{Error, Result};
 
 use crate::evaluate_clip::{self, ClipArgs};
+use crate::evaluate_dreambooth::{self, DreamboothArgs};
 use crate::evaluate_progress::Display;
 use crate::exit;
 use crate::puppet::by_name;
@@ -45,6 +46,9 @@ pub enum EvaluateCommand {
     /// Compare two clips frame by frame: L1, PSNR, SSIM, CLIP-I and flicker.
     #[command(after_help = evaluate_clip::EXAMPLES)]
     Clip(Box<ClipArgs>),
+    /// Draw subjects by the prompts of the DreamBooth data set, and measure likeness and obedience: CLIP-I, DINO, CLIP-T.
+    #[command(allow_negative_numbers = true, after_help = evaluate_dreambooth::EXAMPLES)]
+    Dreambooth(Box<DreamboothArgs>),
 }
 
 /// Options of `dreamtuner eval puppets`.
@@ -122,6 +126,7 @@ pub fn run(command: EvaluateCommand) -> Result<i32> {
     let arguments = match command {
         EvaluateCommand::Puppets(arguments) => arguments,
         EvaluateCommand::Clip(arguments) => return evaluate_clip::run(&arguments),
+        EvaluateCommand::Dreambooth(arguments) => return evaluate_dreambooth::run(&arguments),
     };
     let mut display = Display::new();
     let report = measure(&arguments, &mut display);

@@ -6,6 +6,7 @@ mod config_file;
 mod device;
 mod evaluate;
 mod evaluate_clip;
+mod evaluate_dreambooth;
 mod evaluate_progress;
 mod exit;
 mod image;

@@ -26,9 +26,15 @@ impl StepDisplay {
             Some(begun) if begun.0 == what => begun,
             _ => self.begin(what, done, of),
         };
-        let pace = started.elapsed().as_secs_f64() / done.saturating_sub(first).max(1) as f64;
-        let left = HumanDuration(Duration::from_secs_f64(pace * of.saturating_sub(done) as f64));
-        let text = format!("{what} {done}/{of}  {more}{left:#} left");
+        let left = match done.saturating_sub(first) {
+            0 if done < of => String::new(),
+            steps => {
+                let pace = started.elapsed().as_secs_f64() / steps.max(1) as f64;
+                let left = Duration::from_secs_f64(pace * of.saturating_sub(done) as f64);
+                format!("{:#} left", HumanDuration(left))
+            }
+        };
+        let text = format!("{what} {done}/{of}  {more}{left}");
         if let Some(bar) = &self.bar {
             bar.set_position(done);
             bar.set_message(text);

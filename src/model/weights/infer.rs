@@ -62,6 +62,7 @@ pub(super) fn config(part: Part, shapes: &Shapes, open_clip: bool) -> Result<Val
         Part::TinyVae => tiny_vae(shapes),
         Part::TextEncoder => text_encoder(shapes, open_clip),
         Part::ImageEncoder => image_encoder(shapes),
+        Part::VisionTransformer => Err("its config.json is needed".into()),
         Part::SubjectEncoder => subject_encoder(shapes),
     }
 }

@@ -40,6 +40,8 @@ pub enum Kind {
     TextEncoder,
     /// An image encoder.
     ImageEncoder,
+    /// A vision transformer.
+    VisionTransformer,
     /// A subject encoder.
     SubjectEncoder,
     /// A LoRA.
@@ -269,6 +271,7 @@ fn kind(part: Part) -> Kind {
         Part::TinyVae => Kind::TinyVae,
         Part::TextEncoder => Kind::TextEncoder,
         Part::ImageEncoder => Kind::ImageEncoder,
+        Part::VisionTransformer => Kind::VisionTransformer,
         Part::SubjectEncoder => Kind::SubjectEncoder,
     }
 }
@@ -400,6 +403,7 @@ impl fmt::Display for Kind {
             Self::TinyVae => "tiny VAE",
             Self::TextEncoder => "text encoder",
             Self::ImageEncoder => "image encoder",
+            Self::VisionTransformer => "vision transformer",
             Self::SubjectEncoder => "subject encoder",
             Self::Lora => "LoRA",
             Self::TextualInversion => "textual inversion",

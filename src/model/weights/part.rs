@@ -30,19 +30,22 @@ pub enum Part {
     TextEncoder,
     /// CLIP's image encoder.
     ImageEncoder,
+    /// A vision transformer without text, as DINO's.
+    VisionTransformer,
     /// DreamTuner's subject encoder.
     SubjectEncoder,
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Unet,
         Self::ControlNet,
         Self::Vae,
         Self::TinyVae,
         Self::TextEncoder,
         Self::ImageEncoder,
+        Self::VisionTransformer,
         Self::SubjectEncoder,
     ];
 
@@ -55,6 +58,7 @@ impl Part {
             Self::TinyVae => "tiny_vae",
             Self::TextEncoder => "text_encoder",
             Self::ImageEncoder => "image_encoder",
+            Self::VisionTransformer => "vision_transformer",
             Self::SubjectEncoder => "subject_encoder",
         }
     }
@@ -68,6 +72,7 @@ impl Part {
             Self::TinyVae => "AutoencoderTiny",
             Self::TextEncoder => "CLIPTextModel",
             Self::ImageEncoder => "CLIPVisionModel",
+            Self::VisionTransformer => "ViTModel",
             Self::SubjectEncoder => "SubjectEncoder",
         }
     }
@@ -87,6 +92,7 @@ impl fmt::Display for Part {
             Self::TinyVae => "tiny VAE",
             Self::TextEncoder => "text encoder",
             Self::ImageEncoder => "image encoder",
+            Self::VisionTransformer => "vision transformer",
             Self::SubjectEncoder => "subject encoder",
         })
     }

@@ -7,6 +7,7 @@ mod text;
 mod tiny_vae;
 mod unet;
 mod vae;
+mod vision_transformer;
 
 pub(super) use naming::{Naming, foreign_family, is_harmless};
 pub(crate) use renames::Renames;

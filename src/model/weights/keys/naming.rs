@@ -1,6 +1,6 @@
 //! Which naming a file uses for one of its parts.
 
-use super::{Renames, text, tiny_vae, unet, vae};
+use super::{Renames, text, tiny_vae, unet, vae, vision_transformer};
 use crate::model::weights::Part;
 
 /// The naming of one part within a file: the prefix that its keys carry, and how the rest is read.
@@ -83,6 +83,11 @@ impl Naming {
             Part::TextEncoder if has("transformer.resblocks.") => open_clip(""),
             Part::TextEncoder if has("text_model.") || has("embeddings.token_embedding.") => diffusers(""),
             Part::ImageEncoder if has("vision_model.") || has("embeddings.patch_embedding.") => diffusers(""),
+            Part::VisionTransformer
+                if ["", "vit."].iter().any(|prefix| has(&format!("{prefix}encoder.layer.0.attention."))) =>
+            {
+                diffusers("")
+            }
             Part::SubjectEncoder if has("blocks.0.conv1.") && has("unet.") => diffusers(""),
             Part::SubjectEncoder if has("image_proj.") && has("ip_adapter.") => diffusers(""),
             _ => None,
@@ -102,6 +107,7 @@ impl Naming {
             (Style::Diffusers, Part::ImageEncoder) => {
                 Some(name.strip_prefix("vision_model.").unwrap_or(name).to_owned())
             }
+            (Style::Diffusers, Part::VisionTransformer) => vision_transformer::from_transformers(name),
             (Style::Diffusers, _) => Some(name.to_owned()),
         }
     }

@@ -1,0 +1,289 @@
+//! Drawing and measuring picture after picture.
+
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Device};
+use image::RgbImage;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::data_set::{DataSet, Prompt, Subject};
+use super::encoders::{Encoders, Seen};
+use super::report::{SubjectReport, SubjectScores};
+use crate::animate::reference_input::{ControlChoice, MaskChoice, ReferenceFiles, read_picture};
+use crate::detect::PoseModel;
+use crate::error::{Error, Result};
+use crate::evaluate::models::Models;
+use crate::evaluate::scores::Scores;
+use crate::evaluate::store::finished;
+use crate::files::{write_atomically, write_png};
+use crate::kept::Kept;
+use crate::picture::{Fit, WHITE, fit_image};
+use crate::render::interrupt::Interrupt;
+use crate::render::settings::RenderSettings;
+use crate::render::weights::WeightFiles;
+use crate::still::{self, Labels, Still, Stills, labelled_grid};
+
+/// Changes when a measure does: results measured otherwise are not taken for these.
+const MEASURES: u32 = 1;
+
+/// All that is drawn and measured.
+#[derive(Debug, Clone)]
+pub struct SubjectBenchmark {
+    /// The subjects and their prompts.
+    pub data: DataSet,
+    /// Pictures of each prompt; each has a seed of its own, one after the other.
+    pub number: u32,
+    /// How they are drawn; texts and size are filled in.
+    pub settings: RenderSettings,
+    /// What the reference shows, with `{1}` for the class.
+    pub reference_prompt: Prompt,
+    /// Which of a subject's pictures is the reference, from 0.
+    pub reference: usize,
+    /// Where the subject is in it.
+    pub mask: MaskChoice,
+    /// Whether a refined reference is made first.
+    pub refine: bool,
+    /// A pose for all pictures; ControlNets are left out where absent.
+    pub pose: Option<PathBuf>,
+    /// The network that finds poses in pictures.
+    pub pose_model: PoseModel,
+    /// Width and height in pixels; of the reference's shape at the model's native size where absent.
+    pub size: Option<(u32, u32)>,
+    /// The weights.
+    pub weights: WeightFiles,
+    /// A folder with a tuned subject for each, `NAME.subject`.
+    pub subjects: Option<PathBuf>,
+    /// Where the networks run.
+    pub device: Device,
+    /// Type of the U-Net's weights and activations.
+    pub dtype: DType,
+    /// Where pictures and results are kept and reports written.
+    pub folder: PathBuf,
+}
+
+/// What happens on the way.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// Something that the user should know.
+    Note(String),
+    /// Drawing begins.
+    Begin {
+        /// Pictures that were finished before.
+        done: usize,
+        /// All pictures.
+        of: usize,
+    },
+    /// A picture is finished.
+    Finished {
+        /// Finished pictures.
+        done: usize,
+        /// All pictures.
+        of: usize,
+        /// Name of its subject.
+        subject: String,
+    },
+}
+
+/// One picture.
+struct Task<'a> {
+    subject: &'a Subject,
+    /// Where it is kept, without extension.
+    path: PathBuf,
+    /// Text that it is measured against.
+    text: String,
+    plan: Value,
+    still: Still,
+    /// Its measures, once it is finished.
+    scores: Option<Scores>,
+}
+
+/// What is kept of a picture besides itself.
+#[derive(Debug, Serialize, Deserialize)]
+struct Finished {
+    plan: Value,
+    scores: Scores,
+}
+
+impl SubjectBenchmark {
+    /// Draws and measures every picture that is not finished, and writes `report.json`, `report.md` and a sheet for each subject into
+    /// the folder.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`]; what is finished then is kept. [`Error::Plan`] where the folder holds results of other settings.
+    /// Settings out of range, files that cannot be used, failures of the networks.
+    pub fn run(
+        &self,
+        encoders: Encoders,
+        interrupt: &Interrupt,
+        on_event: &mut dyn FnMut(Event),
+    ) -> Result<SubjectReport> {
+        self.settings.check_values()?;
+        std::fs::create_dir_all(&self.folder).map_err(|error| Error::io(&self.folder, error))?;
+        let mut tasks = self.tasks(encoders)?;
+        let (of, mut done) = (tasks.len(), tasks.iter().filter(|task| task.scores.is_some()).count());
+        on_event(Event::Begin { done, of });
+        let (mut stills, mut real) = (Stills::default(), Kept::default());
+        for task in tasks.iter_mut().filter(|task| task.scores.is_none()) {
+            interrupt.check()?;
+            let real = real.get(&task.subject.name, || encoders.look_at_all(&task.subject.pictures))?;
+            task.scores = Some(task.draw(&mut stills, real, encoders, interrupt, on_event)?);
+            done += 1;
+            on_event(Event::Finished { done, of, subject: task.subject.name.clone() });
+        }
+        self.report(&tasks)
+    }
+
+    /// All pictures, subject by subject, with the measures of those that are finished.
+    fn tasks(&self, encoders: Encoders) -> Result<Vec<Task<'_>>> {
+        let mut models = Models::new(&self.weights, self.subjects.as_deref());
+        let mut tasks = Vec::new();
+        for subject in &self.data.subjects {
+            let reference = subject.pictures.get(self.reference).ok_or_else(|| {
+                let problem = format!(
+                    "{}; {} has {} pictures",
+                    self.reference + 1,
+                    subject.name,
+                    subject.pictures.len()
+                );
+                Error::setting("reference-number", problem)
+            })?;
+            let files = self.files(subject)?;
+            let known = models.known(&subject.name)?;
+            // A tuned subject is what its class and its word stand for.
+            let class = known.subject.as_ref().map_or(subject.class.clone(), |phrase| phrase.in_text(""));
+            let weights = models.weights(&subject.name);
+            for (number, prompt) in subject.prompts.iter().enumerate() {
+                for place in 0..self.number {
+                    let settings = RenderSettings {
+                        prompt: prompt.text(&class),
+                        reference_prompt: Some(self.reference_prompt.text(&class)),
+                        seed: self.settings.seed.wrapping_add(place.into()),
+                        ..self.settings.clone()
+                    };
+                    let still = self.still(reference, weights.clone(), settings);
+                    let plan = self.plan(&still, &known.fingerprints, &files, encoders);
+                    let path = self.folder.join(&subject.name).join(format!("{number:02}-{place}"));
+                    let finished = finished::<Finished>(&path.with_extension("json"), &plan)?;
+                    let scores = finished.map(|finished| finished.scores);
+                    let text = prompt.text(&subject.class);
+                    tasks.push(Task { subject, path, text, plan, still, scores });
+                }
+            }
+        }
+        Ok(tasks)
+    }
+
+    fn still(&self, reference: &Path, weights: WeightFiles, settings: RenderSettings) -> Still {
+        // Without a pose, a ControlNet has nothing to say.
+        let controlled = self.pose.is_some() || self.refine;
+        let controlnets = if controlled { weights.controlnets } else { Vec::new() };
+        let controls = controlnets.iter().map(|_| ControlChoice::Auto).collect();
+        Still {
+            reference: ReferenceFiles {
+                picture: reference.to_path_buf(),
+                mask: self.mask.clone(),
+                controls,
+                model: self.pose_model.clone(),
+            },
+            pose: self.pose.clone(),
+            size: self.size,
+            weights: WeightFiles { controlnets, ..weights },
+            settings,
+            vae_tile: None,
+            init: None,
+            refine: self.refine,
+            device: self.device.clone(),
+            dtype: self.dtype,
+        }
+    }
+
+    /// Hashes of the subject's pictures, the mask and the pose.
+    fn files(&self, subject: &Subject) -> Result<Vec<String>> {
+        let mask = match &self.mask {
+            MaskChoice::File(path) => Some(path),
+            MaskChoice::Auto | MaskChoice::None => None,
+        };
+        let hash = |path: &PathBuf| {
+            let bytes = std::fs::read(path).map_err(|error| Error::io(path, error))?;
+            Ok(blake3::hash(&bytes).to_hex()[..16].to_string())
+        };
+        subject.pictures.iter().chain(mask).chain(&self.pose).map(hash).collect()
+    }
+
+    /// Two pictures with equal plans are equal, and so are their measures.
+    fn plan(&self, still: &Still, weights: &Value, files: &[String], encoders: Encoders) -> Value {
+        json!({
+            "dreamtuner": env!("CARGO_PKG_VERSION"),
+            "measures": MEASURES,
+            "settings": still.settings,
+            "size": still.size,
+            "refine": still.refine,
+            "reference": self.reference,
+            "mask": format!("{:?}", self.mask),
+            "files": files,
+            "weights": weights,
+            "clip": encoders.clip.map(|(_, fingerprint)| fingerprint),
+            "dino": encoders.dino.map(|(_, fingerprint)| fingerprint),
+            "device": format!("{:?}", self.device.location()),
+            "dtype": self.dtype.as_str(),
+        })
+    }
+
+    /// Sums up, and writes what is to be read and looked at.
+    fn report(&self, tasks: &[Task]) -> Result<SubjectReport> {
+        let mut subjects = Vec::new();
+        for subject in &self.data.subjects {
+            let own = || tasks.iter().filter(|task| task.subject.name == subject.name);
+            subjects.push(SubjectScores::new(subject, own().filter_map(|task| task.scores.as_ref())));
+            // The reference, then one picture for each prompt.
+            let mut labels = vec![format!("{}, {}", subject.name, subject.class)];
+            let reference = read_picture(&subject.pictures[self.reference])?.into_rgb8();
+            let mut cells = Vec::new();
+            for task in own().step_by(self.number as usize) {
+                cells.push(read_picture(&task.path.with_extension("png"))?.into_rgb8());
+                labels.push(task.text.clone());
+            }
+            if let Some((width, height)) = cells.first().map(RgbImage::dimensions) {
+                cells.insert(0, fit_image(&reference, width, height, Fit::Contain, WHITE));
+            }
+            let sheet = labelled_grid(&cells, &Labels::Each(labels));
+            write_png(&self.folder.join(format!("sheet-{}.png", subject.name)), &sheet)?;
+        }
+        let report = SubjectReport::new(self.number, subjects);
+        write_atomically(&self.folder.join("report.md"), report.markdown().as_bytes())?;
+        write_json(&self.folder.join("report.json"), &report)?;
+        Ok(report)
+    }
+}
+
+impl Task<'_> {
+    /// Draws the picture, measures it and keeps both.
+    fn draw(
+        &self,
+        stills: &mut Stills,
+        real: &[Seen],
+        encoders: Encoders,
+        interrupt: &Interrupt,
+        on_event: &mut dyn FnMut(Event),
+    ) -> Result<Scores> {
+        let made = stills.make(&self.still, interrupt, &mut |event| {
+            if let still::Event::Note(note) = event {
+                on_event(Event::Note(note));
+            }
+        })?;
+        let scores = encoders.compare(&made.picture, real, &self.text)?;
+        let folder = self.path.parent().unwrap_or(&self.path);
+        std::fs::create_dir_all(folder).map_err(|error| Error::io(folder, error))?;
+        write_png(&self.path.with_extension("png"), &made.picture)?;
+        // The result comes last: it says that the picture is finished.
+        let finished = Finished { plan: self.plan.clone(), scores };
+        write_json(&self.path.with_extension("json"), &finished)?;
+        Ok(finished.scores)
+    }
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+    let json = serde_json::to_vec_pretty(value).map_err(|error| Error::output(path, error.to_string()))?;
+    write_atomically(path, &json)
+}
