@@ -2,21 +2,29 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use candle_core::{DType, Device};
+use dreamtuner::animate::pose_source::PoseSettings;
+use dreamtuner::animate::reference_input::{ControlChoice, MaskChoice, ReferenceFiles};
+use dreamtuner::animate::watched::watch;
+use dreamtuner::animate::{self, Job, OutputFiles};
+use dreamtuner::detect::PoseModel;
 use dreamtuner::evaluate::{Dance, Truth};
 use dreamtuner::model::unet::Place;
 use dreamtuner::model::weights::{ModelDefaults, ModelFiles};
 use dreamtuner::model::{LoadOptions, StableDiffusion};
+use dreamtuner::picture::Fit;
 use dreamtuner::puppet::dataset::reference_shot;
 use dreamtuner::puppet::{Expression, Identity, Part, render_labelled};
 use dreamtuner::render::attention_maps::{Captured, Seen, Watch};
+use dreamtuner::render::feature_store::FeatureCache;
 use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::render::networks::ControlUnit;
 use dreamtuner::render::settings::RenderSettings;
 use dreamtuner::render::studio::{Sitting, Studio};
+use dreamtuner::render::weights::{ControlNetFile, WeightFiles};
 use image::{GrayImage, RgbImage};
 use tempfile::TempDir;
 
@@ -148,7 +156,7 @@ fn maps_are_written() {
     );
     let mut sums: BTreeMap<(String, String), f64> = BTreeMap::new();
     for line in fs::read_to_string(&csv).unwrap().lines().skip(1) {
-        let [step, layer, _, share] = line.split(',').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        let ["1", step, layer, _, share] = line.split(',').collect::<Vec<_>>()[..] else { panic!("{line}") };
         *sums.entry((step.into(), layer.into())).or_default() += share.parse::<f64>().unwrap();
     }
     assert_eq!(sums.len(), 3 * 10);
@@ -162,6 +170,136 @@ fn maps_are_written() {
             .unwrap()
             .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("0000"));
         assert_eq!(written.count(), frames, "{over}");
+    }
+}
+
+/// Three frames of a dance, as pose JSON.
+fn dance(folder: &Path) -> PathBuf {
+    let poses = folder.join("dance.json");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dreamtuner"));
+    command.args(["puppet", "clip", "--dance", "wave", "--seed", "1000000", "--frames", "3", "-o"]);
+    let made = command.arg(folder.join("dance.mp4")).arg("--poses").arg(&poses).output().unwrap();
+    assert!(made.status.success(), "{}", words(&made));
+    poses
+}
+
+fn job(dance: &Path, clip: PathBuf) -> Job {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let defaults = ModelDefaults::of(None).unwrap();
+    let controlnet = ControlNetFile { path: None, strength: 1.0, start: 0.0, end: 1.0 };
+    Job {
+        reference: ReferenceFiles {
+            picture: examples.join("hero.png"),
+            mask: MaskChoice::Auto,
+            controls: vec![ControlChoice::File(examples.join("hero.pose.json"))],
+            model: PoseModel::default(),
+        },
+        pose: dance.to_path_buf(),
+        pose_settings: PoseSettings::default(),
+        control_videos: vec![None],
+        size: Some((64, 64)),
+        fit: Fit::default(),
+        weights: WeightFiles { controlnets: vec![controlnet], ..WeightFiles::default() },
+        settings: RenderSettings {
+            prompt: "smile, night".into(),
+            first_weight: 1.0,
+            ..RenderSettings::square(&defaults, 64)
+        },
+        vae_tile: None,
+        noise: None,
+        audio: false,
+        quality: None,
+        outputs: OutputFiles { clip, compare: None, sheet: None },
+        keep_frames: false,
+        overwrite: true,
+        cache: FeatureCache::Keep { bytes: 1 << 28 },
+        device: Device::Cpu,
+        dtype: DType::F32,
+    }
+}
+
+/// The frames of a watched clip are those of a render, to the byte. Each looks at itself, the reference, and at the frames before
+/// it where there are any; what it looks at adds up to one.
+#[test]
+fn frames_of_a_clip_are_watched() {
+    let folder = TempDir::new().unwrap();
+    let frames = folder.path().join("frames");
+    fs::create_dir(&frames).unwrap();
+    let job = job(&dance(folder.path()), frames.join(""));
+    let mut watched = Vec::new();
+    let choose = |_: &StableDiffusion, _: &RenderSettings| Ok(Watch::new(vec![1, 3], vec![0, 8]));
+    watch(&job, &choose, &Interrupt::default(), &mut |_| {}, &mut |frame| {
+        let mut expected = vec![Seen::Itself, Seen::Reference];
+        if frame.index > 0 {
+            expected.extend([Seen::First, Seen::Previous]);
+        }
+        let shown: Vec<Seen> = frame.pictures.iter().map(|(seen, _)| *seen).collect();
+        assert_eq!(shown, expected);
+        assert_eq!(frame.captured.len(), 4);
+        for captured in &frame.captured {
+            let shares = captured.shares(&frame.model.unet)?;
+            assert_eq!(shares.iter().map(|(seen, _)| *seen).collect::<Vec<_>>(), expected);
+            let sum: f64 = shares.iter().map(|(_, share)| share).sum();
+            assert!((sum - 1.0).abs() < 1e-5 && shares.iter().all(|(_, share)| *share > 0.0), "{shares:?}");
+            let maps = captured.maps(&frame.model.unet, frame.mask, &[5])?;
+            let sum: f32 = maps.iter().flat_map(|map| &map.weights[0][0]).sum();
+            assert!((sum - 1.0).abs() < 1e-5, "{sum}");
+        }
+        watched.push(frame.pictures[0].1.clone());
+        Ok(())
+    })
+    .unwrap();
+    animate::run(&job, &Interrupt::default(), &mut |_| {}).unwrap();
+    let mut rendered: Vec<PathBuf> =
+        fs::read_dir(&frames).unwrap().map(|entry| entry.unwrap().path()).collect();
+    rendered.retain(|path| path.extension().is_some_and(|extension| extension == "png"));
+    rendered.sort();
+    assert_eq!((watched.len(), rendered.len()), (3, 3));
+    for (watched, path) in watched.iter().zip(&rendered) {
+        assert!(*watched == image::open(path).unwrap().into_rgb8(), "watching has changed {path:?}");
+    }
+}
+
+/// The program makes a video of a clip's frames, with their shares as numbers and as a picture.
+#[test]
+fn clips_are_shown_frame_by_frame() {
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let run = |options: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dreamtuner"));
+        command.args(["attention", "--size", "64x64", "--steps", "2", "--prompt", "smile, night"]);
+        command.arg("--reference").arg(root.join("examples/hero.png")).args(options);
+        command.arg("--shares").arg(at("shares.csv")).arg("--plot").arg(at("shares.png"));
+        command.output().unwrap()
+    };
+    let poses = dance(folder.path()).display().to_string();
+    fs::create_dir(at("maps")).unwrap();
+    let output = at("maps/").display().to_string();
+    let options = ["--layer", "decoder4", "--step", "1", "--step", "2", "--overwrite"];
+    let made = run(&[&["--dance", &poses, "-o", &output][..], &options].concat());
+    assert!(made.status.success(), "{}", words(&made));
+    // Frame, reference and previous frame beside each other, also where there is no frame before.
+    let first = image::open(at("maps/000000.png")).unwrap();
+    assert!(first.width() > 2 * 3 * 256 && first.width() < 2 * 4 * 256, "{}", first.width());
+    assert!(at("maps/000002.png").is_file() && !at("maps/000003.png").exists());
+    let shares = fs::read_to_string(at("shares.csv")).unwrap();
+    let previous = |frame: usize| {
+        shares
+            .lines()
+            .filter(|line| line.starts_with(&format!("{frame},")) && line.contains("previous"))
+            .count()
+    };
+    assert_eq!([1, 2, 3].map(previous), [0, 20, 20]);
+    let plot = image::open(at("shares.png")).unwrap().into_rgb8();
+    let blue = plot.pixels().filter(|pixel| pixel.0 == [90, 170, 255]).count();
+    assert!(blue > 200, "{blue} pixels of the previous frame's share");
+    for (options, expected) in [
+        (["--dance", poses.as_str(), "--over", "steps", "-o", "x.mp4"], "cannot be used"),
+        (["--fps", "4", "--step", "1", "-o", "x.mp4"], "start, end and fps"),
+    ] {
+        let refused = run(&options);
+        assert!(!refused.status.success() && words(&refused).contains(expected), "{}", words(&refused));
     }
 }
 

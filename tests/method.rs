@@ -1,5 +1,5 @@
 //! The whole method against a plain PyTorch reading of Eq. 3-6 (tests/fixtures/dreamtuner.py): two references with masks
-//! and weights 10 and 1, ten steps, both guidance branches occurring.
+//! and weights 10 and 1, ten steps, both guidance branches occurring. And image-to-image against diffusers.
 
 mod common;
 
@@ -17,7 +17,9 @@ use dreamtuner::model::config::UNetConfig;
 use dreamtuner::model::controlnet::ControlNet;
 use dreamtuner::model::transformer::ReferencePass;
 use dreamtuner::model::unet::UNet;
-use dreamtuner::model::weights::{Part, PartFiles};
+use dreamtuner::model::weights::{ModelDefaults, ModelFiles, Part, PartFiles};
+use dreamtuner::model::{LoadOptions, StableDiffusion};
+use dreamtuner::render::animator::{Animator, ClipInputs, EncodedReference};
 use dreamtuner::render::attention_maps::Seen;
 use dreamtuner::render::deep_cache::DeepCache;
 use dreamtuner::render::denoiser::SubjectDenoiser;
@@ -25,6 +27,8 @@ use dreamtuner::render::feature_store::{FeatureCache, FeatureStore};
 use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::render::networks::{ControlUnit, Networks, TextReadings};
 use dreamtuner::render::reference::{CachedReference, Reference};
+use dreamtuner::render::settings::RenderSettings;
+use dreamtuner::render::texts::Texts;
 
 /// Largest relative error of the final latent.
 const TOLERANCE: f64 = 1e-3;
@@ -300,5 +304,51 @@ fn passes_made_together_and_apart_follow_the_equation() {
         assert!(relative_error(&with, &without) > 1e-3, "the reference changes nothing");
         let wanted = ((with * scale).unwrap() + (without * (1.0 - scale)).unwrap()).unwrap();
         assert_close(&format!("side {side}"), &found, &wanted, 1e-5);
+    }
+}
+
+/// A still that begins from a picture is what diffusers' image-to-image pipeline makes of it.
+#[test]
+fn beginning_from_a_picture_is_image_to_image() {
+    let files = ModelFiles::open(&fixtures().join("sd1")).unwrap();
+    let options =
+        LoadOptions { device: Device::Cpu, dtype: DType::F32, loras: vec![], textual_inversions: vec![] };
+    let model = StableDiffusion::load(&files, &options, |_, _| {}).unwrap();
+    let latent = tensors("method/inputs.safetensors")["ref0.latent"].to_dtype(DType::F32).unwrap();
+    let (_, _, height, width) = latent.dims4().unwrap();
+    let path = fixtures().join("img2img/expected.safetensors");
+    let (_, header) = safetensors::SafeTensors::read_metadata(&std::fs::read(&path).unwrap()).unwrap();
+    let texts = header.metadata().clone().unwrap();
+    let defaults = ModelDefaults::default();
+    let settings = RenderSettings {
+        prompt: texts["prompt"].clone(),
+        negative_prompt: texts["negative_prompt"].clone(),
+        width: width * model.vae.factor(),
+        height: height * model.vae.factor(),
+        steps: 10,
+        guidance: Guidance::ClassifierFree { scale: 3.0 },
+        beta: 0.0,
+        reference_weight: 0.0,
+        previous_weight: 0.0,
+        ..RenderSettings::square(&defaults, 0)
+    };
+    let expected = tensors("img2img/expected.safetensors");
+    assert_eq!(expected.len(), 3);
+    for (strength, expected) in &expected {
+        let inputs = ClipInputs {
+            reference: EncodedReference {
+                latent: latent.clone(),
+                subject: None,
+                mask: None,
+                controls: vec![],
+            },
+            texts: Texts::encode(&model, &settings).unwrap(),
+            noise: NoiseSource::from_file(fixtures().join("method/noise.safetensors")).unwrap(),
+        };
+        let (cache, interrupt) = (FeatureCache::Recompute, Interrupt::default());
+        let mut animator = Animator::new(&model, &[], inputs, settings.clone(), cache, interrupt).unwrap();
+        animator.begin_from(&latent, strength.parse().unwrap()).unwrap();
+        let rendered = animator.render(&[], &mut |_| {}).unwrap();
+        assert_close(strength, &rendered.latent, expected, 1e-4);
     }
 }

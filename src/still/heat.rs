@@ -10,10 +10,8 @@ use crate::render::attention_maps::{Map, Seen};
 /// What a panel shows.
 #[derive(Debug, Clone, Copy)]
 pub struct Panel<'a> {
-    /// The picture that looks.
-    pub picture: &'a RgbImage,
-    /// The reference.
-    pub reference: &'a RgbImage,
+    /// The picture that looks, then what it looks at; all of one size.
+    pub pictures: &'a [(Seen, &'a RgbImage)],
     /// Where it looks.
     pub maps: &'a [Map],
     /// The number of the query among those of the maps.
@@ -28,17 +26,17 @@ pub struct Panel<'a> {
 const SMALLEST: u32 = 256;
 const RED: Rgb<u8> = Rgb([255, 0, 0]);
 
-/// The picture with where it looks in itself, on the left, and the reference with where it looks there, on the right: red strong,
-/// blue weak, each against its own strongest token. A red box marks the token that looks; below stands how much of the attention
-/// each gets.
+/// The picture with where it looks in itself, on the left, then the reference and what else there is with where it looks there: red
+/// strong, blue weak, each against its own strongest token. A red box marks the token that looks; below stands how much of the
+/// attention each gets.
 pub fn panel(panel: Panel) -> RgbImage {
-    let (width, height) = panel.picture.dimensions();
+    let (width, height) = panel.pictures.first().map_or((1, 1), |(_, picture)| picture.dimensions());
     let times = SMALLEST.div_ceil(width.max(1)).max(1);
     let (width, height) = (width * times, height * times);
-    let mut sheet = RgbImage::from_pixel(2 * width + GAP, height + label::LINE_HEIGHT, BACKGROUND);
-    for (place, (seen, picture)) in
-        [(Seen::Itself, panel.picture), (Seen::Reference, panel.reference)].into_iter().enumerate()
-    {
+    let across = panel.pictures.len() as u32 * (width + GAP);
+    let mut sheet =
+        RgbImage::from_pixel(across.saturating_sub(GAP).max(1), height + label::LINE_HEIGHT, BACKGROUND);
+    for (place, &(seen, picture)) in panel.pictures.iter().enumerate() {
         let left = place as u32 * (width + GAP);
         let large = imageops::resize(picture, width, height, imageops::FilterType::Nearest);
         let map = panel.maps.iter().find(|map| map.seen == seen);

@@ -4,13 +4,15 @@
 //! 2. [`Stills`] makes pictures one after the other, and keeps model and reference while they are the same.
 //! 3. [`parameters`] writes settings as other programs read them in PNG files.
 //! 4. [`labelled_grid`] lays pictures out that differ in one or two settings.
-//! 5. [`panel`] shows where attention looks.
+//! 5. [`panel`] shows where attention looks, [`Shares`] how much of it goes where.
 
 mod grid;
 mod heat;
 pub mod parameters;
 mod picture;
+mod shares;
 
 pub use grid::{Labels, labelled_grid};
 pub use heat::{Panel, panel};
 pub use picture::{Event, Init, Made, Still, Stills};
+pub use shares::Shares;

@@ -14,7 +14,6 @@ use dreamtuner::pose::{PersonChoice, Retarget};
 use dreamtuner::render::clip::Outcome;
 use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::render::settings::RenderSettings;
-use dreamtuner::video::DecodeSettings;
 use serde::Serialize;
 use serde_json::json;
 
@@ -22,7 +21,7 @@ use crate::config_file::{self, FileOption};
 use crate::exit;
 use crate::parse::{ControlNetOption, Size};
 use crate::progress::Display;
-use crate::render_options::{CoherenceArgs, RenderArgs, as_text};
+use crate::render_options::{CoherenceArgs, RenderArgs, TimeArgs, as_text};
 use crate::signal::stop_on_signal;
 
 /// Shown below the help.
@@ -71,15 +70,9 @@ pub struct AnimateArgs {
     #[arg(long, default_value = "largest", value_name = "WHO", help_heading = "Input")]
     #[serde(serialize_with = "as_text")]
     person: PersonChoice,
-    /// First second of the dance that is used; its beginning where absent
-    #[arg(long, value_name = "SECONDS", help_heading = "Input")]
-    start: Option<f64>,
-    /// The dance is used up to this second; its end where absent
-    #[arg(long, value_name = "SECONDS", help_heading = "Input")]
-    end: Option<f64>,
-    /// Frames a second, 0.01 to 1000; the dance's own where absent, 24 where it has none
-    #[arg(long, value_name = "NUMBER", help_heading = "Input")]
-    fps: Option<f64>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    time: TimeArgs,
 
     /// The clip: .mp4, .webm, .gif, .mov, .mkv, or a folder ending in / for PNG files
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
@@ -163,7 +156,7 @@ impl AnimateArgs {
             pose: self.pose.clone(),
             pose_settings: PoseSettings {
                 kind: self.pose_kind,
-                decode: DecodeSettings { start: self.start, end: self.end, frames_per_second: self.fps },
+                decode: self.time.decode(),
                 person: self.person,
                 model: self.pose_model.clone(),
                 retarget: self.retarget,

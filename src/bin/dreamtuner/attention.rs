@@ -1,24 +1,33 @@
 //! `dreamtuner attention`.
 
-use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use candle_core::{DType, Device};
 use clap::{Args, ValueEnum};
+use dreamtuner::animate::pose_source::PoseSettings;
+use dreamtuner::animate::reference_input::ReferenceFiles;
+use dreamtuner::animate::watched::{WatchedFrame, watch};
+use dreamtuner::animate::{self, Job, OutputFiles};
 use dreamtuner::files::{write_atomically, write_png};
 use dreamtuner::frame::Frame;
-use dreamtuner::model::unet::Place;
-use dreamtuner::render::attention_maps::{Captured, Watch};
+use dreamtuner::model::StableDiffusion;
+use dreamtuner::model::unet::{Place, UNet};
+use dreamtuner::picture::Fit;
+use dreamtuner::render::attention_maps::{Captured, Seen, Watch};
+use dreamtuner::render::clip::Progress;
 use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::render::settings::RenderSettings;
 use dreamtuner::render::studio::Studio;
-use dreamtuner::still::{Event, Labels, Made, Panel, Stills, labelled_grid, panel};
+use dreamtuner::still::{Event, Made, Shares, Stills};
 use dreamtuner::video::{EncodeSettings, VideoWriter};
 use dreamtuner::{Error, Result};
 use image::RgbImage;
 
+use crate::attention_sheet::{View, sheet};
 use crate::exit;
 use crate::image::PictureArgs;
 use crate::parse::Point;
+use crate::render_options::{CoherenceArgs, TimeArgs};
 use crate::say::{print, say};
 use crate::signal::stop_on_signal;
 use crate::step_progress::StepDisplay;
@@ -29,8 +38,10 @@ Examples:
   dreamtuner attention --reference hero.png --prompt \"smile, beach\" --pose jump.json --at 64,50 --at 60,100 -o maps.png
   dreamtuner attention --reference hero.png --prompt \"smile, beach\" --layer decoder4 --over queries -o queries.mp4
   dreamtuner attention --reference hero.png --prompt \"smile, beach\" --at 64,50 --over steps -o steps.gif --shares shares.csv
+  dreamtuner attention --reference hero.png --prompt \"smile, beach\" --dance dance.mp4 --at 64,50 -o frames.mp4 --plot shares.png
 
-Left the picture, right the reference: red is where the token in the red box looks most, blue where it looks least.
+Left the picture, right the reference, and in a clip the previous frame: red is where the token in the red box looks most,
+blue where it looks least.
 Layers are numbered as in the original code: encoder1 to encoder11, middle, decoder0 to decoder11 in Stable Diffusion 1.5.";
 
 /// Queries along each side where a video goes over them.
@@ -59,13 +70,23 @@ pub struct AttentionArgs {
     /// What a video goes over: points of the picture, row by row, or steps
     #[arg(long, value_enum, default_value_t, value_name = "WHAT", help_heading = "Attention")]
     over: Over,
+    /// A dance, as for `animate`: the video goes over the frames of a clip, which look at the frames before them too
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["over", "pose", "init", "refine"], help_heading = "Input")]
+    dance: Option<PathBuf>,
+    #[command(flatten)]
+    time: TimeArgs,
+    #[command(flatten)]
+    coherence: CoherenceArgs,
 
     /// The maps: .png, or a video: .mp4, .webm, .gif, .mov, .mkv, or a folder ending in / for PNG files
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     output: PathBuf,
-    /// How much attention goes to the picture itself and to the reference in each layer and step, as CSV
+    /// How much attention goes to the picture itself, the reference and frames before, in each layer and step, as CSV
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     shares: Option<PathBuf>,
+    /// The same as a picture, a .png file
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    plot: Option<PathBuf>,
     /// Replace outputs that are there already
     #[arg(long, help_heading = "Output")]
     overwrite: bool,
@@ -83,67 +104,91 @@ enum Over {
 /// Makes the maps; the exit code.
 pub fn run(arguments: &AttentionArgs) -> Result<i32> {
     let (device, dtype) = arguments.picture.render.device.choose()?;
-    let still = arguments.picture.still(&device, dtype)?;
-    let outputs = [Some(&arguments.output), arguments.shares.as_ref()];
-    if let Some(path) = outputs.into_iter().flatten().find(|path| path.is_file() && !arguments.overwrite) {
-        return Err(Error::output(path, "is there already; --overwrite replaces it"));
-    }
+    arguments.check()?;
     let interrupt = Interrupt::default();
     stop_on_signal(interrupt.clone())?;
     let mut display = StepDisplay::default();
-    let mut stills = Stills::default();
-    let watch = |studio: &Studio, settings: &RenderSettings| arguments.watch(studio, settings).map(Some);
-    let made = stills.make_watched(&still, &watch, &interrupt, &mut |event| match event {
-        Event::Note(note) => display.note(&format!("note: {note}")),
-        Event::Step { done, of } => display.update("step", done as u64, of as u64, ""),
-    });
+    let shares = match &arguments.dance {
+        Some(dance) => arguments.clip(dance, (device, dtype), &interrupt, &mut display),
+        None => arguments.still((device, dtype), &interrupt, &mut display),
+    };
     display.finish();
-    if matches!(made, Err(Error::Interrupted)) {
+    if matches!(shares, Err(Error::Interrupted)) {
         say("stopped");
         return Ok(exit::INTERRUPTED);
     }
-    let made = made?;
+    let shares = shares?;
     if let Some(path) = &arguments.shares {
-        write_atomically(path, shares(&made)?.as_bytes())?;
+        write_atomically(path, shares.csv().as_bytes())?;
     }
-    arguments.write(&made)?;
+    if let Some(path) = &arguments.plot {
+        write_png(path, &shares.plot())?;
+    }
     print(&arguments.output.display().to_string())?;
     Ok(exit::SUCCESS)
 }
 
-/// For each layer and step how much of the attention goes where.
-fn shares(made: &Made) -> Result<String> {
-    let places = made.studio.model.unet.self_attentions();
-    let mut text = String::from("step,layer,seen,share\n");
-    for captured in &made.captured {
-        for (seen, share) in captured.shares(&made.studio.model.unet)? {
-            let (step, place) = (captured.step + 1, places[captured.layer].0);
-            let _ = writeln!(text, "{step},{place},{},{share:.6}", seen.name());
+/// What is shown.
+struct Shown {
+    /// Numbers of layers in the forward pass.
+    layers: Vec<usize>,
+    /// Steps, from 0.
+    steps: Vec<usize>,
+    /// The points that look.
+    points: Vec<Point>,
+}
+
+impl Shown {
+    /// Of what was captured, what is shown.
+    fn of<'a>(&self, captured: &'a [Captured]) -> Result<Vec<&'a Captured>> {
+        let shown = |captured: &&Captured| {
+            self.layers.contains(&captured.layer) && self.steps.contains(&captured.step)
+        };
+        let captured: Vec<&Captured> = captured.iter().filter(shown).collect();
+        if captured.is_empty() {
+            return Err(Error::setting("step", "no pass of these steps looks at the reference"));
         }
+        Ok(captured)
     }
-    Ok(text)
 }
 
 impl AttentionArgs {
-    fn is_picture(&self) -> bool {
-        self.output.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"))
+    fn check(&self) -> Result<()> {
+        if self.dance.is_none() && self.time.are_given() {
+            return Err(Error::setting("dance", "is absent; start, end and fps are a dance's"));
+        }
+        let outputs = [Some(&self.output), self.shares.as_ref(), self.plot.as_ref()];
+        if let Some(path) = outputs.into_iter().flatten().find(|path| path.is_file() && !self.overwrite) {
+            return Err(Error::output(path, "is there already; --overwrite replaces it"));
+        }
+        match &self.plot {
+            Some(path) if !is_png(path) => Err(Error::output(path, "is no .png file")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Layers, steps and points.
+    fn shown(&self, unet: &UNet, settings: &RenderSettings) -> Result<Shown> {
+        Ok(Shown {
+            layers: self.layers(unet)?,
+            steps: self.steps(settings.steps)?,
+            points: self.points((settings.width as u32, settings.height as u32))?,
+        })
     }
 
     /// The layers and steps that are shown, and all others where shares are asked for.
-    fn watch(&self, studio: &Studio, settings: &RenderSettings) -> Result<Watch> {
-        self.points((settings.width as u32, settings.height as u32))?;
-        let (steps, layers) = (self.steps(settings.steps)?, self.layers(studio)?);
-        if self.shares.is_some() {
-            let all = studio.model.unet.self_attentions().len();
+    fn watch(&self, unet: &UNet, settings: &RenderSettings) -> Result<Watch> {
+        let Shown { layers, steps, .. } = self.shown(unet, settings)?;
+        if self.shares.is_some() || self.plot.is_some() {
+            let all = unet.self_attentions().len();
             return Ok(Watch::new((0..settings.steps).collect(), (0..all).collect()));
         }
         Ok(Watch::new(steps, layers))
     }
 
     /// Numbers of the layers that are shown.
-    fn layers(&self, studio: &Studio) -> Result<Vec<usize>> {
-        let places: Vec<Place> =
-            studio.model.unet.self_attentions().into_iter().map(|(place, _)| place).collect();
+    fn layers(&self, unet: &UNet) -> Result<Vec<usize>> {
+        let places: Vec<Place> = unet.self_attentions().into_iter().map(|(place, _)| place).collect();
         let number = |wanted: &Place| places.iter().position(|place| place == wanted);
         let published = [Place::Encoder(7), Place::Encoder(8), Place::Decoder(4), Place::Decoder(5)];
         let wanted = match (self.layer.is_empty(), published.iter().all(|place| number(place).is_some())) {
@@ -166,7 +211,7 @@ impl AttentionArgs {
 
     /// The steps that are shown, from 0.
     fn steps(&self, count: usize) -> Result<Vec<usize>> {
-        if !self.is_picture() && self.over == Over::Steps {
+        if !is_png(&self.output) && self.over == Over::Steps && self.dance.is_none() {
             return Ok((0..count).collect());
         }
         if self.step.is_empty() {
@@ -182,7 +227,7 @@ impl AttentionArgs {
 
     /// The points that look.
     fn points(&self, (width, height): (u32, u32)) -> Result<Vec<Point>> {
-        if !self.is_picture() && self.over == Over::Queries && self.at.is_empty() {
+        if !is_png(&self.output) && self.over == Over::Queries && self.dance.is_none() && self.at.is_empty() {
             let middle = |cell: u32, length: u32| (2 * cell + 1) * length / (2 * QUERIES);
             let all = (0..QUERIES * QUERIES)
                 .map(|place| Point { x: middle(place % QUERIES, width), y: middle(place / QUERIES, height) });
@@ -199,83 +244,171 @@ impl AttentionArgs {
         }
     }
 
+    /// A still's maps; its shares, if they are asked for.
+    fn still(
+        &self,
+        (device, dtype): (Device, DType),
+        interrupt: &Interrupt,
+        display: &mut StepDisplay,
+    ) -> Result<Shares> {
+        let still = self.picture.still(&device, dtype)?;
+        let mut stills = Stills::default();
+        let watch =
+            |studio: &Studio, settings: &RenderSettings| self.watch(&studio.model.unet, settings).map(Some);
+        let made = stills.make_watched(&still, &watch, interrupt, &mut |event| match event {
+            Event::Note(note) => display.note(&format!("note: {note}")),
+            Event::Step { done, of } => display.update("step", done as u64, of as u64, ""),
+        })?;
+        let mut shares = Shares::default();
+        if self.shares.is_some() || self.plot.is_some() {
+            shares.add(0, &made.captured, &made.studio.model.unet)?;
+        }
+        self.write(&made)?;
+        Ok(shares)
+    }
+
     /// One picture with all maps, or a video.
     fn write(&self, made: &Made) -> Result<()> {
-        let points = self.points(made.picture.dimensions())?;
-        let layers = self.layers(made.studio)?;
-        let steps = self.steps(made.settings.steps)?;
-        let shown = |captured: &&Captured| layers.contains(&captured.layer) && steps.contains(&captured.step);
-        let captured: Vec<&Captured> = made.captured.iter().filter(shown).collect();
-        if captured.is_empty() {
-            return Err(Error::setting("step", "no pass of these steps looks at the reference"));
-        }
-        if self.is_picture() {
-            return write_png(&self.output, &self.sheet(made, &captured, &points)?);
+        let unet = &made.studio.model.unet;
+        let shown = self.shown(unet, &made.settings)?;
+        let (captured, points) = (shown.of(&made.captured)?, shown.points.as_slice());
+        let pictures = [(Seen::Itself, &made.picture), (Seen::Reference, &made.reference.image)];
+        let view = View { pictures: &pictures, mask: made.reference.mask.as_ref(), unet };
+        if is_png(&self.output) {
+            return write_png(&self.output, &sheet(&view, &captured, points, self.heads)?);
         }
         let of_steps: Vec<&[&Captured]> = captured.chunk_by(|a, b| a.step == b.step).collect();
         let frames: Vec<(&[&Captured], &[Point])> = match self.over {
             Over::Queries => points.chunks(1).map(|point| (captured.as_slice(), point)).collect(),
-            Over::Steps => of_steps.into_iter().map(|of_step| (of_step, points.as_slice())).collect(),
+            Over::Steps => of_steps.into_iter().map(|of_step| (of_step, points)).collect(),
         };
-        let mut writer = None;
+        let mut video = Video::new(&self.output);
+        let encode = EncodeSettings { frame_rate: FRAME_RATE, ..EncodeSettings::default() };
         for (place, (captured, points)) in frames.into_iter().enumerate() {
-            let image = self.sheet(made, captured, points)?;
-            let writer = match &mut writer {
-                Some(writer) => writer,
-                none => none.insert(self.writer(image.dimensions())?),
-            };
+            let image = sheet(&view, captured, points, self.heads)?;
             let time = place as f64 * f64::from(FRAME_RATE.1) / f64::from(FRAME_RATE.0);
-            writer.write(&Frame { image, time })?;
+            video.write(image, time, &encode)?;
         }
-        writer.map_or(Ok(()), |writer| writer.finish().map(drop))
+        video.finish()
     }
 
-    fn writer(&self, (width, height): (u32, u32)) -> Result<VideoWriter> {
-        let settings = EncodeSettings { frame_rate: FRAME_RATE, ..EncodeSettings::default() };
-        VideoWriter::create(&self.output, width, height, &settings)
-    }
-
-    /// A row for each point (and head), a column for each layer and step.
-    fn sheet(&self, made: &Made, captured: &[&Captured], points: &[Point]) -> Result<RgbImage> {
-        let unet = &made.studio.model.unet;
-        let places = unet.self_attentions();
-        let (width, height) = made.picture.dimensions();
-        let mut columns = Vec::new();
-        let mut labels = Vec::new();
-        for captured in captured {
-            let (rows, across) = captured.grid();
-            let token = |point: &Point| {
-                let cell = |at: u32, length: u32, cells: usize| at * cells as u32 / length;
-                cell(point.y, height, rows) * across as u32 + cell(point.x, width, across)
-            };
-            let tokens: Vec<u32> = points.iter().map(token).collect();
-            let maps = captured.maps(unet, made.reference.mask.as_ref(), &tokens)?;
-            let heads = maps.first().map_or(0, |map| map.weights.len());
-            let heads: Vec<Option<usize>> =
-                if self.heads { (0..heads).map(Some).collect() } else { vec![None] };
-            let mut column = Vec::new();
-            for (query, &token) in tokens.iter().enumerate() {
-                for &head in &heads {
-                    let (picture, reference) = (&made.picture, &made.reference.image);
-                    let shown = panel(Panel { picture, reference, maps: &maps, query, token, head });
-                    let point = points[query];
-                    let head = head.map(|head| format!(" head {}", head + 1)).unwrap_or_default();
-                    column.push((format!("{point}{head}"), shown));
-                }
+    /// The maps of a clip's frames; its shares, if they are asked for.
+    fn clip(
+        &self,
+        dance: &Path,
+        machine: (Device, DType),
+        interrupt: &Interrupt,
+        display: &mut StepDisplay,
+    ) -> Result<Shares> {
+        let job = self.job(dance, machine)?;
+        let mut shares = Shares::default();
+        let mut video = Video::new(&self.output);
+        let mut frames = 0;
+        let choose = |model: &StableDiffusion, settings: &RenderSettings| self.watch(&model.unet, settings);
+        let mut on_event = |event| match event {
+            animate::Event::Note(note) => display.note(&format!("note: {note}")),
+            animate::Event::Searched { done, of } => {
+                display.update("searching frame", done as u64, of.unwrap_or(done) as u64, "");
             }
-            labels.push(format!("{} step {}", places[captured.layer].0, captured.step + 1));
-            columns.push(column);
-        }
-        // Layers may differ in their heads.
-        let rows = columns.iter().map(Vec::len).max().unwrap_or(0);
-        let size = columns[0][0].1.dimensions();
-        let cell = |row: usize, column: &Vec<(String, RgbImage)>| {
-            column.get(row).map_or_else(|| RgbImage::new(size.0, size.1), |(_, shown)| shown.clone())
+            animate::Event::Begin { frames: count, .. } => frames = count as u64,
+            animate::Event::Progress(Progress::Frame { frame }) => {
+                display.update("frame", frame as u64 + 1, frames, "");
+            }
+            _ => {}
         };
-        let cells: Vec<RgbImage> =
-            (0..rows).flat_map(|row| columns.iter().map(move |column| cell(row, column))).collect();
-        let longest = columns.iter().max_by_key(|column| column.len());
-        let rows = longest.into_iter().flatten().map(|(label, _)| label.clone()).collect();
-        Ok(labelled_grid(&cells, &Labels::Table { corner: "looks from".into(), columns: labels, rows }))
+        watch(&job, &choose, interrupt, &mut on_event, &mut |frame| {
+            if self.shares.is_some() || self.plot.is_some() {
+                shares.add(frame.index, &frame.captured, &frame.model.unet)?;
+            }
+            let image = self.frame(&frame, &job.settings)?;
+            video.write(image, frame.time, frame.encode)
+        })?;
+        video.finish()?;
+        Ok(shares)
+    }
+
+    /// The maps of a frame. Frames without a frame before them have a black picture in its place, so that all are of one size.
+    fn frame(&self, frame: &WatchedFrame, settings: &RenderSettings) -> Result<RgbImage> {
+        let (width, height) = frame.pictures[0].1.dimensions();
+        let (unet, black) = (&frame.model.unet, RgbImage::new(width, height));
+        let sized = RenderSettings { width: width as usize, height: height as usize, ..settings.clone() };
+        let shown = self.shown(unet, &sized)?;
+        let places = [
+            (Seen::Itself, 1.0),
+            (Seen::Reference, 1.0),
+            (Seen::First, settings.first_weight),
+            (Seen::Previous, settings.previous_weight),
+        ];
+        let picture = |seen: Seen| {
+            let found = frame.pictures.iter().find(|(other, _)| *other == seen);
+            (seen, found.map_or(&black, |(_, picture)| *picture))
+        };
+        let pictures: Vec<(Seen, &RgbImage)> =
+            places.into_iter().filter(|(_, weight)| *weight > 0.0).map(|(seen, _)| picture(seen)).collect();
+        let view = View { pictures: &pictures, mask: frame.mask, unet };
+        sheet(&view, &shown.of(&frame.captured)?, &shown.points, self.heads)
+    }
+
+    /// The clip that is watched.
+    fn job(&self, dance: &Path, (device, dtype): (Device, DType)) -> Result<Job> {
+        let still = self.picture.still(&device, dtype)?;
+        let options = &self.picture;
+        let settings = self.coherence.on(options.render.settings()?);
+        Ok(Job {
+            reference: ReferenceFiles { controls: options.controls(), ..still.reference },
+            pose: dance.to_path_buf(),
+            pose_settings: PoseSettings {
+                decode: self.time.decode(),
+                model: options.pose_model.clone(),
+                ..PoseSettings::default()
+            },
+            control_videos: vec![None; options.render.controlnet.len()],
+            size: still.size,
+            fit: Fit::default(),
+            weights: options.render.weights(),
+            settings: RenderSettings {
+                prompt: still.settings.prompt,
+                reference_prompt: still.settings.reference_prompt,
+                ..settings
+            },
+            vae_tile: still.vae_tile,
+            noise: None,
+            audio: false,
+            quality: None,
+            outputs: OutputFiles { clip: self.output.clone(), compare: None, sheet: None },
+            keep_frames: false,
+            overwrite: self.overwrite,
+            cache: options.render.cache(),
+            device,
+            dtype,
+        })
+    }
+}
+
+fn is_png(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"))
+}
+
+/// A video that is begun with its first frame, which says how large it is.
+struct Video<'a> {
+    path: &'a Path,
+    writer: Option<VideoWriter>,
+}
+
+impl<'a> Video<'a> {
+    fn new(path: &'a Path) -> Self {
+        Self { path, writer: None }
+    }
+
+    fn write(&mut self, image: RgbImage, time: f64, settings: &EncodeSettings) -> Result<()> {
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            none => none.insert(VideoWriter::create(self.path, image.width(), image.height(), settings)?),
+        };
+        writer.write(&Frame { image, time })
+    }
+
+    fn finish(self) -> Result<()> {
+        self.writer.map_or(Ok(()), |writer| writer.finish().map(drop))
     }
 }

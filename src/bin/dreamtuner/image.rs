@@ -76,7 +76,7 @@ pub struct PictureArgs {
     /// The network that finds poses in pictures: thunder, lightning, or as for `animate` a file or folder
     #[arg(long, default_value_t, value_name = "NAME|PATH", help_heading = "Input")]
     #[serde(serialize_with = "as_text")]
-    pose_model: PoseModel,
+    pub pose_model: PoseModel,
     /// The reference's own pose: pose JSON, a skeleton picture, `auto` (found in the picture) or `none`
     #[arg(long, default_value = "auto", value_name = "FILE|auto|none", help_heading = "Input")]
     reference_pose: String,
@@ -209,16 +209,7 @@ impl PictureArgs {
         if self.render.controlnet.iter().any(own) {
             return Err(Error::setting("controlnet", "video has no place here: --pose is what is shown"));
         }
-        let mut weights = self.render.weights();
-        let mut controls: Vec<ControlChoice> = self
-            .render
-            .controlnet
-            .iter()
-            .map(|option| match &option.reference {
-                Some(path) => ControlChoice::File(path.clone()),
-                None => self.reference_pose.as_str().into(),
-            })
-            .collect();
+        let (mut weights, mut controls) = (self.render.weights(), self.controls());
         if self.pose.is_none() && !self.refine {
             (weights, controls) = (WeightFiles { controlnets: Vec::new(), ..weights }, Vec::new());
         }
@@ -239,6 +230,15 @@ impl PictureArgs {
             device: device.clone(),
             dtype,
         })
+    }
+
+    /// The reference's control image for each ControlNet.
+    pub fn controls(&self) -> Vec<ControlChoice> {
+        let choice = |option: &ControlNetOption| match &option.reference {
+            Some(path) => ControlChoice::File(path.clone()),
+            None => self.reference_pose.as_str().into(),
+        };
+        self.render.controlnet.iter().map(choice).collect()
     }
 
     fn settings(&self) -> Result<RenderSettings> {

@@ -2,6 +2,7 @@
 
 mod animate;
 mod attention;
+mod attention_sheet;
 mod config_file;
 mod device;
 mod evaluate;

@@ -9,6 +9,7 @@ use dreamtuner::model::weights::ModelDefaults;
 use dreamtuner::render::feature_store::FeatureCache;
 use dreamtuner::render::settings::{PreviousFeatures, RenderSettings};
 use dreamtuner::render::weights::{SubjectUse, WeightFiles};
+use dreamtuner::video::DecodeSettings;
 use serde::{Serialize, Serializer};
 
 use crate::device::DeviceArgs;
@@ -125,6 +126,33 @@ pub fn as_text<S: Serializer>(
     serializer: S,
 ) -> std::result::Result<S::Ok, S::Error> {
     serializer.collect_str(value)
+}
+
+/// Which part of a dance is used.
+#[derive(Debug, Args, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct TimeArgs {
+    /// First second of the dance that is used; its beginning where absent
+    #[arg(long, value_name = "SECONDS", help_heading = "Input")]
+    start: Option<f64>,
+    /// The dance is used up to this second; its end where absent
+    #[arg(long, value_name = "SECONDS", help_heading = "Input")]
+    end: Option<f64>,
+    /// Frames a second, 0.01 to 1000; the dance's own where absent, 24 where it has none
+    #[arg(long, value_name = "NUMBER", help_heading = "Input")]
+    fps: Option<f64>,
+}
+
+impl TimeArgs {
+    /// Whether any of them is given.
+    pub fn are_given(&self) -> bool {
+        self.start.or(self.end).or(self.fps).is_some()
+    }
+
+    /// How the dance is decoded.
+    pub fn decode(&self) -> DecodeSettings {
+        DecodeSettings { start: self.start, end: self.end, frames_per_second: self.fps }
+    }
 }
 
 /// How frames hold together.

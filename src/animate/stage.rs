@@ -1,0 +1,192 @@
+//! Everything that a clip is rendered from, read and brought to the size of its frames.
+
+use std::path::{Path, PathBuf};
+
+use image::RgbImage;
+use serde_json::Value;
+
+use super::job::{Event, Job};
+use super::pose_source::{PoseKind, PoseSource, Surroundings};
+use super::sizes;
+use crate::diffusion::NoiseSource;
+use crate::error::{Error, Result};
+use crate::extract::Extracted;
+use crate::model::StableDiffusion;
+use crate::picture::Fit;
+use crate::pose::Pose;
+use crate::render::animator::{ClipInputs, ReferencePicture};
+use crate::render::clip::ControlFrame;
+use crate::render::interrupt::Interrupt;
+use crate::render::networks::ControlUnit;
+use crate::render::settings::RenderSettings;
+use crate::render::texts::Texts;
+use crate::video::{AudioSource, Container, EncodeSettings};
+
+/// What a clip is rendered from.
+pub(super) struct Stage {
+    /// The model.
+    pub model: StableDiffusion,
+    /// Its ControlNets.
+    pub controls: Vec<ControlUnit>,
+    /// Fingerprints of all weights.
+    pub fingerprints: Value,
+    /// The settings, with the size of the frames and texts that speak of a tuned subject.
+    pub settings: RenderSettings,
+    /// The reference, of the frames' size.
+    pub reference: ReferencePicture,
+    /// The dance.
+    pub pose: PoseSource,
+    /// How the clip is encoded, but for its metadata.
+    pub encode: EncodeSettings,
+    /// The videos of their own that ControlNets have.
+    videos: Vec<Option<PoseSource>>,
+    noise: NoiseSource,
+}
+
+impl Stage {
+    /// Reads everything, the quick things first. `known` are poses that were found in the dance before.
+    ///
+    /// # Errors
+    /// Everything that can be wrong with inputs and weights.
+    pub fn prepare(
+        job: &Job,
+        known: Option<Extracted>,
+        interrupt: &Interrupt,
+        on_event: &mut dyn FnMut(Event),
+    ) -> Result<Self> {
+        // 1. Inputs.
+        let weights = job.weights.open()?;
+        weights.check_steps(&job.settings)?;
+        let noise = match &job.noise {
+            Some(path) => NoiseSource::from_file(path)?,
+            None => NoiseSource::new(job.settings.seed),
+        };
+        let reference = job.reference.read()?;
+        let (pose, videos) = open_poses(job, reference.pose(), known, interrupt, on_event)?;
+        let encode = encode_settings(job, &pose)?;
+        interrupt.check()?;
+        // 2. Weights.
+        tracing::info!("{} frames; weights are read", pose.frames);
+        let fingerprints = weights.fingerprints()?;
+        let phrase = weights.subject_phrase().cloned();
+        let (model, controls) =
+            weights.load(&job.device, job.dtype, &mut |note| on_event(Event::Note(note)))?;
+        interrupt.check()?;
+        // 3. The size of the frames, and with it everything else.
+        tracing::info!("weights are in place; the reference is prepared");
+        let settings = sized(job, &model, &pose, on_event)?.with_subject(phrase.as_ref());
+        let reference = reference.fit(settings.width as u32, settings.height as u32)?;
+        Ok(Self { model, controls, fingerprints, settings, reference, pose, encode, videos, noise })
+    }
+
+    /// What the animator begins with. The encoders are not needed any more and give their memory back.
+    ///
+    /// # Errors
+    /// Failures of the encoders.
+    pub fn inputs(&mut self) -> Result<ClipInputs> {
+        let reference = self.reference.clone().encode(&self.model, &self.settings)?;
+        let texts = Texts::encode(&self.model, &self.settings)?;
+        self.model.drop_encoders();
+        Ok(ClipInputs { reference, texts, noise: self.noise.clone() })
+    }
+
+    /// The control images of every frame, one for each ControlNet.
+    pub fn control_frames(&self, fit: Fit) -> Result<ControlFrames<'_>> {
+        let (width, height) = (self.settings.width as u32, self.settings.height as u32);
+        let Self { pose, videos, .. } = self;
+        let mut dance = pose.images(width, height, fit)?.enumerate();
+        let mut others = videos
+            .iter()
+            .map(|video| video.as_ref().map(|video| video.images(width, height, fit)).transpose())
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Box::new(std::iter::from_fn(move || {
+            let (index, dance) = match dance.next()? {
+                (index, Ok(frame)) => (index, frame),
+                (_, Err(error)) => return Some(Err(error)),
+            };
+            let mut images: Vec<Option<RgbImage>> = Vec::with_capacity(others.len());
+            for (other, video) in others.iter_mut().zip(videos) {
+                match other.as_mut().map(Iterator::next) {
+                    None => images.push(Some(dance.image.clone())),
+                    Some(Some(Ok(frame))) => images.push(Some(frame.image)),
+                    Some(Some(Err(error))) => return Some(Err(error)),
+                    Some(None) => return video.as_ref().map(|video| Err(ended_early(video.path()))),
+                }
+            }
+            Some(Ok(ControlFrame { time: dance.time, images, is_cut: pose.cuts.contains(&index) }))
+        })))
+    }
+}
+
+/// The dance, and the videos of their own that ControlNets have.
+fn open_poses(
+    job: &Job,
+    reference: Option<&Pose>,
+    known: Option<Extracted>,
+    interrupt: &Interrupt,
+    on_event: &mut dyn FnMut(Event),
+) -> Result<(PoseSource, Vec<Option<PoseSource>>)> {
+    let mut on_frame = |done, of| on_event(Event::Searched { done, of });
+    let mut around = Surroundings { reference, known, interrupt, on_frame: &mut on_frame };
+    let pose = PoseSource::open(&job.pose, &job.pose_settings, &mut around)?;
+    let videos = open_control_videos(job, &pose, &mut around)?;
+    for source in videos.iter().flatten().chain([&pose]) {
+        for note in &source.notes {
+            on_event(Event::Note(format!("{}: {note}", source.path().display())));
+        }
+    }
+    Ok((pose, videos))
+}
+
+/// The control videos of their own that ControlNets have, each as long as the dance.
+fn open_control_videos(
+    job: &Job,
+    pose: &PoseSource,
+    around: &mut Surroundings,
+) -> Result<Vec<Option<PoseSource>>> {
+    let mut settings = job.pose_settings.clone();
+    settings.kind = PoseKind::Control;
+    let mut open = |path: &PathBuf| {
+        let video = PoseSource::open(path, &settings, around)?;
+        if video.frames < pose.frames {
+            let problem = format!("has {} frames, the dance {}", video.frames, pose.frames);
+            return Err(Error::input(path, problem));
+        }
+        Ok(video)
+    };
+    job.control_videos.iter().map(|path| path.as_ref().map(&mut open).transpose()).collect()
+}
+
+/// The settings with the frames' size.
+fn sized(
+    job: &Job,
+    model: &StableDiffusion,
+    pose: &PoseSource,
+    on_event: &mut dyn FnMut(Event),
+) -> Result<RenderSettings> {
+    let shape = (pose.width, pose.height);
+    let (settings, note) = sizes::sized(job.settings.clone(), model, job.size, job.vae_tile, shape)?;
+    note.into_iter().for_each(|note| on_event(Event::Note(note)));
+    Ok(settings)
+}
+
+/// How the clip is encoded; its metadata, the plan, is not known yet.
+fn encode_settings(job: &Job, pose: &PoseSource) -> Result<EncodeSettings> {
+    let decode = &job.pose_settings.decode;
+    let audio = (job.audio && pose.has_audio).then(|| AudioSource {
+        path: job.pose.clone(),
+        start: decode.start.unwrap_or(0.0),
+        end: decode.end,
+    });
+    let settings =
+        EncodeSettings { frame_rate: pose.frame_rate, quality: job.quality, audio, ..Default::default() };
+    settings.validate(Container::from_path(&job.outputs.clip)?)?;
+    Ok(settings)
+}
+
+fn ended_early(video: &Path) -> Error {
+    Error::input(video, "ends before the dance; it was longer before")
+}
+
+/// The control images of a clip, frame by frame.
+type ControlFrames<'a> = Box<dyn Iterator<Item = Result<ControlFrame>> + Send + 'a>;

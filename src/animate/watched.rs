@@ -1,0 +1,91 @@
+//! A clip whose attention is watched while it is rendered.
+
+use image::RgbImage;
+
+use super::job::{Event, Job};
+use super::stage::Stage;
+use crate::error::Result;
+use crate::mask::Mask;
+use crate::model::StableDiffusion;
+use crate::render::animator::Animator;
+use crate::render::attention_maps::{Captured, Seen, Watch};
+use crate::render::clip::Progress;
+use crate::render::interrupt::Interrupt;
+use crate::render::settings::RenderSettings;
+use crate::video::EncodeSettings;
+
+/// A frame, and what it looked at.
+#[derive(Debug)]
+pub struct WatchedFrame<'a> {
+    /// Number of the frame, from 0.
+    pub index: usize,
+    /// Presentation time in seconds from the start of the clip.
+    pub time: f64,
+    /// The frame itself, then what it looked at.
+    pub pictures: Vec<(Seen, &'a RgbImage)>,
+    /// What attention saw.
+    pub captured: Vec<Captured>,
+    /// The reference's mask.
+    pub mask: Option<&'a Mask>,
+    /// The model.
+    pub model: &'a StableDiffusion,
+    /// How a video of the clip's frame rate is encoded.
+    pub encode: &'a EncodeSettings,
+}
+
+/// Renders the clip of a job, without its outputs and its journal, and hands each frame to `on_frame` with what attention saw.
+/// `choose` says what is watched in each frame, once model and settings are known.
+///
+/// # Errors
+/// [`crate::Error::Interrupted`]; all that [`super::run`] refuses; those of `choose` and `on_frame`.
+pub fn watch(
+    job: &Job,
+    choose: &dyn Fn(&StableDiffusion, &RenderSettings) -> Result<Watch>,
+    interrupt: &Interrupt,
+    on_event: &mut dyn FnMut(Event),
+    on_frame: &mut dyn FnMut(WatchedFrame) -> Result<()>,
+) -> Result<()> {
+    super::checks::check(job)?;
+    let mut stage = Stage::prepare(job, None, interrupt, on_event)?;
+    choose(&stage.model, &stage.settings)?;
+    let inputs = stage.inputs()?;
+    let Stage { model, controls, settings, reference, encode, .. } = &stage;
+    let mut animator =
+        Animator::new(model, controls, inputs, settings.clone(), job.cache, interrupt.clone())?;
+    on_event(Event::Begin {
+        frames: stage.pose.frames,
+        finished: 0,
+        width: settings.width,
+        height: settings.height,
+    });
+    let steps = animator.steps();
+    let (mut first, mut previous): (Option<RgbImage>, Option<RgbImage>) = (None, None);
+    for (index, control) in stage.control_frames(job.fit)?.enumerate() {
+        let control = control.map_err(|error| error.at_frame(index))?;
+        if control.is_cut {
+            animator.forget_previous();
+            previous = None;
+        }
+        animator.watch(choose(model, settings)?);
+        let mut after_step = |done| on_event(Event::Progress(Progress::Step { frame: index, done, steps }));
+        let picture =
+            animator.render(&control.images, &mut after_step).map_err(|error| error.at_frame(index))?.image;
+        let mut pictures = vec![(Seen::Itself, &picture), (Seen::Reference, &reference.image)];
+        let looked_back = [
+            (Seen::First, settings.first_weight, first.as_ref()),
+            (Seen::Previous, settings.previous_weight, previous.as_ref()),
+        ];
+        for (seen, weight, frame) in looked_back {
+            pictures.extend(frame.filter(|_| weight > 0.0).map(|frame| (seen, frame)));
+        }
+        let mask = reference.mask.as_ref();
+        let captured = animator.seen();
+        on_frame(WatchedFrame { index, time: control.time, pictures, captured, mask, model, encode })?;
+        on_event(Event::Progress(Progress::Frame { frame: index }));
+        if first.is_none() {
+            first = Some(picture.clone());
+        }
+        previous = Some(picture);
+    }
+    Ok(())
+}

@@ -1,0 +1,147 @@
+//! How much of its attention a picture gives to itself and to each reference: the numbers behind their weights.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use image::{Rgb, RgbImage};
+use imageproc::drawing::draw_filled_rect_mut;
+use imageproc::rect::Rect;
+
+use crate::error::Result;
+use crate::model::unet::{Place, UNet};
+use crate::picture::{BACKGROUND, label};
+use crate::render::attention_maps::{Captured, Seen};
+
+/// Shares of frames, steps and layers.
+#[derive(Debug, Clone, Default)]
+pub struct Shares(Vec<Share>);
+
+/// One share.
+#[derive(Debug, Clone, Copy)]
+struct Share {
+    frame: usize,
+    step: usize,
+    layer: usize,
+    place: Place,
+    seen: Seen,
+    share: f64,
+}
+
+/// Height of a bar in pixels.
+const HEIGHT: u32 = 200;
+/// Smallest width of a layer's bars in pixels: its name stands below them.
+const NAME: u32 = 10 * label::LETTER_WIDTH;
+const MARGIN: u32 = 8;
+
+/// In the order in which bars are stacked.
+const COLOURS: [(Seen, Rgb<u8>); 4] = [
+    (Seen::Reference, Rgb([255, 180, 60])),
+    (Seen::Previous, Rgb([90, 170, 255])),
+    (Seen::First, Rgb([120, 200, 120])),
+    (Seen::Itself, Rgb([70, 70, 80])),
+];
+
+impl Shares {
+    /// Adds what a frame saw (0 for a still).
+    ///
+    /// # Errors
+    /// Those of [`Captured::shares`].
+    pub fn add(&mut self, frame: usize, captured: &[Captured], unet: &UNet) -> Result<()> {
+        let places = unet.self_attentions();
+        for captured in captured {
+            let (step, layer) = (captured.step, captured.layer);
+            let place = places[layer].0;
+            let shares = captured.shares(unet)?.into_iter();
+            self.0.extend(shares.map(|(seen, share)| Share { frame, step, layer, place, seen, share }));
+        }
+        Ok(())
+    }
+
+    /// One line for each share; frames and steps are counted from 1.
+    pub fn csv(&self) -> String {
+        let mut text = String::from("frame,step,layer,seen,share\n");
+        for Share { frame, step, place, seen, share, .. } in &self.0 {
+            let _ = writeln!(text, "{},{},{place},{},{share:.6}", frame + 1, step + 1, seen.name());
+        }
+        text
+    }
+
+    /// A bar for each step, from the first to the last, in the order of the layers: means over frames, stacked to the whole.
+    pub fn plot(&self) -> RgbImage {
+        let layers = self.layers();
+        let steps = layers.values().map(|layer| layer.steps.len()).max().unwrap_or(0) as u32;
+        let bar = (NAME / steps.max(1)).max(2);
+        let across = (steps * bar).max(NAME) + MARGIN;
+        let top = 2 * label::LINE_HEIGHT;
+        let width = MARGIN + (across * layers.len() as u32).max(legend_width());
+        let mut image = RgbImage::from_pixel(width, top + HEIGHT + 2 * label::LINE_HEIGHT, BACKGROUND);
+        legend(&mut image);
+        for (place, layer) in layers.values().enumerate() {
+            let left = MARGIN + place as u32 * across;
+            for (step, sums) in layer.steps.values().enumerate() {
+                stack(&mut image, left + step as u32 * bar, top, bar - 1, sums);
+            }
+            label::write(&mut image, left, top + HEIGHT + 4, &layer.place.to_string());
+        }
+        image
+    }
+
+    /// The layers by their number, with sums over frames.
+    fn layers(&self) -> BTreeMap<usize, Layer> {
+        let mut layers = BTreeMap::new();
+        for share in &self.0 {
+            let layer: &mut Layer = layers
+                .entry(share.layer)
+                .or_insert_with(|| Layer { place: share.place, steps: BTreeMap::new() });
+            *layer.steps.entry(share.step).or_default().entry(share.seen).or_default() += share.share;
+        }
+        layers
+    }
+}
+
+/// For each thing that is looked at the sum of its shares over frames.
+type Sums = BTreeMap<Seen, f64>;
+
+/// The steps of a layer.
+struct Layer {
+    place: Place,
+    steps: BTreeMap<usize, Sums>,
+}
+
+/// One bar. Frames differ in what they look at; together their shares are as many as there are frames.
+fn stack(image: &mut RgbImage, left: u32, top: u32, width: u32, sums: &Sums) {
+    let whole: f64 = sums.values().sum();
+    let height = |sum: f64| (sum / whole * f64::from(HEIGHT)).round() as u32;
+    let mut below = 0.0;
+    for (seen, colour) in COLOURS {
+        let sum = below + sums.get(&seen).copied().unwrap_or(0.0);
+        fill(image, (left, top + HEIGHT - height(sum)), (width, height(sum) - height(below)), colour);
+        below = sum;
+    }
+}
+
+/// What the colours stand for.
+fn legend(image: &mut RgbImage) {
+    let mut left = MARGIN;
+    for (seen, colour) in COLOURS {
+        fill(image, (left, 4), (label::LETTER_WIDTH, label::LETTER_WIDTH), colour);
+        label::write(image, left + 2 * label::LETTER_WIDTH, 4, seen.name());
+        left += legend_entry(seen);
+    }
+}
+
+fn legend_width() -> u32 {
+    COLOURS.iter().map(|(seen, _)| legend_entry(*seen)).sum()
+}
+
+/// Width of a box, a name and the gaps behind them.
+fn legend_entry(seen: Seen) -> u32 {
+    (seen.name().len() as u32 + 4) * label::LETTER_WIDTH
+}
+
+fn fill(image: &mut RgbImage, (left, top): (u32, u32), (width, height): (u32, u32), colour: Rgb<u8>) {
+    if width > 0 && height > 0 {
+        let corner = Rect::at(left as i32, top as i32);
+        draw_filled_rect_mut(image, corner.of_size(width, height), colour);
+    }
+}
