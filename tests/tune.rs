@@ -61,6 +61,72 @@ fn tensors(path: &Path) -> std::collections::HashMap<String, candle_core::Tensor
     candle_core::safetensors::load(path, &candle_core::Device::Cpu).unwrap()
 }
 
+/// In benchmarks each puppet, and each subject of a data set, is drawn with the subject that was tuned on it.
+#[test]
+fn benchmarks_take_a_subject_for_each() {
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir_all(at("subjects")).unwrap();
+    for name in ["1000000", "hero"] {
+        let subject = at(&format!("subjects/{name}.subject"));
+        done(tuning(&subject, &["--steps", "20", "--learning-rate", "1e-2"]));
+    }
+    let subjects = at("subjects").display().to_string();
+    let measured = |name: &str, options: &[&str]| {
+        let mut command = program();
+        command.args([
+            "eval",
+            "puppets",
+            "--identities",
+            "1",
+            "--frames",
+            "1",
+            "--size",
+            "64",
+            "--name",
+            name,
+        ]);
+        command.args(["--steps", "2", "-o"]).arg(at("puppets")).args(options);
+        done(command);
+        let report: serde_json::Value =
+            serde_json::from_slice(&fs::read(at("puppets/report.json")).unwrap()).unwrap();
+        let row = report["rows"].as_array().unwrap().iter().find(|row| row["name"] == name).unwrap().clone();
+        row["scores"]["psnr"]["mean"].as_f64().unwrap()
+    };
+    let (plain, tuned) = (measured("plain", &[]), measured("tuned", &["--subjects", &subjects]));
+    assert!(plain.is_finite() && tuned.is_finite() && plain != tuned, "{plain} {tuned}");
+
+    fs::create_dir_all(at("data/hero")).unwrap();
+    fs::copy(root().join("examples/hero.png"), at("data/hero/0.png")).unwrap();
+    let index = "subject_name,class\nhero,sturdy\nPrompts\n'{1}, smile, night background'.format(unique_token, class_token)\n";
+    fs::write(at("data/prompts_and_classes.txt"), index).unwrap();
+    let drawn = |name: &str, options: &[&str]| {
+        let mut command = program();
+        command
+            .args(["eval", "dreambooth"])
+            .arg(at("data"))
+            .args(["-n", "1", "--size", "64x64", "--steps", "2"]);
+        let output = done({
+            command.arg("-o").arg(at(name)).args(options);
+            command
+        });
+        assert!(String::from_utf8_lossy(&output.stdout).contains("DreamTuner (published)"));
+        fs::read(at(name).join("hero/00-0.png")).unwrap()
+    };
+    assert!(drawn("plain", &[]) != drawn("tuned", &["--subjects", &subjects]));
+    // Nobody is drawn with another one's subject.
+    fs::remove_file(at("subjects/hero.subject")).unwrap();
+    let mut command = program();
+    command
+        .args(["eval", "dreambooth"])
+        .arg(at("data"))
+        .arg("-o")
+        .arg(at("none"))
+        .args(["--subjects", &subjects]);
+    let output = command.output().unwrap();
+    assert!(!output.status.success() && words(&output).contains("hero.subject"), "{}", words(&output));
+}
+
 /// Killed again and again, a tuning comes to the same file, to the byte; its first steps are saved on the way.
 #[test]
 fn a_killed_tuning_goes_on_as_if_it_had_not_been() {

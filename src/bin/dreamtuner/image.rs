@@ -27,10 +27,10 @@ use crate::step_progress::StepDisplay;
 /// Shown below the help.
 pub const EXAMPLES: &str = "\
 Examples:
-  dreamtuner image --reference hero.png --prompt \"laugh, night\" -o night.png
+  dreamtuner image --reference hero.png --prompt \"laughing, night\" -o night.png
   dreamtuner image --reference hero.png --prompt \"smile, beach\" --pose jump.json -n 8 -o beach.png
   dreamtuner image --reference hero.png --prompt \"smile, forest\" --grid reference-weight=0,1,3,10 --grid beta=0,0.2,1 -o grid.png
-  dreamtuner image --from night-3.png --prompt \"laugh, snow\" -o snow.png
+  dreamtuner image --from night-3.png --prompt \"laughing, snow\" -o snow.png
 
 Of several pictures each has a file of its own, night-1.png, night-2.png, ...; night.png shows them all. Every file knows
 its settings: --from makes it again, with what else stands on the command line.";

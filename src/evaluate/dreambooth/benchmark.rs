@@ -139,20 +139,14 @@ impl SubjectBenchmark {
         let mut models = Models::new(&self.weights, self.subjects.as_deref());
         let mut tasks = Vec::new();
         for subject in &self.data.subjects {
+            let (number, count) = (self.reference + 1, subject.pictures.len());
             let reference = subject.pictures.get(self.reference).ok_or_else(|| {
-                let problem = format!(
-                    "{}; {} has {} pictures",
-                    self.reference + 1,
-                    subject.name,
-                    subject.pictures.len()
-                );
-                Error::setting("reference-number", problem)
+                Error::setting("reference-number", format!("{number}; {} has {count} pictures", subject.name))
             })?;
             let files = self.files(subject)?;
             let known = models.known(&subject.name)?;
             // A tuned subject is what its class and its word stand for.
             let class = known.subject.as_ref().map_or(subject.class.clone(), |phrase| phrase.in_text(""));
-            let weights = models.weights(&subject.name);
             for (number, prompt) in subject.prompts.iter().enumerate() {
                 for place in 0..self.number {
                     let settings = RenderSettings {
@@ -161,12 +155,12 @@ impl SubjectBenchmark {
                         seed: self.settings.seed.wrapping_add(place.into()),
                         ..self.settings.clone()
                     };
-                    let still = self.still(reference, weights.clone(), settings);
+                    let still = self.still(reference, models.weights(&subject.name), settings);
                     let plan = self.plan(&still, &known.fingerprints, &files, encoders);
                     let path = self.folder.join(&subject.name).join(format!("{number:02}-{place}"));
                     let finished = finished::<Finished>(&path.with_extension("json"), &plan)?;
-                    let scores = finished.map(|finished| finished.scores);
-                    let text = prompt.text(&subject.class);
+                    let (text, scores) =
+                        (prompt.text(&subject.class), finished.map(|finished| finished.scores));
                     tasks.push(Task { subject, path, text, plan, still, scores });
                 }
             }
