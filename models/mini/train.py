@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from training import adopt, checkpoint, data, run, workers
 
-STAGES = ("vae", "clip", "diffusion", "export")
+STAGES = ("vae", "clip", "words", "diffusion", "export")
 
 
 def arguments() -> argparse.Namespace:

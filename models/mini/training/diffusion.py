@@ -1,7 +1,6 @@
-"""Stage 3: U-Net and ControlNet together, on latents, with self-subject-attention from the first step.
+"""Stage 4: U-Net and ControlNet together, on latents, with self-subject-attention from the first step.
 
-The text encoder of stage 2 learns too: what tells words apart for CLIP may be too little for a picture (expressions were all
-but one to it). Its projected output is held where it was, so that CLIP goes on comparing. The prediction is v, on a schedule whose last step is pure
+The text encoder is that of the stages before and stays as it is. The prediction is v, on a schedule whose last step is pure
 noise (zero terminal signal-to-noise ratio): without it, white backgrounds come out grey.
 """
 
@@ -29,31 +28,16 @@ class Networks:
     unet: UNet2DConditionModel
     controlnet: ControlNetModel
     attention: subject_attention.SubjectAttention
-    clip: CLIPModel  # its text encoder learns
-    first_clip: CLIPModel  # as it was after stage 2
+    text: torch.nn.Module
     words: CLIPTokenizer
     scheduler: DDIMScheduler
     where: torch.device
 
+    @torch.no_grad()
     def context(self, captions: list[str]) -> torch.Tensor:
         """Text contexts, (n, tokens, width)."""
         with run.half(self.where):
-            return self.clip.text_model(self.tokens(captions)).last_hidden_state.float()
-
-    def tokens(self, captions: list[str]) -> torch.Tensor:
-        """(n, tokens)."""
-        return tokenizer.encode(self.words, captions).to(self.where)
-
-    def drift(self, captions: list[str]) -> torch.Tensor:
-        """How far CLIP's vectors of captions are from where they were: mean of one less the cosine."""
-        tokens = self.tokens(captions)
-
-        def vectors(clip: CLIPModel) -> torch.Tensor:
-            return clip.text_projection(clip.text_model(tokens).pooler_output).float()
-
-        with torch.no_grad():
-            before = vectors(self.first_clip)
-        return 1 - F.cosine_similarity(vectors(self.clip), before).mean()
+            return self.text(tokenizer.encode(self.words, captions).to(self.where)).last_hidden_state.float()
 
     def predict(self, noisy, times, context, control, controlled, groups: list) -> torch.Tensor:
         """v for every row; `controlled` (n) is 0 where the ControlNet is left out."""
@@ -81,18 +65,11 @@ def build(settings: dict, work: Path, where: torch.device) -> Networks:
         getattr(controlnet, name).load_state_dict(getattr(unet, name).state_dict())
     for network in (unet, controlnet):
         network.to(where, memory_format=torch.channels_last)
-    clip, first_clip = (CLIPModel.from_pretrained(work / "clip/model").to(where).eval() for _ in range(2))
-    # Words stay where they are: what is made of them changes.
-    for part in (clip, clip.text_model.embeddings, first_clip):
-        part.requires_grad_(False)
-    for part in (clip.text_model.encoder, clip.text_model.final_layer_norm):
-        part.requires_grad_(True)
     return Networks(
         unet=unet,
         controlnet=controlnet,
         attention=subject_attention.install(unet),
-        clip=clip,
-        first_clip=first_clip,
+        text=CLIPModel.from_pretrained(work / "clip/model").text_model.to(where).eval(),
         words=CLIPTokenizer.from_pretrained(work / "clip/tokenizer"),
         scheduler=DDIMScheduler(**settings["scheduler"]),
         where=where,
@@ -141,19 +118,16 @@ def loss_of(networks: Networks, latents: Latents, data: Puppets, batch: batches.
     errors = ((predicted - wanted).square() * figure).mean((1, 2, 3)) / figure.mean((1, 2, 3))
     weighted = errors * time_weights(scheduler, times, settings["gamma"]) * learnt
     first, referred = batch.references, batch.groups[0].first
-    drift = networks.drift([data.rows[row]["caption"] for row in batch.rows])
-    loss = weighted.mean() + settings["hold_text"] * drift
-    return {"loss": loss, "drift": drift, "alone": errors[first:referred].mean(), "reference": errors[referred:].mean()}
+    return {"loss": weighted.mean(), "alone": errors[first:referred].mean(), "reference": errors[referred:].mean()}
 
 
 def train(settings: dict, data: Puppets, folder: Path, limits: run.Limits, start: Path | None) -> None:
     """Trains, taking up `folder`'s checkpoint, or the weights in `start`; leaves the averaged networks in `folder`."""
     where = run.device()
     networks = build(settings, folder.parent, where)
-    trained = {"unet": networks.unet, "controlnet": networks.controlnet, "text": networks.clip.text_model}
+    trained = {"unet": networks.unet, "controlnet": networks.controlnet}
     if start is not None:
-        for name in ("unet", "controlnet"):
-            network = trained[name]
+        for name, network in trained.items():
             adopt.take_over(network, type(network).from_pretrained(start / name).state_dict())
     latents = Latents(folder.parent / "vae/model", data, folder / "latents", where)
     optimizer = Muon(list(trained.values()), settings["weight_decay"])

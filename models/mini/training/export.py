@@ -1,4 +1,4 @@
-"""Stage 4: the finished model in the layout of diffusers, 16 bits, for `StableDiffusionControlNetPipeline`."""
+"""Stage 5: the finished model in the layout of diffusers, 16 bits, for `StableDiffusionControlNetPipeline`."""
 
 import csv
 import json
@@ -10,13 +10,7 @@ import diffusers
 import torch
 import transformers
 from diffusers import AutoencoderKL, ControlNetModel, DDIMScheduler, UNet2DConditionModel
-from transformers import (
-    CLIPImageProcessor,
-    CLIPModel,
-    CLIPTextModel,
-    CLIPTextModelWithProjection,
-    CLIPVisionModelWithProjection,
-)
+from transformers import CLIPImageProcessor, CLIPModel, CLIPTextModelWithProjection, CLIPVisionModelWithProjection
 
 from . import checkpoint
 
@@ -65,8 +59,6 @@ def networks(work: Path) -> dict[str, torch.nn.Module]:
     # The text projection, which only CLIP scores need, lies beside the text encoder's own weights.
     text = CLIPTextModelWithProjection(clip.config.text_config)
     text.load_state_dict({key: value for key, value in clip.state_dict().items() if key.startswith("text_")})
-    if (work / "diffusion/text").exists():
-        text.text_model.load_state_dict(CLIPTextModel.from_pretrained(work / "diffusion/text").state_dict())
     image = CLIPVisionModelWithProjection(clip.config.vision_config)
     image.load_state_dict({key: value for key, value in clip.state_dict().items() if key.startswith("vis")})
     return {
