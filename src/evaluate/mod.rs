@@ -7,9 +7,10 @@
 //! 5. [`statistics`] says how sure the means are.
 //! 6. [`Report`] writes tables, JSON and contact sheets.
 //!
-//! [`ClipComparison`] compares any two clips; [`dreambooth`] measures stills of subjects by text.
+//! [`ClipComparison`] compares any two clips; `dreambooth` measures stills of subjects by text.
 
 mod clips;
+#[cfg(feature = "video")]
 pub mod dreambooth;
 mod job;
 pub mod metrics;

@@ -76,6 +76,7 @@ fn class(part: Part) -> &'static str {
         Part::TinyVae => r#"{"_class_name": "AutoencoderTiny"}"#,
         Part::TextEncoder => r#"{"architectures": ["CLIPTextModel"]}"#,
         Part::ImageEncoder => r#"{"architectures": ["CLIPVisionModel"]}"#,
+        Part::VisionTransformer => r#"{"architectures": ["ViTModel"]}"#,
         Part::SubjectEncoder => r#"{"_class_name": "SubjectEncoder"}"#,
     }
 }
@@ -122,6 +123,22 @@ fn names_of_text_encoders_lose_their_prefixes() {
                 ("final_layer_norm.bias", "final_layer_norm.bias"),
             ],
         );
+    }
+}
+
+#[test]
+fn names_of_vision_transformers_become_those_of_image_encoders() {
+    let pairs = [
+        ("embeddings.cls_token", "embeddings.cls_token"),
+        ("encoder.layer.3.layernorm_before.bias", "encoder.layers.3.layer_norm1.bias"),
+        ("encoder.layer.0.attention.attention.query.weight", "encoder.layers.0.self_attn.q_proj.weight"),
+        ("encoder.layer.0.attention.output.dense.weight", "encoder.layers.0.self_attn.out_proj.weight"),
+        ("encoder.layer.11.intermediate.dense.bias", "encoder.layers.11.mlp.fc1.bias"),
+        ("encoder.layer.11.output.dense.bias", "encoder.layers.11.mlp.fc2.bias"),
+        ("layernorm.weight", "layernorm.weight"),
+    ];
+    for prefix in ["", "vit."] {
+        check(Part::VisionTransformer, prefix, &pairs);
     }
 }
 
