@@ -35,11 +35,19 @@ def wanted(clip: CLIPModel, ids: torch.Tensor, apart: float, special: set[int]) 
     return states + moved, clip.text_projection(output.pooler_output)
 
 
-def loss_of(clip: CLIPModel, first: CLIPModel, ids: torch.Tensor, settings: dict, special: set[int]) -> dict:
+def rarities(words, captions: list[str], most: float) -> torch.Tensor:
+    """How much each token's error counts, (vocabulary): the rarer the more, but no more than `most`."""
+    ids = tokenizer.encode(words, random.sample(captions, min(4096, len(captions))))
+    counts = torch.bincount(ids.flatten(), minlength=len(words)).float()
+    return (counts.max() / counts.clamp(min=1)).sqrt().clamp(max=most)
+
+
+def loss_of(clip: CLIPModel, first: CLIPModel, ids: torch.Tensor, rarity: torch.Tensor, settings: dict, special: set[int]) -> dict:
     """Squared error of the states, and how far the texts' vectors have gone: one less the cosine."""
     states, vectors = wanted(first, ids, settings["apart"], special)
     output = clip.text_model(ids)
-    error = (output.last_hidden_state - states).square().mean()
+    weights = rarity[ids]
+    error = ((output.last_hidden_state - states).square().mean(-1) * weights).sum() / weights.sum()
     drift = 1 - F.cosine_similarity(clip.text_projection(output.pooler_output), vectors).mean()
     return {"loss": error + settings["hold"] * drift, "error": error, "drift": drift}
 
@@ -64,11 +72,12 @@ def train(settings: dict, data: Puppets, folder: Path, limits: run.Limits, start
     optimizer = torch.optim.AdamW(parameters, betas=(0.9, 0.99), weight_decay=0.0)
     schedule, losses = run.Schedule(settings, folder, limits), run.Losses(folder / "losses.csv")
     captions = [row["caption"] for row in data.rows] + [row["scene_caption"] for row in data.rows]
+    rarity = rarities(words, captions, settings["rarest"]).to(where)
     step = 0
     while not schedule.finished(step):
         run.set_rate(optimizer, schedule.rate(step))
         texts = [varied(caption) for caption in random.sample(captions, settings["batch"])]
-        parts = loss_of(clip, first, tokenizer.encode(words, texts).to(where), settings, special)
+        parts = loss_of(clip, first, tokenizer.encode(words, texts).to(where), rarity, settings, special)
         run.descend(optimizer, parts["loss"], parameters)
         losses.add(step, len(texts), **parts)
         step += 1
