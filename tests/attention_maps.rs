@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use candle_core::{DType, Device};
 use dreamtuner::animate::pose_source::PoseSettings;
-use dreamtuner::animate::reference_input::{ControlChoice, MaskChoice, ReferenceFiles};
+use dreamtuner::animate::reference_input::{FileChoice, ReferenceFiles};
 use dreamtuner::animate::watched::watch;
 use dreamtuner::animate::{self, Job, OutputFiles};
 use dreamtuner::detect::PoseModel;
@@ -190,8 +190,8 @@ fn job(dance: &Path, clip: PathBuf) -> Job {
     Job {
         reference: ReferenceFiles {
             picture: examples.join("hero.png"),
-            mask: MaskChoice::Auto,
-            controls: vec![ControlChoice::File(examples.join("hero.pose.json"))],
+            mask: FileChoice::Auto,
+            controls: vec![FileChoice::File(examples.join("hero.pose.json"))],
             model: PoseModel::default(),
         },
         pose: dance.to_path_buf(),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::job::Job;
 use super::pose_source::holds_json;
-use super::reference_input::{ControlChoice, MaskChoice};
+use super::reference_input::FileChoice;
 use crate::detect::{PoseModel, PoseModelChoice};
 use crate::error::{Error, Result};
 use crate::render::settings::RenderSettings;
@@ -26,15 +26,10 @@ pub fn plan(
 ) -> Result<Value> {
     let hash = |path: &PathBuf| content_hash(path);
     let maybe = |path: &Option<PathBuf>| path.as_ref().map(hash).transpose();
-    let mask = match &job.reference.mask {
-        MaskChoice::File(path) => hash(path)?,
-        MaskChoice::Auto => "auto".into(),
-        MaskChoice::None => "none".into(),
-    };
-    let control = |choice: &ControlChoice| match choice {
-        ControlChoice::File(path) => hash(path),
-        ControlChoice::Auto => Ok("auto".into()),
-        ControlChoice::None => Ok("none".into()),
+    let choice = |choice: &FileChoice| match choice {
+        FileChoice::File(path) => hash(path),
+        FileChoice::Auto => Ok("auto".into()),
+        FileChoice::None => Ok("none".into()),
     };
     let mut pose = search;
     pose["kind"] = json!(job.pose_settings.kind);
@@ -47,8 +42,8 @@ pub fn plan(
         "settings": settings,
         "reference": {
             "picture": hash(&job.reference.picture)?,
-            "mask": mask,
-            "controls": job.reference.controls.iter().map(control).collect::<Result<Vec<_>>>()?,
+            "mask": choice(&job.reference.mask)?,
+            "controls": job.reference.controls.iter().map(choice).collect::<Result<Vec<_>>>()?,
         },
         "pose": pose,
         "control_videos": job.control_videos.iter().map(maybe).collect::<Result<Vec<_>>>()?,

@@ -17,43 +17,30 @@ use crate::pose::{
 };
 use crate::render::animator::ReferencePicture;
 
-/// Where the mask of the reference comes from.
+/// Where something that belongs to the reference comes from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum MaskChoice {
-    /// The picture's transparency, if it has any; else its foreground, or the whole picture where nothing stands out.
+pub enum FileChoice {
+    /// It is found in the picture.
     #[default]
     Auto,
-    /// The whole picture.
+    /// There is none.
     None,
-    /// A grey picture of the reference's size: white is the subject.
+    /// A file.
     File(PathBuf),
 }
 
-/// As on the command line: `auto`, `none`, or a file.
-impl From<&str> for MaskChoice {
-    fn from(text: &str) -> Self {
-        match text {
-            "auto" => Self::Auto,
-            "none" => Self::None,
-            path => Self::File(path.into()),
+impl FileChoice {
+    /// The file, if it is one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Auto | Self::None => None,
         }
     }
 }
 
-/// Where the control image of the reference comes from, for one ControlNet.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum ControlChoice {
-    /// The pose that is found in the picture; none where there is nobody.
-    #[default]
-    Auto,
-    /// The ControlNet says nothing of the reference.
-    None,
-    /// A picture, or pose JSON.
-    File(PathBuf),
-}
-
 /// As on the command line: `auto`, `none`, or a file.
-impl From<&str> for ControlChoice {
+impl From<&str> for FileChoice {
     fn from(text: &str) -> Self {
         match text {
             "auto" => Self::Auto,
@@ -68,10 +55,12 @@ impl From<&str> for ControlChoice {
 pub struct ReferenceFiles {
     /// The picture.
     pub picture: PathBuf,
-    /// Its mask.
-    pub mask: MaskChoice,
-    /// Its control image for each ControlNet.
-    pub controls: Vec<ControlChoice>,
+    /// Its mask: a grey picture of its size, in which white is the subject; else its transparency, if it has any, else its
+    /// foreground, or the whole picture where nothing stands out; the whole picture where there is none.
+    pub mask: FileChoice,
+    /// Its control image for each ControlNet: a picture or pose JSON; else the pose that is found in the picture, if somebody is
+    /// there; where there is none, the ControlNet says nothing of the reference.
+    pub controls: Vec<FileChoice>,
     /// The network that finds its pose.
     pub model: PoseModel,
 }
@@ -79,15 +68,8 @@ pub struct ReferenceFiles {
 impl ReferenceFiles {
     /// The files that are read.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
-        let mask = match &self.mask {
-            MaskChoice::File(path) => Some(path),
-            MaskChoice::Auto | MaskChoice::None => None,
-        };
-        let controls = self.controls.iter().filter_map(|control| match control {
-            ControlChoice::File(path) => Some(path),
-            ControlChoice::Auto | ControlChoice::None => None,
-        });
-        [&self.picture].into_iter().chain(mask).chain(controls).map(PathBuf::as_path)
+        let controls = self.controls.iter().filter_map(FileChoice::file);
+        [self.picture.as_path()].into_iter().chain(self.mask.file()).chain(controls)
     }
 
     /// The pose in a pose file, or of the person in a picture.
@@ -111,16 +93,16 @@ impl ReferenceFiles {
         let (picture, alpha) = read_with_alpha(&self.picture)?;
         let size = picture.dimensions();
         let (mut mask, mask_path) = match &self.mask {
-            MaskChoice::Auto => {
+            FileChoice::Auto => {
                 (alpha.map_or(ReferenceMask::Foreground, ReferenceMask::Picture), &self.picture)
             }
-            MaskChoice::None => (ReferenceMask::Whole, &self.picture),
-            MaskChoice::File(path) => (ReferenceMask::Picture(read_mask(path, size)?), path),
+            FileChoice::None => (ReferenceMask::Whole, &self.picture),
+            FileChoice::File(path) => (ReferenceMask::Picture(read_mask(path, size)?), path),
         };
         if matches!(&mask, ReferenceMask::Picture(mask) if is_black(mask)) {
             return Err(Error::input(mask_path, BLACK_MASK));
         }
-        let searched = self.controls.contains(&ControlChoice::Auto);
+        let searched = self.controls.contains(&FileChoice::Auto);
         let estimated = match (searched, &mask) {
             (false, _) => None,
             (true, ReferenceMask::Foreground) => {
@@ -131,12 +113,12 @@ impl ReferenceFiles {
             (true, ReferenceMask::Picture(mask)) => person_in(&picture, Some(mask), &self.model)?,
             (true, ReferenceMask::Whole) => person_in(&picture, None, &self.model)?,
         };
-        let control = |choice: &ControlChoice| match choice {
-            ControlChoice::None => Ok(None),
-            ControlChoice::Auto => {
+        let control = |choice: &FileChoice| match choice {
+            FileChoice::None => Ok(None),
+            FileChoice::Auto => {
                 Ok(estimated.clone().map(|person| ReferenceControl::Poses(alone(person, size))))
             }
-            ControlChoice::File(path) => read_control(path, size).map(Some),
+            FileChoice::File(path) => read_control(path, size).map(Some),
         };
         let controls = self.controls.iter().map(control).collect::<Result<_>>()?;
         let unsearched = (!searched).then(|| self.model.clone());

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use candle_core::{DType, Device};
 use dreamtuner::Error;
-use dreamtuner::animate::reference_input::MaskChoice;
+use dreamtuner::animate::reference_input::FileChoice;
 use dreamtuner::detect::PoseModel;
 use dreamtuner::evaluate::Metric;
 use dreamtuner::evaluate::dreambooth::{DataSet, Encoders, Event, Prompt, SubjectBenchmark, SubjectReport};
@@ -63,7 +63,7 @@ fn benchmark(data: &Path, output: &Path) -> SubjectBenchmark {
         settings: RenderSettings { steps: 2, ..RenderSettings::square(&defaults, 0) },
         reference_prompt: Prompt("smile, white background".into()),
         reference: 0,
-        mask: MaskChoice::Auto,
+        mask: FileChoice::Auto,
         refine: false,
         pose: None,
         pose_model: PoseModel::default(),

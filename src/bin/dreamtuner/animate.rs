@@ -7,7 +7,7 @@ use dreamtuner::Result;
 use dreamtuner::animate::job::{Event, Job};
 use dreamtuner::animate::outputs::OutputFiles;
 use dreamtuner::animate::pose_source::{PoseKind, PoseSettings};
-use dreamtuner::animate::reference_input::{ControlChoice, ReferenceFiles};
+use dreamtuner::animate::reference_input::{FileChoice, ReferenceFiles};
 use dreamtuner::detect::PoseModel;
 use dreamtuner::picture::Fit;
 use dreamtuner::pose::{PersonChoice, Retarget};
@@ -181,11 +181,11 @@ impl AnimateArgs {
 
     /// A ControlNet with a video of its own knows nothing of the reference's pose, nor one that is shown other pictures
     /// than skeletons.
-    fn reference_control(&self, option: &ControlNetOption) -> ControlChoice {
+    fn reference_control(&self, option: &ControlNetOption) -> FileChoice {
         match (&option.reference, self.reference_pose.as_str()) {
-            (Some(path), _) => ControlChoice::File(path.clone()),
-            (None, _) if option.video.is_some() => ControlChoice::None,
-            (None, "auto") if self.pose_kind == PoseKind::Control => ControlChoice::None,
+            (Some(path), _) => FileChoice::File(path.clone()),
+            (None, _) if option.video.is_some() => FileChoice::None,
+            (None, "auto") if self.pose_kind == PoseKind::Control => FileChoice::None,
             (None, choice) => choice.into(),
         }
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device};
 use clap::Args;
-use dreamtuner::animate::reference_input::{ControlChoice, ReferenceFiles};
+use dreamtuner::animate::reference_input::{FileChoice, ReferenceFiles};
 use dreamtuner::detect::PoseModel;
 use dreamtuner::model::weights::ModelDefaults;
 use dreamtuner::render::interrupt::Interrupt;
@@ -233,9 +233,9 @@ impl PictureArgs {
     }
 
     /// The reference's control image for each ControlNet.
-    pub fn controls(&self) -> Vec<ControlChoice> {
+    pub fn controls(&self) -> Vec<FileChoice> {
         let choice = |option: &ControlNetOption| match &option.reference {
-            Some(path) => ControlChoice::File(path.clone()),
+            Some(path) => FileChoice::File(path.clone()),
             None => self.reference_pose.as_str().into(),
         };
         self.render.controlnet.iter().map(choice).collect()

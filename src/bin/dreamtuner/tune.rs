@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use dreamtuner::animate::reference_input::{ControlChoice, ReferenceFiles};
+use dreamtuner::animate::reference_input::{FileChoice, ReferenceFiles};
 use dreamtuner::detect::PoseModel;
 use dreamtuner::model::weights::{ModelDefaults, ModelFiles, TuneDefaults};
 use dreamtuner::picture::Fit;
@@ -171,7 +171,7 @@ impl TuneArgs {
             mask: self.mask.as_str().into(),
             controls: vec![match &model.controlnet {
                 Some(_) => self.reference_pose.as_str().into(),
-                None => ControlChoice::None,
+                None => FileChoice::None,
             }],
             model: self.pose_model.clone(),
         };

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::data_set::{DataSet, Prompt, Subject};
 use super::encoders::{Encoders, Seen};
 use super::report::{SubjectReport, SubjectScores};
-use crate::animate::reference_input::{ControlChoice, MaskChoice, ReferenceFiles, read_picture};
+use crate::animate::reference_input::{FileChoice, ReferenceFiles, read_picture};
 use crate::detect::PoseModel;
 use crate::error::{Error, Result};
 use crate::evaluate::models::Models;
@@ -41,7 +41,7 @@ pub struct SubjectBenchmark {
     /// Which of a subject's pictures is the reference, from 0.
     pub reference: usize,
     /// Where the subject is in it.
-    pub mask: MaskChoice,
+    pub mask: FileChoice,
     /// Whether a refined reference is made first.
     pub refine: bool,
     /// A pose for all pictures; ControlNets are left out where absent.
@@ -172,7 +172,7 @@ impl SubjectBenchmark {
         // Without a pose, a ControlNet has nothing to say.
         let controlled = self.pose.is_some() || self.refine;
         let controlnets = if controlled { weights.controlnets } else { Vec::new() };
-        let controls = controlnets.iter().map(|_| ControlChoice::Auto).collect();
+        let controls = controlnets.iter().map(|_| FileChoice::Auto).collect();
         Still {
             reference: ReferenceFiles {
                 picture: reference.to_path_buf(),
@@ -194,15 +194,12 @@ impl SubjectBenchmark {
 
     /// Hashes of the subject's pictures, the mask and the pose.
     fn files(&self, subject: &Subject) -> Result<Vec<String>> {
-        let mask = match &self.mask {
-            MaskChoice::File(path) => Some(path),
-            MaskChoice::Auto | MaskChoice::None => None,
-        };
-        let hash = |path: &PathBuf| {
+        let hash = |path: &Path| {
             let bytes = std::fs::read(path).map_err(|error| Error::io(path, error))?;
             Ok(blake3::hash(&bytes).to_hex()[..16].to_string())
         };
-        subject.pictures.iter().chain(mask).chain(&self.pose).map(hash).collect()
+        let pictures = subject.pictures.iter().map(PathBuf::as_path);
+        pictures.chain(self.mask.file()).chain(self.pose.as_deref()).map(hash).collect()
     }
 
     /// Two pictures with equal plans are equal, and so are their measures.
