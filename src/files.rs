@@ -5,6 +5,7 @@ use std::io::{Cursor, Write};
 use std::path::Path;
 
 use image::{EncodableLayout, ImageBuffer, ImageFormat, PixelWithColorType};
+use serde::Serialize;
 
 use crate::error::{Error, Result};
 
@@ -27,6 +28,12 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::StorageFull => Err(fail(error)),
         _ => Ok(()),
     }
+}
+
+/// Writes a value as JSON that people can read, whole or not at all.
+pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+    let json = serde_json::to_vec_pretty(value).map_err(|error| Error::output(path, error.to_string()))?;
+    write_atomically(path, &json)
 }
 
 /// Writes a picture as a PNG file, whole or not at all.

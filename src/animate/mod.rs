@@ -21,3 +21,4 @@ pub mod watched;
 
 pub use job::{Event, Job, run};
 pub use outputs::OutputFiles;
+pub(crate) use plan::content_hash;

@@ -95,7 +95,7 @@ fn features() -> Vec<&'static str> {
 }
 
 /// A hash of a file's bytes, or of the names and bytes of the pictures and JSON files in a folder.
-fn content_hash(path: &Path) -> Result<String> {
+pub(crate) fn content_hash(path: &Path) -> Result<String> {
     let mut hasher = blake3::Hasher::new();
     let fail = |path: &Path, error| Error::io(path, error);
     if path.is_dir() {

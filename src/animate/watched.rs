@@ -47,7 +47,7 @@ pub fn watch(
 ) -> Result<()> {
     super::checks::check(job)?;
     let mut stage = Stage::prepare(job, None, interrupt, on_event)?;
-    choose(&stage.model, &stage.settings)?;
+    let watch = choose(&stage.model, &stage.settings)?;
     let inputs = stage.inputs()?;
     let Stage { model, controls, settings, reference, encode, .. } = &stage;
     let mut animator =
@@ -66,7 +66,7 @@ pub fn watch(
             animator.forget_previous();
             previous = None;
         }
-        animator.watch(choose(model, settings)?);
+        animator.watch(watch.clone());
         let mut after_step = |done| on_event(Event::Progress(Progress::Step { frame: index, done, steps }));
         let picture =
             animator.render(&control.images, &mut after_step).map_err(|error| error.at_frame(index))?.image;

@@ -15,7 +15,7 @@ use super::store::Store;
 use super::truth::{Dance, Truth};
 use crate::diffusion::NoiseSource;
 use crate::error::Result;
-use crate::files::{write_atomically, write_png};
+use crate::files::{write_atomically, write_json, write_png};
 use crate::model::StableDiffusion;
 use crate::puppet::Identity;
 use crate::render::animator::{Animator, ClipInputs};
@@ -142,10 +142,7 @@ impl Benchmark {
             write_png(&store.file(&format!("sheet-{}.png", row.name)), &sheet)?;
         }
         write_atomically(&store.file("report.md"), report.markdown().as_bytes())?;
-        let path = store.file("report.json");
-        let json = serde_json::to_vec_pretty(report)
-            .map_err(|error| crate::Error::output(&path, error.to_string()))?;
-        write_atomically(&path, &json)
+        write_json(&store.file("report.json"), report)
     }
 }
 

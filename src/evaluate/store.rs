@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::report::Report;
 use super::scores::ClipResult;
 use crate::error::{Error, Result};
-use crate::files::{write_atomically, write_png};
+use crate::files::{write_json, write_png};
 use crate::render::journal::differences;
 
 /// Frames of each clip that are kept for the contact sheet.
@@ -58,10 +58,8 @@ impl Store {
         std::fs::create_dir_all(&folder).map_err(|error| Error::io(&folder, error))?;
         let path = |extension| self.path(row, result.identity, &result.dance, extension);
         write_png(&path("png"), &strip(frames))?;
-        let json = serde_json::to_vec_pretty(result)
-            .map_err(|error| Error::output(path("json"), error.to_string()))?;
         // The result comes last: it says that the clip is finished.
-        write_atomically(&path("json"), &json)
+        write_json(&path("json"), result)
     }
 
     /// The strip of a finished clip's frames.

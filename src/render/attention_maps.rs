@@ -48,7 +48,7 @@ pub struct Captured {
 }
 
 /// Steps and layers that are watched while a picture is made.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Watch {
     steps: Vec<usize>,
     layers: Vec<usize>,

@@ -38,6 +38,43 @@ fn a_row_is_measured_and_reported() {
     assert!(notes.contains("CLIP-I and CLIP-T are left out"), "{notes}");
 }
 
+/// Where nothing is shown to ControlNets, a model need not have one.
+#[test]
+fn subjects_are_drawn_by_a_model_without_controlnet() {
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let sd1 = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/sd1");
+    for part in ["unet", "vae", "text_encoder", "tokenizer", "scheduler"] {
+        std::fs::create_dir_all(at("model").join(part)).unwrap();
+        for file in std::fs::read_dir(sd1.join(part)).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), at("model").join(part).join(file.file_name())).unwrap();
+        }
+    }
+    std::fs::copy(sd1.join("model_index.json"), at("model/model_index.json")).unwrap();
+    std::fs::create_dir_all(at("data/red")).unwrap();
+    image::RgbImage::from_pixel(32, 32, image::Rgb([200, 30, 30])).save(at("data/red/0.png")).unwrap();
+    let index = "subject_name,class\nred,square\nPrompts\n'a {0} {1} in the snow'.format(unique_token, class_token)\n";
+    std::fs::write(at("data/prompts_and_classes.txt"), index).unwrap();
+    let run = |more: &[&str]| {
+        let mut command = Command::cargo_bin("dreamtuner").unwrap();
+        command.args(["eval", "dreambooth", "--device", "cpu", "--steps", "1", "--size", "32x32", "-n", "1"]);
+        command
+            .args(["--mask", "none", "--model"])
+            .arg(at("model"))
+            .arg(at("data"))
+            .arg("-o")
+            .arg(at("results"));
+        command.args(more).output().unwrap()
+    };
+    let made = run(&[]);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    assert!(at("results/red/00-0.png").is_file());
+    let refused = run(&["--refine"]);
+    let words = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && words.contains("--controlnet PATH"), "{words}");
+}
+
 /// Two clips are compared by the same measures as pictures; what differs in length or size is refused.
 #[test]
 fn clips_are_compared() {

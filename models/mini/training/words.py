@@ -73,6 +73,9 @@ def train(settings: dict, data: Puppets, folder: Path, limits: run.Limits, start
     schedule, losses = run.Schedule(settings, folder, limits), run.Losses(folder / "losses.csv")
     captions = [row["caption"] for row in data.rows] + [row["scene_caption"] for row in data.rows]
     rarity = rarities(words, captions, settings["rarest"]).to(where)
+    if workers.place() > 0:
+        # Every process draws texts of its own.
+        checkpoint.seed(workers.place())
     step = 0
     while not schedule.finished(step):
         run.set_rate(optimizer, schedule.rate(step))

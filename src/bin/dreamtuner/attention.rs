@@ -167,19 +167,20 @@ impl AttentionArgs {
         }
     }
 
-    /// Layers, steps and points.
-    fn shown(&self, unet: &UNet, settings: &RenderSettings) -> Result<Shown> {
-        Ok(Shown {
-            layers: self.layers(unet)?,
-            steps: self.steps(settings.steps)?,
-            points: self.points((settings.width as u32, settings.height as u32))?,
-        })
+    fn wants_shares(&self) -> bool {
+        self.shares.is_some() || self.plot.is_some()
+    }
+
+    /// Layers, steps and points, for so many steps and a picture's width and height.
+    fn shown(&self, unet: &UNet, steps: usize, size: (u32, u32)) -> Result<Shown> {
+        Ok(Shown { layers: self.layers(unet)?, steps: self.steps(steps)?, points: self.points(size)? })
     }
 
     /// The layers and steps that are shown, and all others where shares are asked for.
     fn watch(&self, unet: &UNet, settings: &RenderSettings) -> Result<Watch> {
-        let Shown { layers, steps, .. } = self.shown(unet, settings)?;
-        if self.shares.is_some() || self.plot.is_some() {
+        let size = (settings.width as u32, settings.height as u32);
+        let Shown { layers, steps, .. } = self.shown(unet, settings.steps, size)?;
+        if self.wants_shares() {
             let all = unet.self_attentions().len();
             return Ok(Watch::new((0..settings.steps).collect(), (0..all).collect()));
         }
@@ -260,7 +261,7 @@ impl AttentionArgs {
             Event::Step { done, of } => display.update("step", done as u64, of as u64, ""),
         })?;
         let mut shares = Shares::default();
-        if self.shares.is_some() || self.plot.is_some() {
+        if self.wants_shares() {
             shares.add(0, &made.captured, &made.studio.model.unet)?;
         }
         self.write(&made)?;
@@ -270,7 +271,7 @@ impl AttentionArgs {
     /// One picture with all maps, or a video.
     fn write(&self, made: &Made) -> Result<()> {
         let unet = &made.studio.model.unet;
-        let shown = self.shown(unet, &made.settings)?;
+        let shown = self.shown(unet, made.settings.steps, made.picture.dimensions())?;
         let (captured, points) = (shown.of(&made.captured)?, shown.points.as_slice());
         let pictures = [(Seen::Itself, &made.picture), (Seen::Reference, &made.reference.image)];
         let view = View { pictures: &pictures, mask: made.reference.mask.as_ref(), unet };
@@ -317,7 +318,7 @@ impl AttentionArgs {
             _ => {}
         };
         watch(&job, &choose, interrupt, &mut on_event, &mut |frame| {
-            if self.shares.is_some() || self.plot.is_some() {
+            if self.wants_shares() {
                 shares.add(frame.index, &frame.captured, &frame.model.unet)?;
             }
             let image = self.frame(&frame, &job.settings)?;
@@ -331,8 +332,7 @@ impl AttentionArgs {
     fn frame(&self, frame: &WatchedFrame, settings: &RenderSettings) -> Result<RgbImage> {
         let (width, height) = frame.pictures[0].1.dimensions();
         let (unet, black) = (&frame.model.unet, RgbImage::new(width, height));
-        let sized = RenderSettings { width: width as usize, height: height as usize, ..settings.clone() };
-        let shown = self.shown(unet, &sized)?;
+        let shown = self.shown(unet, settings.steps, (width, height))?;
         let places = [
             (Seen::Itself, 1.0),
             (Seen::Reference, 1.0),

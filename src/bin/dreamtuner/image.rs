@@ -9,7 +9,6 @@ use dreamtuner::detect::PoseModel;
 use dreamtuner::model::weights::ModelDefaults;
 use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::render::settings::RenderSettings;
-use dreamtuner::render::weights::WeightFiles;
 use dreamtuner::still::parameters::{OPTIONS, PARAMETERS, Parameters, read_png_text, write_png_with_text};
 use dreamtuner::still::{Event, Init, Still, Stills, labelled_grid};
 use dreamtuner::{Error, Result, files::write_png};
@@ -209,20 +208,17 @@ impl PictureArgs {
         if self.render.controlnet.iter().any(own) {
             return Err(Error::setting("controlnet", "video has no place here: --pose is what is shown"));
         }
-        let (mut weights, mut controls) = (self.render.weights(), self.controls());
-        if self.pose.is_none() && !self.refine {
-            (weights, controls) = (WeightFiles { controlnets: Vec::new(), ..weights }, Vec::new());
-        }
+        let shown = self.pose.is_some() || self.refine;
         Ok(Still {
             reference: ReferenceFiles {
                 picture: self.reference.clone(),
                 mask: self.mask.as_str().into(),
-                controls,
+                controls: if shown { self.controls() } else { Vec::new() },
                 model: self.pose_model.clone(),
             },
             pose: self.pose.clone(),
             size: self.size.map(|size| (size.width, size.height)),
-            weights,
+            weights: self.render.weights_where(shown),
             settings: self.settings()?,
             vae_tile: self.vae_tile,
             init: self.init.clone().zip(self.strength).map(|(path, strength)| Init { path, strength }),

@@ -214,6 +214,12 @@ impl RenderArgs {
         }
     }
 
+    /// The same, without ControlNets where nothing is `shown` to them: a model need not have one then.
+    pub fn weights_where(&self, shown: bool) -> WeightFiles {
+        let weights = self.weights();
+        if shown { weights } else { WeightFiles { controlnets: Vec::new(), ..weights } }
+    }
+
     /// What the model is called.
     pub fn model_name(&self) -> String {
         let name = Path::new(&self.model).file_stem();

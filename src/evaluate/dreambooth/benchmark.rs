@@ -10,13 +10,14 @@ use serde_json::{Value, json};
 use super::data_set::{DataSet, Prompt, Subject};
 use super::encoders::{Encoders, Seen};
 use super::report::{SubjectReport, SubjectScores};
+use crate::animate::content_hash;
 use crate::animate::reference_input::{FileChoice, ReferenceFiles, read_picture};
 use crate::detect::PoseModel;
 use crate::error::{Error, Result};
 use crate::evaluate::models::Models;
 use crate::evaluate::scores::Scores;
 use crate::evaluate::store::finished;
-use crate::files::{write_atomically, write_png};
+use crate::files::{write_atomically, write_json, write_png};
 use crate::kept::Kept;
 use crate::picture::{Fit, WHITE, fit_image};
 use crate::render::interrupt::Interrupt;
@@ -44,13 +45,13 @@ pub struct SubjectBenchmark {
     pub mask: FileChoice,
     /// Whether a refined reference is made first.
     pub refine: bool,
-    /// A pose for all pictures; ControlNets are left out where absent.
+    /// A pose for all pictures, which ControlNets are shown.
     pub pose: Option<PathBuf>,
     /// The network that finds poses in pictures.
     pub pose_model: PoseModel,
     /// Width and height in pixels; of the reference's shape at the model's native size where absent.
     pub size: Option<(u32, u32)>,
-    /// The weights.
+    /// The weights; without ControlNets where there is neither a pose nor a refined reference.
     pub weights: WeightFiles,
     /// A folder with a tuned subject for each, `NAME.subject`.
     pub subjects: Option<PathBuf>,
@@ -169,10 +170,7 @@ impl SubjectBenchmark {
     }
 
     fn still(&self, reference: &Path, weights: WeightFiles, settings: RenderSettings) -> Still {
-        // Without a pose, a ControlNet has nothing to say.
-        let controlled = self.pose.is_some() || self.refine;
-        let controlnets = if controlled { weights.controlnets } else { Vec::new() };
-        let controls = controlnets.iter().map(|_| FileChoice::Auto).collect();
+        let controls = weights.controlnets.iter().map(|_| FileChoice::Auto).collect();
         Still {
             reference: ReferenceFiles {
                 picture: reference.to_path_buf(),
@@ -182,7 +180,7 @@ impl SubjectBenchmark {
             },
             pose: self.pose.clone(),
             size: self.size,
-            weights: WeightFiles { controlnets, ..weights },
+            weights,
             settings,
             vae_tile: None,
             init: None,
@@ -194,12 +192,8 @@ impl SubjectBenchmark {
 
     /// Hashes of the subject's pictures, the mask and the pose.
     fn files(&self, subject: &Subject) -> Result<Vec<String>> {
-        let hash = |path: &Path| {
-            let bytes = std::fs::read(path).map_err(|error| Error::io(path, error))?;
-            Ok(blake3::hash(&bytes).to_hex()[..16].to_string())
-        };
         let pictures = subject.pictures.iter().map(PathBuf::as_path);
-        pictures.chain(self.mask.file()).chain(self.pose.as_deref()).map(hash).collect()
+        pictures.chain(self.mask.file()).chain(self.pose.as_deref()).map(content_hash).collect()
     }
 
     /// Two pictures with equal plans are equal, and so are their measures.
@@ -272,9 +266,4 @@ impl Task<'_> {
         write_json(&self.path.with_extension("json"), &finished)?;
         Ok(finished.scores)
     }
-}
-
-fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
-    let json = serde_json::to_vec_pretty(value).map_err(|error| Error::output(path, error.to_string()))?;
-    write_atomically(path, &json)
 }
