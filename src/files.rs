@@ -1,6 +1,6 @@
 //! Writing files whole or not at all.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{Cursor, Write};
 use std::path::Path;
 
@@ -45,6 +45,21 @@ where
     let mut bytes = Cursor::new(Vec::new());
     image.write_to(&mut bytes, ImageFormat::Png).map_err(|error| Error::output(path, error.to_string()))?;
     write_atomically(path, bytes.get_ref())
+}
+
+/// Removes what a killed process has left incomplete in `folder`, where nothing else may be writing.
+///
+/// # Errors
+/// [`Error::Io`] for a folder that cannot be read or a file that cannot be removed.
+pub fn remove_incomplete(folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder).map_err(|error| Error::io(folder, error))? {
+        let path = entry.map_err(|error| Error::io(folder, error))?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        if name.is_some_and(|name| name.starts_with(TEMPORARY_PREFIX)) {
+            fs::remove_file(&path).map_err(|error| Error::io(&path, error))?;
+        }
+    }
+    Ok(())
 }
 
 /// A temporary file with the permissions that any new file gets, not those of a private one.

@@ -151,7 +151,11 @@ fn a_killed_tuning_goes_on_as_if_it_had_not_been() {
         child.kill().unwrap();
         child.wait().unwrap();
     }
+    // The kill may have come in the middle of a file.
+    let half = state.with_file_name(".dreamtuner-half");
+    fs::write(&half, "half a file").unwrap();
     done(tuning(&killed, &options));
+    assert!(!half.exists());
     assert!(fs::read(&whole).unwrap() == fs::read(&killed).unwrap(), "the files differ");
     for name in ["000000.png", "000060.png", "000110.png"] {
         let sheet = image::open(folder.path().join("whole/hero.subject.tune").join(name)).unwrap();

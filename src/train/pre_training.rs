@@ -20,7 +20,7 @@ use super::state::{StateFile, check_finite, save_tensors};
 use super::subject_encoder::{Event, SubjectEncoderJob, training_folder};
 use super::subject_networks::Networks;
 use crate::error::{Error, Result};
-use crate::files::{write_atomically, write_png};
+use crate::files::{remove_incomplete, write_atomically, write_png};
 use crate::mask::Mask;
 use crate::model::weights::{ATTENTION_PREFIX, PartFiles, SubjectEncoderFiles, Variables};
 use crate::picture::cut_out;
@@ -134,6 +134,8 @@ impl<'a> Training<'a> {
         let state = StateFile::new(folder.join("state.safetensors"), plan(job, &data, &networks));
         let mut curve = Curve::default();
         state.restore(&mut optimizer, &mut curve)?;
+        remove_incomplete(&job.output)?;
+        remove_incomplete(&folder)?;
         let (latents, contexts) = (Remembered::default(), Remembered::default());
         let broken = Mutex::default();
         Ok(Self {

@@ -18,7 +18,7 @@ use super::regular;
 use super::state::{StateFile, check_finite, save_tensors};
 use super::tune::{Event, TuneJob, beside, folder_beside, plan};
 use crate::error::{Error, Result};
-use crate::files::write_png;
+use crate::files::{remove_incomplete, write_png};
 use crate::mask::Mask;
 use crate::model::weights::SubjectFile;
 use crate::picture::{BLACK, WHITE, on_white};
@@ -110,6 +110,7 @@ impl<'a> Tuning<'a> {
         let mut optimizer = AdamW::new(parameters, AdamWSettings::default())?;
         let mut curve = Curve::default();
         state.restore(&mut optimizer, &mut curve)?;
+        remove_incomplete(&folder)?;
         let regular = regular::pictures(job, frozen.side, &folder, interrupt, on_event)?;
         let image = &job.reference.image;
         let mask = job.reference.mask.clone();
