@@ -77,7 +77,7 @@ impl Benchmark {
     pub fn check(&self) -> Result<()> {
         for (name, count) in [
             ("identities", self.identities.len()),
-            ("frames", self.dances.iter().map(|dance| dance.clip.frames).min().unwrap_or(0)),
+            ("frames", self.dances.iter().map(|dance| dance.frames).min().unwrap_or(0)),
             ("row", self.rows.len()),
         ] {
             if count == 0 {

@@ -30,4 +30,4 @@ pub use job::{Benchmark, BenchmarkModels, Event};
 pub use report::{Report, RowReport};
 pub use rows::{Caption, Row, Source, ablations, round_trip};
 pub use scores::{ClipResult, Metric, Scores};
-pub use truth::{Dance, Truth};
+pub use truth::{Dance, Shown, Truth};

@@ -53,7 +53,7 @@ impl Report {
         Self {
             identities: benchmark.identities.clone(),
             dances: benchmark.dances.iter().map(|dance| dance.name.clone()).collect(),
-            frames: benchmark.dances.iter().map(|dance| dance.clip.frames).max().unwrap_or(0),
+            frames: benchmark.dances.iter().map(|dance| dance.frames).max().unwrap_or(0),
             size: benchmark.size,
             weights: blake3::hash(weights.to_string().as_bytes()).to_hex()[..16].to_string(),
             rows: benchmark

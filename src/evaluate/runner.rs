@@ -26,7 +26,7 @@ use crate::render::studio::Studio;
 use crate::render::texts::Texts;
 
 /// Changes when a measure does: results measured otherwise are not taken for these.
-const MEASURES: u32 = 1;
+const MEASURES: u32 = 2;
 
 /// One clip to do.
 struct Task<'a> {
@@ -60,7 +60,7 @@ impl Benchmark {
         on_event(Event::Begin {
             clips: results.iter().map(Vec::len).sum::<usize>() + tasks.len(),
             finished: results.iter().map(Vec::len).sum(),
-            frames: tasks.iter().map(|(_, task)| task.dance.clip.frames).sum(),
+            frames: tasks.iter().map(|(_, task)| task.dance.frames).sum(),
         });
         for (row, task) in tasks {
             interrupt.check()?;

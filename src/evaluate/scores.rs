@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::metrics::{
     JointCount, Likeness, colour_likeness, flicker, joints_found, mean_absolute_difference,
-    mean_absolute_difference_inside, psnr, ssim,
+    mean_absolute_difference_inside, psnr, share_of_change, ssim,
 };
 use super::statistics::Estimate;
 use super::truth::Truth;
@@ -37,6 +37,8 @@ pub enum Metric {
     ClipT,
     /// Colour likeness, mean over the parts of the figure, 0 to 1.
     Colour,
+    /// How much of the change from the reference's expression to the told one is seen, 0 to 1.
+    Expression,
     /// PCK@0.1, 0 to 1.
     Pck,
     /// Change between frames that is not the truth's, 0 to 255.
@@ -47,7 +49,7 @@ pub enum Metric {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::L1,
         Self::FigureL1,
         Self::Psnr,
@@ -56,6 +58,7 @@ impl Metric {
         Self::Dino,
         Self::ClipT,
         Self::Colour,
+        Self::Expression,
         Self::Pck,
         Self::Flicker,
         Self::Seconds,
@@ -72,6 +75,7 @@ impl Metric {
             Self::Dino => "DINO",
             Self::ClipT => "CLIP-T",
             Self::Colour => "colour",
+            Self::Expression => "expression",
             Self::Pck => "PCK@0.1",
             Self::Flicker => "flicker",
             Self::Seconds => "s/frame",
@@ -82,7 +86,13 @@ impl Metric {
     pub fn decimals(self) -> usize {
         match self {
             Self::L1 | Self::FigureL1 | Self::Psnr | Self::Flicker | Self::Seconds => 2,
-            Self::Ssim | Self::ClipI | Self::Dino | Self::ClipT | Self::Colour | Self::Pck => 3,
+            Self::Ssim
+            | Self::ClipI
+            | Self::Dino
+            | Self::ClipT
+            | Self::Colour
+            | Self::Expression
+            | Self::Pck => 3,
         }
     }
 
@@ -122,7 +132,7 @@ pub struct ClipResult {
 }
 
 /// Compares `result` with the truth, frame by frame. The measures that cannot be taken (CLIP where there is none, flicker of
-/// a single frame) are left out.
+/// a single frame, the change of an expression that does not change) are left out.
 ///
 /// # Errors
 /// Failures of CLIP.
@@ -144,6 +154,9 @@ pub fn score(
     put(Metric::Psnr, &mut frames.iter().map(|frame| frame.psnr));
     put(Metric::Ssim, &mut frames.iter().filter_map(|frame| frame.ssim));
     put(Metric::Colour, &mut frames.iter().filter_map(|frame| mean(&mut frame.colour.values().copied())));
+    let changes = result.iter().zip(&truth.untold).zip(&truth.frames);
+    let changes = changes.map(|((result, untold), told)| share_of_change(result, untold, &told.image));
+    put(Metric::Expression, &mut changes.flatten());
     let joints = frames.iter().fold(JointCount::default(), |sum, frame| sum.plus(frame.joints));
     put(Metric::Pck, &mut joints.share().into_iter());
     put(Metric::Flicker, &mut flicker(result, &truth.pictures()).into_iter());

@@ -9,9 +9,12 @@ use crate::mask::Mask;
 use crate::puppet::choreography::{Choreography, ClipSettings, shots};
 use crate::puppet::dataset::reference_shot;
 use crate::puppet::{
-    Expression, Identity, Picture, Scene, View, caption, render, render_labelled, scene_caption,
+    Expression, Identity, Picture, Scene, Shot, View, caption, render, render_labelled, scene_caption,
 };
 use crate::render::animator::ReferencePicture;
+
+/// What the faces of references do.
+const REFERENCE_EXPRESSION: Expression = Expression::Smile;
 
 /// A dance as the benchmark sees it.
 #[derive(Debug, Clone)]
@@ -20,8 +23,32 @@ pub struct Dance {
     pub name: String,
     /// The key poses.
     pub choreography: Choreography,
-    /// Frames, view, expression and scene.
-    pub clip: ClipSettings,
+    /// Number of frames.
+    pub frames: usize,
+    /// Frames a second.
+    pub frames_per_second: f32,
+    /// What the faces do; those of references smile.
+    pub expression: Shown<Expression>,
+    /// Where the puppets are; references stand on white.
+    pub scene: Shown<Scene>,
+}
+
+/// What the puppets of a benchmark are shown with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown<Kind> {
+    /// All with the same.
+    Same(Kind),
+    /// Each with the next one of all kinds, in the order of the puppets' seeds.
+    Various,
+}
+
+impl<Kind: Copy> Shown<Kind> {
+    fn of(self, kinds: &[Kind], identity: &Identity) -> Kind {
+        match self {
+            Self::Same(kind) => kind,
+            Self::Various => kinds[(identity.seed % kinds.len() as u64) as usize],
+        }
+    }
 }
 
 impl Dance {
@@ -35,9 +62,19 @@ impl Dance {
         }
         let choreography = Choreography::open(dance)?;
         let name = Path::new(dance).file_stem().map_or_else(|| dance.into(), |stem| stem.to_string_lossy());
-        let (view, expression, scene) = (View::Front, Expression::Smile, Scene::White);
-        let clip = ClipSettings { frames, frames_per_second, view, expression, scene };
-        Ok(Self { name: name.into_owned(), choreography, clip })
+        let (expression, scene) = (Shown::Same(REFERENCE_EXPRESSION), Shown::Same(Scene::White));
+        Ok(Self { name: name.into_owned(), choreography, frames, frames_per_second, expression, scene })
+    }
+
+    /// What `identity` is shown with, seen from the front.
+    fn clip(&self, identity: &Identity) -> ClipSettings {
+        ClipSettings {
+            frames: self.frames,
+            frames_per_second: self.frames_per_second,
+            view: View::Front,
+            expression: self.expression.of(Expression::ALL, identity),
+            scene: self.scene.of(Scene::ALL, identity),
+        }
     }
 }
 
@@ -48,6 +85,8 @@ pub struct Truth {
     pub reference: Picture,
     /// The true frames, with labels.
     pub frames: Vec<Picture>,
+    /// The true frames if their faces did what the reference's does.
+    pub untold: Vec<RgbImage>,
     /// What the frames show: everything.
     pub caption: String,
     /// What the frames show: expression and scene only.
@@ -61,12 +100,13 @@ pub struct Truth {
 impl Truth {
     /// Draws `dance` for `identity`, `size` × `size` pixels.
     pub fn new(identity: &Identity, dance: &Dance, size: u32) -> Self {
-        let shot = reference_shot(Expression::Smile);
-        let shots = shots(identity, &dance.choreography, &dance.clip);
+        let shot = reference_shot(REFERENCE_EXPRESSION);
+        let shots = shots(identity, &dance.choreography, &dance.clip(identity));
         let first = shots.first().unwrap_or(&shot);
         Self {
             reference: render(identity, &shot, size),
             frames: shots.iter().map(|shot| render_labelled(identity, shot, size)).collect(),
+            untold: shots.iter().map(|shot| untold(identity, shot, size)).collect(),
             caption: caption(identity, first),
             scene_caption: scene_caption(first),
             reference_caption: caption(identity, &shot),
@@ -105,4 +145,8 @@ impl Truth {
         }
         hasher.finalize().to_hex()[..16].to_string()
     }
+}
+
+fn untold(identity: &Identity, shot: &Shot, size: u32) -> RgbImage {
+    render(identity, &Shot { expression: REFERENCE_EXPRESSION, ..*shot }, size).image
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use candle_core::{Device, Tensor};
 use dreamtuner::evaluate::metrics::{
     JointCount, colour_likeness, flicker, joints_found, lab, mean_absolute_difference,
-    mean_absolute_difference_inside, psnr, ssim,
+    mean_absolute_difference_inside, psnr, share_of_change, ssim,
 };
 use dreamtuner::evaluate::statistics::estimate;
 use dreamtuner::pose::{Joint, Keypoint, Person, Pose};
@@ -73,6 +73,21 @@ fn flicker_is_change_that_the_truth_does_not_have() {
         Some(7.0)
     );
     assert_eq!(flicker(&moving[..1], &moving[..1]), None);
+}
+
+#[test]
+fn a_change_is_shown_from_none_to_all_of_it() {
+    let (before, after) = (plain(4, 10), plain(4, 110));
+    for (value, share) in [(10, 0.0), (35, 0.25), (110, 1.0), (210, 2.0)] {
+        assert_eq!(share_of_change(&plain(4, value), &before, &after), Some(share));
+    }
+    // Pixels that do not change do not count.
+    let mut result = before.clone();
+    result.put_pixel(1, 1, Rgb([255, 0, 0]));
+    let mut moved = before.clone();
+    moved.put_pixel(3, 3, Rgb([60, 60, 60]));
+    assert_eq!(share_of_change(&result, &before, &moved), Some(0.0));
+    assert_eq!(share_of_change(&result, &before, &before), None);
 }
 
 #[test]

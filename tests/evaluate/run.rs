@@ -6,8 +6,10 @@ use candle_core::{DType, Device};
 use dreamtuner::Error;
 use dreamtuner::diffusion::{Guidance, GuidanceInterval, Sampler};
 use dreamtuner::evaluate::{
-    Benchmark, BenchmarkModels, Caption, Dance, Event, Metric, Report, Row, Source, ablations, round_trip,
+    Benchmark, BenchmarkModels, Caption, Dance, Event, Metric, Report, Row, Shown, Source, Truth, ablations,
+    round_trip,
 };
+use dreamtuner::puppet::Identity;
 use dreamtuner::render::feature_store::FeatureCache;
 use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::render::settings::{PreviousFeatures, RenderSettings};
@@ -91,8 +93,9 @@ fn every_measure_is_taken_and_finished_clips_are_not_rendered_again() {
     let benchmark = benchmark(&folder, 10.0);
     let (report, events) = run(&benchmark, &Interrupt::default());
     let report = report.unwrap();
-    // DINO is for stills of subjects.
-    let measures: Vec<Metric> = Metric::ALL.into_iter().filter(|metric| *metric != Metric::Dino).collect();
+    // DINO is for stills of subjects, and there is no other expression than the reference's.
+    let left_out = [Metric::Dino, Metric::Expression];
+    let measures: Vec<Metric> = Metric::ALL.into_iter().filter(|metric| !left_out.contains(metric)).collect();
     for row in &report.rows {
         assert_eq!((row.clips, row.scores.keys().copied().collect()), (1, measures.clone()), "{row:?}");
         assert!(
@@ -183,6 +186,28 @@ fn ablations_have_names_of_their_own_and_can_all_be_rendered() {
     Benchmark { rows, ..benchmark(&folder, 1.0) }.check().unwrap();
     let twice = vec![round_trip(), round_trip()];
     assert!(Benchmark { rows: twice, ..benchmark(&folder, 1.0) }.check().is_err());
+}
+
+/// Each puppet has the next expression and scene; a face that does what the reference's does shows no change.
+#[test]
+fn expressions_and_scenes_may_be_various() {
+    let folder = TempDir::new().unwrap();
+    let various = |identities: Vec<u64>| {
+        let mut dance = Dance::open("wave", 1, 12.0).unwrap();
+        (dance.expression, dance.scene) = (Shown::Various, Shown::Various);
+        Benchmark { identities, dances: vec![dance], rows: vec![round_trip()], ..benchmark(&folder, 10.0) }
+    };
+    let benchmark = various((1_000_000..1_000_010).collect());
+    let report = run(&benchmark, &Interrupt::default()).0.unwrap();
+    let measured = |seed: u64| report.rows[0].puppets[&seed].contains_key(&Metric::Expression);
+    assert!(!measured(1_000_000) && (1_000_001..1_000_010).any(measured));
+    let captions = benchmark
+        .identities
+        .iter()
+        .map(|seed| Truth::new(&Identity::from_seed(*seed), &benchmark.dances[0], 32).scene_caption);
+    let captions: std::collections::BTreeSet<String> = captions.collect();
+    assert_eq!(captions.len(), 10, "{captions:?}");
+    assert!(captions.contains("smile, white background") && captions.contains("laughing, pink background"));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use dreamtuner::evaluate::{
-    Benchmark, BenchmarkModels, Caption, Dance, Report, Row, Source, ablations, round_trip,
+    Benchmark, BenchmarkModels, Caption, Dance, Report, Row, Shown, Source, ablations, round_trip,
 };
 use dreamtuner::frame::MAX_SIDE;
 use dreamtuner::model::clip::{Clip, ClipFiles};
@@ -12,6 +12,7 @@ use dreamtuner::puppet::{Expression, HELD_OUT_SEED, Scene};
 use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::render::settings::RenderSettings;
 use dreamtuner::{Error, Result};
+use serde::de::DeserializeOwned;
 
 use crate::evaluate_clip::{self, ClipArgs};
 use crate::evaluate_dreambooth::{self, DreamboothArgs};
@@ -29,6 +30,7 @@ Examples:
   dreamtuner eval puppets -o results --name weight-20 --reference-weight 20
   dreamtuner eval puppets -o results --ablations --identities 8
   dreamtuner eval puppets -o night --scene night --expression laugh --frames 1 --previous-weight 0 --reference-weight 3
+  dreamtuner eval puppets -o stills --scene various --expression various --frames 1 --previous-weight 0
   dreamtuner eval puppets -o results --ablations --row text --row previous-1
 
 Clips that are finished are kept in the folder; a benchmark that was stopped goes on where it was. The report also keeps
@@ -75,12 +77,12 @@ pub struct PuppetsArgs {
     /// Frames a second
     #[arg(long, default_value_t = 12.0, value_name = "NUMBER", help_heading = "Benchmark")]
     fps: f32,
-    /// Where they dance: white, night, beach, ... as for `puppet image`; references stand on white
-    #[arg(long, value_name = "NAME", default_value = "white", value_parser = by_name::<Scene>, help_heading = "Benchmark")]
-    scene: Scene,
-    /// With which face: smile, laugh, angry, ... as for `puppet image`; references smile
-    #[arg(long, value_name = "NAME", default_value = "smile", value_parser = by_name::<Expression>, help_heading = "Benchmark")]
-    expression: Expression,
+    /// Where they dance: white, night, beach, ... as for `puppet image`, or `various`: each elsewhere; references stand on white
+    #[arg(long, value_name = "NAME", default_value = "white", value_parser = shown::<Scene>, help_heading = "Benchmark")]
+    scene: Shown<Scene>,
+    /// With which face: smile, laugh, angry, ... as for `puppet image`, or `various`: each with another; references smile
+    #[arg(long, value_name = "NAME", default_value = "smile", value_parser = shown::<Expression>, help_heading = "Benchmark")]
+    expression: Shown<Expression>,
     /// Side of the pictures in pixels; the model's native size where absent
     #[arg(long, value_name = "PIXELS", help_heading = "Benchmark")]
     size: Option<u32>,
@@ -176,6 +178,14 @@ fn measure(arguments: &PuppetsArgs, display: &mut Display) -> Result<Report> {
     benchmark.run(&models, &interrupt, &mut |event| display.show(&event))
 }
 
+/// A kind by its name, or `various`.
+fn shown<Kind: DeserializeOwned>(name: &str) -> std::result::Result<Shown<Kind>, String> {
+    match name {
+        "various" => Ok(Shown::Various),
+        name => by_name(name).map(Shown::Same),
+    }
+}
+
 /// The side of the pictures: what is asked for, or the model's native one, rounded to what it allows.
 fn size(wanted: Option<u32>, native: u32, step: u32) -> Result<u32> {
     let Some(size) = wanted else { return Ok((native / step).max(1) * step) };
@@ -202,7 +212,7 @@ impl PuppetsArgs {
             .iter()
             .map(|name| {
                 let mut dance = Dance::open(name, self.frames as usize, self.fps)?;
-                (dance.clip.scene, dance.clip.expression) = (self.scene, self.expression);
+                (dance.scene, dance.expression) = (self.scene, self.expression);
                 Ok(dance)
             })
             .collect::<Result<Vec<Dance>>>()?;

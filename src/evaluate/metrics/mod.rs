@@ -6,4 +6,6 @@ mod similarity;
 
 pub use colour::{Likeness, colour_likeness, lab};
 pub use joints::{JointCount, joints_found};
-pub use similarity::{flicker, mean_absolute_difference, mean_absolute_difference_inside, psnr, ssim};
+pub use similarity::{
+    flicker, mean_absolute_difference, mean_absolute_difference_inside, psnr, share_of_change, ssim,
+};

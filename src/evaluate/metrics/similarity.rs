@@ -55,6 +55,18 @@ pub fn flicker(result: &[RgbImage], truth: &[RgbImage]) -> Option<f64> {
     (count > 0).then(|| differences.iter().sum::<f64>() / count as f64)
 }
 
+/// How much of the change from `before` to `after` a result shows: Σ (result − before)(after − before) / Σ (after − before)², which is
+/// 0 for a result that equals `before` where they differ, and 1 for one that equals `after` there. `None` where they do not differ.
+pub fn share_of_change(result: &RgbImage, before: &RgbImage, after: &RgbImage) -> Option<f64> {
+    let (mut shown, mut all) = (0i64, 0i64);
+    for ((result, before), after) in result.as_raw().iter().zip(before.as_raw()).zip(after.as_raw()) {
+        let [result, before, after] = [*result, *before, *after].map(i64::from);
+        shown += (result - before) * (after - before);
+        all += (after - before).pow(2);
+    }
+    (all > 0).then(|| shown as f64 / all as f64)
+}
+
 /// Radius of the window: 11 pixels across.
 const RADIUS: usize = 5;
 /// σ of the Gaussian window in pixels.
