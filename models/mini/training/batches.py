@@ -26,13 +26,15 @@ class Batch:
     groups: list[Group]
 
 
-def draw(data: Puppets, settings: dict, where: torch.device) -> Batch:
-    """One batch."""
+def draw(data: Puppets, settings: dict, step: int, where: torch.device) -> Batch:
+    """The batch of one step."""
     kinds = settings["items"]
     count = sum(kinds.values())
     groups = np.random.choice(len(data.training), count, replace=False)
     times = spread_times(count, settings["times"])
-    items = [Item(data, data.training[group], time) for group, time in zip(groups, times)]
+    neighbours = settings["neighbouring_references"]
+    share = neighbours["share"] if step < neighbours["steps"] else 0
+    items = [Item(data, data.training[group], time, share) for group, time in zip(groups, times)]
     alone, rest = items[: kinds["alone"]], items[kinds["alone"] :]
     one, two = rest[: kinds["one"]], rest[kinds["one"] :]
     sizes = settings["pictures"]
@@ -59,11 +61,12 @@ def draw(data: Puppets, settings: dict, where: torch.device) -> Batch:
 class Item:
     """One character: which of its pictures is which."""
 
-    def __init__(self, data: Puppets, rows: np.ndarray, time: int):
+    def __init__(self, data: Puppets, rows: np.ndarray, time: int, neighbours: float):
         self.data, self.time = data, time
-        # The first picture of a character is drawn to be a reference. Others, which have neighbouring moments, serve
-        # often too: how to look at a reference is easiest to learn where there is little between it and the picture.
-        self.reference = rows[0] if np.random.rand() < 0.65 else np.random.choice(rows)
+        # The first picture of a character is drawn to be a reference. Others, which have neighbouring moments, serve too
+        # at first: how to look at a reference is easiest to learn where there is little between it and the picture. But
+        # they have the picture's expression, so that copying it would be right more often than reading the text.
+        self.reference = np.random.choice(rows) if np.random.rand() < neighbours else rows[0]
         self.others = np.random.permutation(rows[rows != self.reference])
         self.second = self.others[0]
 

@@ -138,7 +138,7 @@ def train(settings: dict, data: Puppets, folder: Path, limits: run.Limits, start
     saver, sampler = run.Every(settings["save_minutes"]), run.Every(settings["sample_minutes"])
     while not schedule.finished(step):
         run.set_rate(optimizer, schedule.rate(step))
-        batch = batches.draw(data, settings, where)
+        batch = batches.draw(data, settings, step, where)
         parts = loss_of(networks, latents, data, batch, settings)
         run.descend(optimizer, parts["loss"], average.parameters)
         average.update(step)
