@@ -1,5 +1,7 @@
 #!/bin/sh
-# Makes the pictures of these pages anew, but for tuned.png (models/mini/subjects.sh): docs/make.sh [PICTURE...]
+# Makes the pictures of these pages anew, but for tuned.png (models/mini/subjects.sh) and dreambooth.png (models/mini/dreambooth.sh):
+#
+#   docs/make.sh [PICTURE...]
 #
 # Needs `dreamtuner` in the PATH, or DREAMTUNER, and ffmpeg, which makes the pictures small.
 set -eu

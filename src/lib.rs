@@ -38,6 +38,7 @@ pub mod kernels;
 pub mod mask;
 mod memory;
 pub mod model;
+pub mod outputs;
 pub mod picture;
 pub mod pose;
 pub mod puppet;

@@ -161,16 +161,51 @@ fn maps_are_written() {
     }
     assert_eq!(sums.len(), 3 * 10);
     assert!(sums.values().all(|sum| (sum - 1.0).abs() < 1e-5), "{sums:?}");
-    for (over, frames) in [("queries", 64), ("steps", 3)] {
-        let folder = at(over);
+    for (name, frames, options) in [
+        ("queries", 64, &["--over", "queries"][..]),
+        ("steps", 3, &["--over", "steps"]),
+        ("two-steps", 2, &["--over", "steps", "--step", "1", "--step", "3"]),
+    ] {
+        let folder = at(name);
         fs::create_dir(&folder).unwrap();
-        let made = program(&folder.join(""), &["--layer", "decoder4", "--over", over, "--overwrite"]);
+        let options = [&["--layer", "decoder4"], options].concat();
+        let made = program(&folder.join(""), &options);
         assert!(made.status.success(), "{}", words(&made));
+        let again = program(&folder.join(""), &options);
+        assert!(again.status.code() == Some(6) && words(&again).contains("--overwrite"), "{}", words(&again));
         let written = fs::read_dir(&folder)
             .unwrap()
             .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("0000"));
-        assert_eq!(written.count(), frames, "{over}");
+        assert_eq!(written.count(), frames, "{name}");
     }
+    // All layers that are shown by default find room in a video.
+    let all = program(&at("all.gif"), &["--at", "32,40"]);
+    assert!(all.status.success(), "{}", words(&all));
+}
+
+/// Where a layer was left out at a step (DeepCache), its bars leave a gap: each stands at its own step.
+#[test]
+fn bars_stand_at_their_steps() {
+    let folder = TempDir::new().unwrap();
+    let plot = folder.path().join("plot.png");
+    let path = plot.display().to_string();
+    let options =
+        ["--layer", "decoder4", "--step", "1", "--steps", "4", "--deep-cache", "2", "--plot", &path];
+    let made = program(&folder.path().join("maps.png"), &options);
+    assert!(made.status.success(), "{}", words(&made));
+    let plot = image::open(plot).unwrap().into_rgb8();
+    // What the picture gives to itself lies on top of every bar; a layer has room for four.
+    let top = (0..plot.height())
+        .find(|y| (0..plot.width()).filter(|x| plot.get_pixel(*x, *y).0 == [70, 70, 80]).count() > 100);
+    let top = top.unwrap();
+    let barred: Vec<bool> = (0..10 * 4)
+        .map(|bar| {
+            let (layer, step) = (bar / 4, bar % 4);
+            plot.get_pixel(8 + layer * 88 + step * 20 + 10, top).0 == [70, 70, 80]
+        })
+        .collect();
+    assert!(barred.chunks(4).any(|layer| layer == [true, true, true, true]), "{barred:?}");
+    assert!(barred.chunks(4).any(|layer| layer == [true, true, false, true]), "{barred:?}");
 }
 
 /// Three frames of a dance, as pose JSON.
@@ -314,10 +349,21 @@ fn what_is_not_there_is_refused() {
         (["--step", "4"], "1 to 3"),
         (["--at", "64,0"], "64x64"),
         (["--at", "here"], "120,64"),
+        (["--over", "steps"], "is for videos"),
+        (["--previous-weight", "2"], "--dance"),
     ] {
         let result = program(&output, &options);
         assert_eq!(result.status.code(), Some(2), "{}", words(&result));
         assert!(words(&result).contains(expected), "{}", words(&result));
+    }
+    let maps = output.display().to_string();
+    for (option, path, expected) in [
+        ("--plot", maps.as_str(), "two outputs"),
+        ("--plot", "plot.jpg", "no .png"),
+        ("--shares", "none-such/shares.csv", "does not exist"),
+    ] {
+        let result = program(&output, &[option, path]);
+        assert!(result.status.code() == Some(6) && words(&result).contains(expected), "{}", words(&result));
     }
     let none = program(&output, &["--reference-weight", "0"]);
     assert!(none.status.success(), "{}", words(&none));

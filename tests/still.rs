@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use dreamtuner::diffusion::Sampler;
 use dreamtuner::still::parameters::{Parameters, read_png_text, write_png_with_text};
-use image::RgbImage;
+use image::{RgbImage, Rgba, RgbaImage};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -86,6 +86,29 @@ fn pictures_of_other_programs_are_read() {
     assert_eq!(parameters.negative_prompt, "night");
     assert_eq!(parameters.sampler(), Some(Sampler::DpmPlusPlus2MKarras));
     assert_eq!((parameters.get("Seed"), parameters.get("CFG scale")), (Some("11"), Some("3")));
+    // What is not known is said, and the sampler comes as near as it can.
+    for (sampler, instead) in
+        [("Euler a, Schedule type: Karras", "euler-ancestral"), ("DPM fast", "the default")]
+    {
+        let text = format!("smile\nSteps: 1, Sampler: {sampler}, Size: 64x64");
+        write_png_with_text(&path, &RgbImage::new(4, 4), &[("parameters", &text)]).unwrap();
+        let made = still(&folder.path().join("made.png"), &["--from", &from, "--overwrite"]);
+        let words = words(&made);
+        assert!(made.status.success() && words.contains(&format!("{instead} takes its place")), "{words}");
+    }
+}
+
+/// Only options of pictures are taken from a picture: not where files are written, nor that others may be replaced.
+#[test]
+fn pictures_do_not_say_what_is_replaced() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("other.png");
+    for option in ["overwrite = true", "output = \"mine.png\"", "number = 9", "grid = [\"steps=1,2\"]"] {
+        write_png_with_text(&path, &RgbImage::new(4, 4), &[("dreamtuner", option)]).unwrap();
+        let made = still(&folder.path().join("made.png"), &["--from", &path.display().to_string()]);
+        let words = words(&made);
+        assert!(made.status.code() == Some(3) && words.contains("there is no such option"), "{words}");
+    }
 }
 
 /// A grid has a picture for each pair of values, each as if it had been made alone.
@@ -108,6 +131,10 @@ fn grids_show_every_pair() {
     );
     assert!(cell(4) == alone);
     assert!(cell(3) != alone && cell(2) != alone);
+    // Pictures of several sizes have room for the largest.
+    let sizes =
+        made(&folder.path().join("sizes.png"), &["--steps", "1", "--grid", "size=64x64,96x64,64x128"]);
+    assert!(sizes.width() >= 2 * 96 && sizes.height() >= 2 * 128, "{:?}", sizes.dimensions());
     // Several pictures differ in their seeds.
     made(&folder.path().join("several.png"), &["--steps", "1", "-n", "2", "--seed", "5"]);
     let seed = |number: usize| {
@@ -136,6 +163,31 @@ fn poses_beginnings_and_refined_references_act() {
     let shown = image::open(root().join("examples/hero.png")).unwrap().thumbnail_exact(64, 64).into_rgb8();
     let (little, much) = (difference(&begun("0.2"), &shown), difference(&begun("0.9"), &shown));
     assert!(little < 30.0 && much > 2.0 * little, "{little} and {much}");
+    // Both are taken from a picture that was made so, and what is told anew counts.
+    let from = at("0.2").display().to_string();
+    let again = program(&at("again"), &["--from", &from]);
+    assert!(again.status.success(), "{}", words(&again));
+    assert!(fs::read(at("0.2")).unwrap() == fs::read(at("again")).unwrap());
+    let from = at("refined").display().to_string();
+    let unrefined = program(&at("unrefined"), &["--from", &from, "--refine=false"]);
+    assert!(unrefined.status.success(), "{}", words(&unrefined));
+    assert!(image::open(at("unrefined")).unwrap().into_rgb8() == posed);
+}
+
+/// What is transparent in a picture to begin from is white, whatever colour it hides.
+#[test]
+fn beginnings_stand_on_white() {
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(format!("{name}.png"));
+    let begun = |name: &str, hidden: u8| {
+        let path = at(&format!("{name}-init"));
+        let pixel =
+            |x: u32, _: u32| Rgba(if x < 32 { [200, 30, 30, 255] } else { [hidden, hidden, hidden, 0] });
+        RgbaImage::from_fn(64, 64, pixel).save(&path).unwrap();
+        let init = path.display().to_string();
+        made(&at(name), &["--steps", "4", "--init", &init, "--strength", "0.5"])
+    };
+    assert!(begun("black", 0) == begun("white", 255));
 }
 
 /// What cannot work is said at once, and nothing is replaced unasked.
@@ -163,6 +215,15 @@ fn bad_input_is_refused() {
     refused(&folder.path().join("out.jpg"), &[], 6, &["out.jpg", ".png"]);
     refused(&output, &["--from", &reference], 3, &["hero.png", "does not say how it was made"]);
     refused(&output, &["--controlnet", "model,video=a.mp4"], 2, &["--controlnet", "video"]);
+    refused(&output, &["--grid", "dtype=f32,f16"], 2, &["--grid", "dtype"]);
+    // Nothing is rendered before all is known to be in order.
+    refused(&output, &["--grid", "steps=4,0"], 2, &["--steps", "0"]);
+    refused(&output, &["--grid", "size=64x64,0x64"], 2, &["--size", "0x64"]);
+    refused(&output, &["--grid", "prompt=smile|(beach:9999)"], 2, &["--prompt"]);
+    refused(&folder.path().join("none-such/out.png"), &[], 6, &["none-such", "does not exist"]);
+    fs::create_dir(folder.path().join("folder.png")).unwrap();
+    refused(&folder.path().join("folder.png"), &["--overwrite"], 6, &["is a folder"]);
+    assert!(fs::read_dir(folder.path()).unwrap().count() == 1);
     assert!(!output.exists());
     fs::write(&output, b"mine").unwrap();
     refused(&output, &[], 6, &["out.png", "--overwrite"]);

@@ -12,6 +12,7 @@ use super::reference_input::ReferenceFiles;
 use super::stage::Stage;
 use crate::detect::PoseModelChoice;
 use crate::error::{Error, Result};
+use crate::outputs::full_name;
 use crate::picture::Fit;
 use crate::render::animator::Animator;
 use crate::render::clip::{FinishedFrame, Outcome, Progress, render_clip};
@@ -158,7 +159,7 @@ fn render(job: &Job, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event)) -> 
         height: settings.height,
     });
     let frames = stage.control_frames(job.fit)?;
-    let names = job.outputs.all().map(super::checks::full_name).collect::<Result<Vec<_>>>()?;
+    let names = job.outputs.all().map(full_name).collect::<Result<Vec<_>>>()?;
     let write = |frame: FinishedFrame| {
         // The pictures of a folder appear one by one: a render that is killed has to know them for its own.
         if frame.index == 0 {

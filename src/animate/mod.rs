@@ -8,7 +8,7 @@
 //! 5. [`outputs`] encodes the frames, the comparison and the contact sheet.
 //! 6. [`watched`] renders a clip only to see where its frames look.
 
-mod checks;
+pub(crate) mod checks;
 pub mod job;
 mod kept_poses;
 pub mod outputs;

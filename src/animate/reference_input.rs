@@ -245,6 +245,11 @@ fn read_with_alpha(path: &Path) -> Result<(RgbImage, Option<GrayImage>)> {
     read_picture(path).map(with_alpha)
 }
 
+/// A picture on white, where it is transparent.
+pub(crate) fn opaque(image: DynamicImage) -> RgbImage {
+    with_alpha(image).0
+}
+
 fn with_alpha(image: DynamicImage) -> (RgbImage, Option<GrayImage>) {
     if !image.color().has_alpha() {
         return (image.into_rgb8(), None);

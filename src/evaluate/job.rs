@@ -84,7 +84,7 @@ impl Benchmark {
                 return Err(Error::setting(name, "0; 1 or more is allowed"));
             }
         }
-        let rows = self.rows.iter().map(|row| ("row", row.name.as_str()));
+        let rows = self.rows.iter().map(|row| ("name", row.name.as_str()));
         let dances = self.dances.iter().map(|dance| ("dance", dance.name.as_str()));
         let mut seen = std::collections::BTreeSet::new();
         for (kind, name) in rows.chain(dances) {

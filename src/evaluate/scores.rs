@@ -29,15 +29,15 @@ pub enum Metric {
     Psnr,
     /// Structural similarity, up to 1.
     Ssim,
-    /// Cosine of CLIP's vectors of result and reference.
+    /// Cosine of CLIP's vectors of result and reference (puppets), true frame (clips) or real pictures (subjects).
     ClipI,
-    /// Cosine of DINO's vectors of result and reference.
+    /// Cosine of DINO's vectors of result and real pictures.
     Dino,
     /// Cosine of CLIP's vectors of result and caption.
     ClipT,
     /// Colour likeness, mean over the parts of the figure, 0 to 1.
     Colour,
-    /// How much of the change from the reference's expression to the told one is seen, 0 to 1.
+    /// How much of the change from the reference's expression to the told one is seen: 0 none, 1 all of it.
     Expression,
     /// PCK@0.1, 0 to 1.
     Pck,
@@ -101,10 +101,13 @@ impl Metric {
         format!("{} {}", self.title(), if self.more_is_better() { "↑" } else { "↓" })
     }
 
-    /// A mean, ± half of its interval.
+    /// A mean, ± half of its interval; one value alone has none.
     pub fn with_margin(self, estimate: &Estimate) -> String {
-        let digits = self.decimals();
-        format!("{:.digits$} ± {:.digits$}", estimate.mean, estimate.margin())
+        let (digits, mean) = (self.decimals(), estimate.mean);
+        if estimate.count < 2 {
+            return format!("{mean:.digits$}");
+        }
+        format!("{mean:.digits$} ± {:.digits$}", estimate.margin())
     }
 
     /// Whether more is better.

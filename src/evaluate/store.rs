@@ -35,7 +35,7 @@ impl Store {
         self.folder.join(row).join(format!("{identity:09}-{dance}.{extension}"))
     }
 
-    /// The result of a clip, if it is finished.
+    /// The result of a clip, if it and its strip are there.
     ///
     /// # Errors
     /// [`Error::Plan`] where the result belongs to other settings; files that cannot be read.
@@ -46,7 +46,8 @@ impl Store {
         dance: &str,
         plan: &Value,
     ) -> Result<Option<ClipResult>> {
-        finished(&self.path(row, identity, dance, "json"), plan)
+        let result = finished(&self.path(row, identity, dance, "json"), plan)?;
+        Ok(result.filter(|_| self.path(row, identity, dance, "png").is_file()))
     }
 
     /// Keeps a result, with some of its frames.

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::colours::ColourStatistics;
 use super::config::{ImageEncoderConfig, TextConfig};
 use super::image_encoder::ImageEncoder;
+use super::scaling::scaled;
 use super::stable_diffusion::{in_file, open_tokenizer};
 use super::text::TextEncoder;
 use super::tokenizer::Tokenizer;
@@ -136,13 +137,9 @@ impl Clip {
     fn cropped(&self, picture: &RgbImage) -> RgbImage {
         let (width, height) = picture.dimensions();
         let shorter = f64::from(width.min(height).max(1));
-        let scaled = |side: u32| ((f64::from(side) * f64::from(self.side) / shorter) as u32).max(self.side);
-        let (width, height) = (scaled(width), scaled(height));
-        let resized = if picture.dimensions() == (width, height) {
-            picture.clone()
-        } else {
-            imageops::resize(picture, width, height, FilterType::CatmullRom)
-        };
+        let longer = |side: u32| ((f64::from(side) * f64::from(self.side) / shorter) as u32).max(self.side);
+        let (width, height) = (longer(width), longer(height));
+        let resized = scaled(picture, width, height, FilterType::CatmullRom);
         let (left, top) = ((width - self.side) / 2, (height - self.side) / 2);
         imageops::crop_imm(&resized, left, top, self.side, self.side).to_image()
     }

@@ -5,13 +5,14 @@ use std::path::Path;
 
 use candle_core::{DType, Device, IndexOp};
 use image::RgbImage;
-use image::imageops::{self, FilterType};
+use image::imageops::FilterType;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::clip::unit;
 use super::colours::ColourStatistics;
 use super::config::VisionTransformerConfig;
+use super::scaling::scaled;
 use super::stable_diffusion::in_file;
 use super::vision_transformer::VisionTransformer;
 use super::weights::{Part, PartFiles, read_preprocessor};
@@ -90,11 +91,7 @@ impl Dino {
     /// The vector of a picture, of length 1. The picture is scaled to the square that the network reads.
     pub fn image(&self, picture: &RgbImage) -> Result<Vec<f32>> {
         let side = self.side;
-        let pixels = if picture.dimensions() == (side, side) {
-            self.colours.normalized(picture, &self.device)?
-        } else {
-            self.colours.normalized(&imageops::resize(picture, side, side, self.filter), &self.device)?
-        };
+        let pixels = self.colours.normalized(&scaled(picture, side, side, self.filter), &self.device)?;
         unit(&self.network.forward(&pixels)?.i(0)?)
     }
 }

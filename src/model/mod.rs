@@ -14,6 +14,7 @@ mod encoder_layer;
 pub mod image_encoder;
 pub mod ip_adapter;
 pub mod prompt;
+mod scaling;
 pub mod stable_diffusion;
 pub mod subject_config;
 pub mod subject_encoder;

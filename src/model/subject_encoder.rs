@@ -7,13 +7,14 @@
 use candle_core::{DType, Device, Tensor};
 use candle_nn::{Module, VarBuilder};
 use image::RgbImage;
-use image::imageops::{self, FilterType};
+use image::imageops::FilterType;
 
 use super::blocks::{ResnetBlock, ResnetSettings};
 use super::colours::ColourStatistics;
 use super::config::ImageEncoderConfig;
 use super::image_encoder::ImageEncoder;
 use super::ip_adapter::ImageProjection;
+use super::scaling::scaled;
 use super::stable_diffusion::in_file;
 use super::subject_config::{SubjectConfig, SubjectEncoderConfig};
 use super::weights::{LoadReport, PartFiles, SubjectEncoderFiles};
@@ -118,7 +119,7 @@ impl SubjectEyes {
     /// Features of pictures, of any size but square: for each layer `(pictures, patches, width)`, or one tensor for other views.
     pub fn look(&self, pictures: &[RgbImage]) -> Result<Vec<Tensor>> {
         let pixels = pictures.iter().map(|picture| {
-            let scaled = imageops::resize(picture, self.side, self.side, FilterType::CatmullRom);
+            let scaled = scaled(picture, self.side, self.side, FilterType::CatmullRom);
             self.colours.normalized(&scaled, &self.device)
         });
         let pixels = Tensor::cat(&pixels.collect::<Result<Vec<_>>>()?, 0)?;

@@ -26,10 +26,12 @@ impl Default for Labels {
     }
 }
 
-/// `cells`, row by row, all of the first one's size, with their labels; of those that are longer than a picture is wide the end is shown.
+/// `cells`, row by row, each with as much room as the largest one needs, with their labels; of those that are longer than a picture is
+/// wide the end is shown.
 /// Without a table of labels, the grid is about as wide as it is high.
 pub fn labelled_grid(cells: &[RgbImage], labels: &Labels) -> RgbImage {
-    let (width, height) = cells.first().map_or((1, 1), RgbImage::dimensions);
+    let width = cells.iter().map(RgbImage::width).max().unwrap_or(1);
+    let height = cells.iter().map(RgbImage::height).max().unwrap_or(1);
     let columns = match labels {
         Labels::Each(_) => (cells.len() as f64).sqrt().ceil() as u32,
         Labels::Table { columns, .. } => columns.len() as u32,

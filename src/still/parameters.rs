@@ -46,6 +46,13 @@ const SAMPLERS: [(&str, Sampler); 7] = [
     ("LCM", Sampler::Lcm),
 ];
 
+/// What the names of samplers with Karras' noise levels end with.
+const KARRAS: &str = " Karras";
+
+fn sampler_called(name: &str) -> Option<Sampler> {
+    SAMPLERS.iter().find(|(known, _)| *known == name).map(|(_, sampler)| *sampler)
+}
+
 impl Parameters {
     /// Those of a picture made by `model`; `strength` is that of the picture it began from, if there was one.
     pub fn new(settings: &RenderSettings, model: &str, strength: Option<f64>) -> Self {
@@ -93,15 +100,22 @@ impl Parameters {
         self.values.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// The sampler, if it is one of ours.
+    /// The sampler, if it is one of ours, be it with other noise levels.
     pub fn sampler(&self) -> Option<Sampler> {
+        let name = self.sampler_name()?;
+        sampler_called(&name).or_else(|| sampler_called(name.strip_suffix(KARRAS)?))
+    }
+
+    /// The name of the sampler, if none of ours is just that one.
+    pub fn unknown_sampler(&self) -> Option<String> {
+        self.sampler_name().filter(|name| sampler_called(name).is_none())
+    }
+
+    /// The sampler's name with that of its noise levels, which newer versions name apart.
+    fn sampler_name(&self) -> Option<String> {
         let name = self.get("Sampler")?;
-        // Newer versions name the noise levels apart.
-        let name = match self.get("Schedule type") {
-            Some(kind) if kind.eq_ignore_ascii_case("karras") => format!("{name} Karras"),
-            _ => name.to_owned(),
-        };
-        SAMPLERS.iter().find(|(known, _)| *known == name).map(|(_, sampler)| *sampler)
+        let karras = self.get("Schedule type").is_some_and(|kind| kind.eq_ignore_ascii_case("karras"));
+        Some(if karras { format!("{name}{KARRAS}") } else { name.to_owned() })
     }
 }
 

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use candle_core::{DType, Device};
 use image::RgbImage;
 
-use crate::animate::reference_input::{ReferenceFiles, ReferenceInput, pose_image, read_picture};
+use crate::animate::checks::check_picture;
+use crate::animate::reference_input::{ReferenceFiles, ReferenceInput, opaque, pose_image, read_picture};
 use crate::animate::sizes::sized;
 use crate::error::{Error, Result};
 use crate::kept::Kept;
@@ -41,6 +42,22 @@ pub struct Still {
     pub device: Device,
     /// Type of the U-Net's weights and activations.
     pub dtype: DType,
+}
+
+impl Still {
+    /// Refuses what can be seen to be wrong before anything is read.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for settings out of range, [`Error::Io`] for files that are not there.
+    pub fn check(&self) -> Result<()> {
+        check_picture(self.size, &self.settings)?;
+        let files =
+            [Some(&self.reference.picture), self.pose.as_ref(), self.init.as_ref().map(|init| &init.path)];
+        for path in files.into_iter().flatten() {
+            std::fs::metadata(path).map_err(|error| Error::io(path, error))?;
+        }
+        Ok(())
+    }
 }
 
 /// A picture to begin from in place of noise.
@@ -119,8 +136,8 @@ impl Stills {
         on_event: &mut dyn FnMut(Event),
     ) -> Result<Made<'_>> {
         // 1. Everything that can be wrong without reading tensors.
+        still.check()?;
         let settings = RenderSettings { previous_weight: 0.0, first_weight: 0.0, ..still.settings.clone() };
-        settings.check_values()?;
         let init = still.init.as_ref().map(|init| Ok::<_, Error>((read_picture(&init.path)?, init.strength)));
         let init = init.transpose()?;
         let input = self.reference.get(&still.reference, || still.reference.read())?;
@@ -135,7 +152,7 @@ impl Stills {
         let pose = still.pose.as_ref().map(|path| pose_image(path, &still.reference.model, width, height));
         let pose = pose.transpose()?;
         let init = init.map(|(picture, strength)| {
-            (fit_image(&picture.into_rgb8(), width, height, Fit::Contain, WHITE), strength)
+            (fit_image(&opaque(picture), width, height, Fit::Contain, WHITE), strength)
         });
         let mut reference = input.fit(width, height)?;
         // 4. The picture.

@@ -1,6 +1,6 @@
 //! How much of its attention a picture gives to itself and to each reference: the numbers behind their weights.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use image::{Rgb, RgbImage};
@@ -66,10 +66,13 @@ impl Shares {
         text
     }
 
-    /// A bar for each step, from the first to the last, in the order of the layers: means over frames, stacked to the whole.
+    /// A bar for each step, from the first to the last, in the order of the layers: means over frames, stacked to the whole. Where a layer
+    /// was not computed at a step, it has no bar there.
     pub fn plot(&self) -> RgbImage {
         let layers = self.layers();
-        let steps = layers.values().map(|layer| layer.steps.len()).max().unwrap_or(0) as u32;
+        let steps: BTreeSet<usize> = self.0.iter().map(|share| share.step).collect();
+        let places: BTreeMap<usize, u32> = steps.into_iter().zip(0..).collect();
+        let steps = places.len() as u32;
         let bar = (NAME / steps.max(1)).max(2);
         let across = (steps * bar).max(NAME) + MARGIN;
         let top = 2 * label::LINE_HEIGHT;
@@ -78,8 +81,8 @@ impl Shares {
         legend(&mut image);
         for (place, layer) in layers.values().enumerate() {
             let left = MARGIN + place as u32 * across;
-            for (step, sums) in layer.steps.values().enumerate() {
-                stack(&mut image, left + step as u32 * bar, top, bar - 1, sums);
+            for (step, sums) in &layer.steps {
+                stack(&mut image, left + places[step] * bar, top, bar - 1, sums);
             }
             label::write(&mut image, left, top + HEIGHT + 4, &layer.place.to_string());
         }

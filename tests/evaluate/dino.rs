@@ -19,9 +19,9 @@ fn embeddings_are_those_of_transformers() {
         candle_core::safetensors::load(folder().join("expected.safetensors"), &Device::Cpu).unwrap();
     let square = dino.image(&picture(&tensors["square"])).unwrap();
     assert_near("square", &square, &tensors["square.embedding"], 1e-5);
-    // Pillow rounds between its two passes of scaling.
     let wide = dino.image(&picture(&tensors["wide"])).unwrap();
-    assert_near("wide", &wide, &tensors["wide.embedding"], 1e-2);
+    // From 40 to 24 pixels, linearly, some colours come out halfway between two bytes, and floats fall to either side.
+    assert_near("wide", &wide, &tensors["wide.embedding"], 5e-4);
 }
 
 /// Another network, or pictures that nobody knows how to prepare, are refused by name.

@@ -93,8 +93,18 @@ impl Looking {
 
     /// Runs the benchmark up to `most` pictures: the result, and how many were drawn.
     fn run(&self, benchmark: &SubjectBenchmark, most: usize) -> (dreamtuner::Result<SubjectReport>, usize) {
+        self.run_with(benchmark, most, true)
+    }
+
+    fn run_with(
+        &self,
+        benchmark: &SubjectBenchmark,
+        most: usize,
+        dino: bool,
+    ) -> (dreamtuner::Result<SubjectReport>, usize) {
         let print = serde_json::json!("fingerprint");
-        let encoders = Encoders { clip: Some((&self.clip, &print)), dino: Some((&self.dino, &print)) };
+        let dino = dino.then_some((&self.dino, &print));
+        let encoders = Encoders { clip: Some((&self.clip, &print)), dino };
         let (interrupt, mut drawn) = (Interrupt::default(), 0);
         let report = benchmark.run(encoders, &interrupt, &mut |event| {
             drawn += usize::from(matches!(event, Event::Finished { .. }));
@@ -167,6 +177,15 @@ fn results_of_other_settings_or_pictures_are_not_taken_for_these() {
     };
     let settings = RenderSettings { reference_weight: 2.0, ..benchmark.settings.clone() };
     refused(&SubjectBenchmark { settings, ..benchmark.clone() }, "reference_weight");
+    // Other encoders measure what is there; a picture that is gone is drawn again.
+    let drawing = std::fs::read(output.path().join("two/00-0.png")).unwrap();
+    let (report, measured) = looking.run_with(&benchmark, usize::MAX, false);
+    assert!(measured == 1 && !report.unwrap().overall.contains_key(&Metric::Dino));
+    assert!(drawing == std::fs::read(output.path().join("two/00-0.png")).unwrap());
+    std::fs::remove_file(output.path().join("two/00-0.png")).unwrap();
+    let (report, measured) = looking.run(&benchmark, usize::MAX);
+    assert!(measured == 1 && report.unwrap().overall.contains_key(&Metric::Dino));
+    assert!(drawing == std::fs::read(output.path().join("two/00-0.png")).unwrap());
     std::fs::copy(data.path().join("one/00.png"), data.path().join("two/00.png")).unwrap();
     refused(&benchmark, "files");
     let error = looking.run(&SubjectBenchmark { reference: 1, ..benchmark }, 1).0.unwrap_err().to_string();
@@ -199,6 +218,7 @@ fn folders_of_another_layout_are_refused() {
     refused("subject_name,class\none,puppet\n", "holds no prompts");
     refused("subject_name,class\none puppet\n", "line 2");
     refused("subject_name,class\n../one,puppet\n", "line 2");
+    refused("subject_name,class\none,puppet\none,cat\n", "line 3: one is there twice");
     refused(&INDEX.replace("two,cat", "three,cat"), "three");
     std::fs::create_dir(data.path().join("three")).unwrap();
     refused(&INDEX.replace("two,cat", "three,cat"), "holds no pictures");

@@ -111,7 +111,7 @@ fn clips_are_compared() {
         assert!(output.status.code() == Some(code) && words.contains(expected), "{words}");
     };
     refused(&clip("short", &[frame(1)]), 3, "ends after 1 frames");
-    refused(&clip("small", &[image::RgbImage::new(8, 8), image::RgbImage::new(8, 8)]), 2, "8×8");
+    refused(&clip("small", &[image::RgbImage::new(8, 8), image::RgbImage::new(8, 8)]), 3, "8×8");
     refused(&folder.path().join("none-such"), 5, "none-such");
 }
 

@@ -9,7 +9,7 @@ use dreamtuner::animate::reference_input::ReferenceFiles;
 use dreamtuner::animate::watched::{WatchedFrame, watch};
 use dreamtuner::animate::{self, Job, OutputFiles};
 use dreamtuner::files::{write_atomically, write_png};
-use dreamtuner::frame::Frame;
+use dreamtuner::frame::{Frame, MAX_SIDE};
 use dreamtuner::model::StableDiffusion;
 use dreamtuner::model::unet::{Place, UNet};
 use dreamtuner::picture::Fit;
@@ -19,8 +19,8 @@ use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::render::settings::RenderSettings;
 use dreamtuner::render::studio::Studio;
 use dreamtuner::still::{Event, Made, Shares, Stills};
-use dreamtuner::video::{EncodeSettings, VideoWriter};
-use dreamtuner::{Error, Result};
+use dreamtuner::video::{Container, EncodeSettings, VideoWriter};
+use dreamtuner::{Error, Result, outputs};
 use image::RgbImage;
 
 use crate::attention_sheet::{View, sheet};
@@ -67,11 +67,11 @@ pub struct AttentionArgs {
     /// Each head apart, not the mean of all
     #[arg(long, help_heading = "Attention")]
     heads: bool,
-    /// What a video goes over: points of the picture, row by row, or steps
-    #[arg(long, value_enum, default_value_t, value_name = "WHAT", help_heading = "Attention")]
-    over: Over,
+    /// What a video goes over: points of the picture, row by row, or steps [default: queries]
+    #[arg(long, value_enum, value_name = "WHAT", help_heading = "Attention")]
+    over: Option<Over>,
     /// A dance, as for `animate`: the video goes over the frames of a clip, which look at the frames before them too
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["over", "pose", "init", "refine"], help_heading = "Input")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["over", "pose", "init", "strength", "refine"], help_heading = "Input")]
     dance: Option<PathBuf>,
     #[command(flatten)]
     time: TimeArgs,
@@ -92,10 +92,9 @@ pub struct AttentionArgs {
     overwrite: bool,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Over {
     /// Points of the picture
-    #[default]
     Queries,
     /// Steps
     Steps,
@@ -157,14 +156,29 @@ impl AttentionArgs {
         if self.dance.is_none() && self.time.are_given() {
             return Err(Error::setting("dance", "is absent; start, end and fps are a dance's"));
         }
+        if self.dance.is_none() && self.coherence.is_given() {
+            let problem = "is absent; a single picture has no frames before it, whatever their weight";
+            return Err(Error::setting("dance", problem));
+        }
+        if self.over.is_some() && is_picture(&self.output) {
+            let problem = format!("is for videos, and {} is a picture", self.output.display());
+            return Err(Error::setting("over", problem));
+        }
         let outputs = [Some(&self.output), self.shares.as_ref(), self.plot.as_ref()];
-        if let Some(path) = outputs.into_iter().flatten().find(|path| path.is_file() && !self.overwrite) {
-            return Err(Error::output(path, "is there already; --overwrite replaces it"));
+        outputs::check(outputs.into_iter().flatten().map(PathBuf::as_path), self.overwrite)?;
+        if !is_picture(&self.output) {
+            Container::from_path(&self.output)?;
         }
         match &self.plot {
-            Some(path) if !is_png(path) => Err(Error::output(path, "is no .png file")),
+            Some(path) if !is_picture(path) => Err(Error::output(path, "is no .png file")),
             _ => Ok(()),
         }
+    }
+
+    /// What the video of a still goes over; nothing in pictures and clips.
+    fn over(&self) -> Option<Over> {
+        let video = self.dance.is_none() && !is_picture(&self.output);
+        video.then(|| self.over.unwrap_or(Over::Queries))
     }
 
     fn wants_shares(&self) -> bool {
@@ -212,7 +226,7 @@ impl AttentionArgs {
 
     /// The steps that are shown, from 0.
     fn steps(&self, count: usize) -> Result<Vec<usize>> {
-        if !is_png(&self.output) && self.over == Over::Steps && self.dance.is_none() {
+        if self.step.is_empty() && self.over() == Some(Over::Steps) {
             return Ok((0..count).collect());
         }
         if self.step.is_empty() {
@@ -228,7 +242,7 @@ impl AttentionArgs {
 
     /// The points that look.
     fn points(&self, (width, height): (u32, u32)) -> Result<Vec<Point>> {
-        if !is_png(&self.output) && self.over == Over::Queries && self.dance.is_none() && self.at.is_empty() {
+        if self.at.is_empty() && self.over() == Some(Over::Queries) {
             let middle = |cell: u32, length: u32| (2 * cell + 1) * length / (2 * QUERIES);
             let all = (0..QUERIES * QUERIES)
                 .map(|place| Point { x: middle(place % QUERIES, width), y: middle(place / QUERIES, height) });
@@ -275,13 +289,11 @@ impl AttentionArgs {
         let (captured, points) = (shown.of(&made.captured)?, shown.points.as_slice());
         let pictures = [(Seen::Itself, &made.picture), (Seen::Reference, &made.reference.image)];
         let view = View { pictures: &pictures, mask: made.reference.mask.as_ref(), unet };
-        if is_png(&self.output) {
-            return write_png(&self.output, &sheet(&view, &captured, points, self.heads)?);
-        }
         let of_steps: Vec<&[&Captured]> = captured.chunk_by(|a, b| a.step == b.step).collect();
-        let frames: Vec<(&[&Captured], &[Point])> = match self.over {
-            Over::Queries => points.chunks(1).map(|point| (captured.as_slice(), point)).collect(),
-            Over::Steps => of_steps.into_iter().map(|of_step| (of_step, points)).collect(),
+        let frames: Vec<(&[&Captured], &[Point])> = match self.over() {
+            None => return write_png(&self.output, &sheet(&view, &captured, points, self.heads)?),
+            Some(Over::Queries) => points.chunks(1).map(|point| (captured.as_slice(), point)).collect(),
+            Some(Over::Steps) => of_steps.into_iter().map(|of_step| (of_step, points)).collect(),
         };
         let mut video = Video::new(&self.output);
         let encode = EncodeSettings { frame_rate: FRAME_RATE, ..EncodeSettings::default() };
@@ -385,8 +397,11 @@ impl AttentionArgs {
     }
 }
 
-fn is_png(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"))
+/// Whether the name is that of one picture, not of a video or of many.
+fn is_picture(path: &Path) -> bool {
+    let is_png = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"));
+    let is_pattern = path.file_name().is_some_and(|name| name.to_string_lossy().contains('%'));
+    is_png && !is_pattern && !path.is_dir()
 }
 
 /// A video that is begun with its first frame, which says how large it is.
@@ -401,6 +416,14 @@ impl<'a> Video<'a> {
     }
 
     fn write(&mut self, image: RgbImage, time: f64, settings: &EncodeSettings) -> Result<()> {
+        let (width, height) = image.dimensions();
+        if width.max(height) > MAX_SIDE {
+            let problem = format!(
+                "all maps side by side are {width}×{height} pixels, and a video has at most {MAX_SIDE} a side: choose fewer by \
+                 --layer, --step or --at"
+            );
+            return Err(Error::setting("layer", problem));
+        }
         let writer = match &mut self.writer {
             Some(writer) => writer,
             none => none.insert(VideoWriter::create(self.path, image.width(), image.height(), settings)?),

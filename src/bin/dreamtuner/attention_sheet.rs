@@ -19,7 +19,8 @@ pub struct View<'a> {
     pub unet: &'a UNet,
 }
 
-/// A row for each point (and each of the `heads`, if they are shown apart), a column for each layer and step.
+/// A row for each point (and each of the `heads`, if they are shown apart), a column for each layer and step; where there is one row
+/// only, it is broken, so that the sheet is about as wide as it is high.
 pub fn sheet(view: &View, captured: &[&Captured], points: &[Point], heads: bool) -> Result<RgbImage> {
     let places = view.unet.self_attentions();
     let (mut columns, mut labels) = (Vec::new(), Vec::new());
@@ -37,7 +38,11 @@ pub fn sheet(view: &View, captured: &[&Captured], points: &[Point], heads: bool)
     let cells: Vec<RgbImage> =
         (0..rows).flat_map(|row| columns.iter().map(move |column| cell(row, column))).collect();
     let longest = columns.iter().max_by_key(|column| column.len());
-    let rows = longest.into_iter().flatten().map(|(label, _)| label.clone()).collect();
+    let rows: Vec<String> = longest.into_iter().flatten().map(|(label, _)| label.clone()).collect();
+    if let [from] = rows.as_slice() {
+        let labels = labels.into_iter().map(|label| format!("{label} from {from}")).collect();
+        return Ok(labelled_grid(&cells, &Labels::Each(labels)));
+    }
     Ok(labelled_grid(&cells, &Labels::Table { corner: "looks from".into(), columns: labels, rows }))
 }
 

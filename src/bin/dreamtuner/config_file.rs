@@ -6,6 +6,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
+use clap::error::ErrorKind;
 use clap::{Args, Command};
 use dreamtuner::{Error, Result, files::write_atomically};
 use serde::Serialize;
@@ -87,8 +88,13 @@ fn check(path: &Path, name: &str, options: &[OsString], command: &Command) -> Re
         return Err(Error::input(path, format!("{name}: there is no such option")));
     }
     for option in options {
-        let parsed = command.clone().try_get_matches_from([option]);
-        parsed.map_err(|error| Error::input(path, in_short(&error)))?;
+        match command.clone().try_get_matches_from([option]) {
+            // What an option needs beside it may stand elsewhere.
+            Err(error) if error.kind() != ErrorKind::MissingRequiredArgument => {
+                return Err(Error::input(path, in_short(&error)));
+            }
+            _ => {}
+        }
     }
     Ok(())
 }

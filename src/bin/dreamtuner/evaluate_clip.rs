@@ -62,6 +62,12 @@ pub fn run(arguments: &ClipArgs) -> Result<i32> {
     loop {
         let (frame, other) = (clip.next().transpose()?, truth.next().transpose()?);
         match (frame, other) {
+            (Some(frame), Some(other)) if frame.image.dimensions() != other.image.dimensions() => {
+                let sizes =
+                    [&frame.image, &other.image].map(|image| format!("{}×{}", image.width(), image.height()));
+                let problem = format!("is {} pixels, {} {}", sizes[0], arguments.clip_b.display(), sizes[1]);
+                return Err(Error::input(&arguments.clip_a, problem));
+            }
             (Some(frame), Some(other)) => comparison.push(frame.image, other.image)?,
             (None, None) => break,
             (None, Some(_)) => return Err(ended(&arguments.clip_a, &arguments.clip_b, comparison.frames())),

@@ -43,7 +43,7 @@ pub struct DreamboothArgs {
     #[arg(short = 'n', long, default_value_t = 4, value_name = "NUMBER", help_heading = "Benchmark",
         value_parser = clap::value_parser!(u32).range(1..=10_000))]
     number: u32,
-    /// Of the subjects only the one with this name; can be repeated
+    /// Of the subjects only the one with this name, also in the report; can be repeated
     #[arg(long, value_name = "NAME", help_heading = "Benchmark")]
     only: Vec<String>,
     /// A folder with a tuned subject for each, NAME.subject, as `dreamtuner tune` makes it

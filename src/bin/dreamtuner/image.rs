@@ -3,15 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device};
-use clap::Args;
+use clap::{ArgAction, Args};
 use dreamtuner::animate::reference_input::{FileChoice, ReferenceFiles};
 use dreamtuner::detect::PoseModel;
+use dreamtuner::diffusion::Sampler;
 use dreamtuner::model::weights::ModelDefaults;
 use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::render::settings::RenderSettings;
 use dreamtuner::still::parameters::{OPTIONS, PARAMETERS, Parameters, read_png_text, write_png_with_text};
 use dreamtuner::still::{Event, Init, Still, Stills, labelled_grid};
-use dreamtuner::{Error, Result, files::write_png};
+use dreamtuner::{Error, Result, files::write_png, outputs};
 use serde::Serialize;
 
 use crate::config_file::{self, FileOption};
@@ -50,7 +51,7 @@ pub struct ImageArgs {
     #[arg(short = 'n', long, default_value_t = 1, value_name = "NUMBER", help_heading = "Output",
         value_parser = clap::value_parser!(u32).range(1..=10_000))]
     number: u32,
-    /// A picture for each value of an option: reference-weight=0,1,10 or, where values hold commas, \"prompt=a, b|c, d\"; given
+    /// A picture for each value of an option: reference-weight=0,1,10 or, where values hold commas, "prompt=a, b|c, d"; given
     /// twice, the second one's values go downwards
     #[arg(long, value_name = "OPTION=VALUES", help_heading = "Output")]
     grid: Vec<Axis>,
@@ -90,7 +91,9 @@ pub struct PictureArgs {
     #[arg(long, value_name = "0-1", requires = "init", help_heading = "Input")]
     strength: Option<f64>,
     /// First let the model make the reference anew, in its own pose and text, and look at that
-    #[arg(long, help_heading = "Input")]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true",
+        action = ArgAction::Set, hide_default_value = true, value_name = "true|false", hide_possible_values = true,
+        help_heading = "Input")]
     refine: bool,
 
     /// What the picture shows; commas between words, (more:1.3) and [less] weight as in A1111
@@ -116,11 +119,12 @@ pub struct PictureArgs {
 pub fn run(arguments: &ImageArgs) -> Result<i32> {
     let (device, dtype) = arguments.picture.render.device.choose()?;
     let grid = Grid::new(&arguments.grid, arguments.number, arguments.picture.render.seed)?;
-    let outputs = outputs(arguments, grid.cells.len())?;
+    let outputs = names(arguments, grid.cells.len())?;
     let options = grid.cells.iter().map(|changes| config_file::changed(&arguments.picture, changes, "grid"));
     let options = options.collect::<Result<Vec<PictureArgs>>>()?;
     let stills = options.iter().map(|options| options.still(&device, dtype));
     let stills = stills.collect::<Result<Vec<Still>>>()?;
+    stills.iter().try_for_each(Still::check)?;
     let interrupt = Interrupt::default();
     stop_on_signal(interrupt.clone())?;
     let mut display = StepDisplay::default();
@@ -155,7 +159,7 @@ pub fn run(arguments: &ImageArgs) -> Result<i32> {
 }
 
 /// The files of the pictures; nothing that is there already is among them, unless it may be replaced.
-fn outputs(arguments: &ImageArgs, count: usize) -> Result<Vec<PathBuf>> {
+fn names(arguments: &ImageArgs, count: usize) -> Result<Vec<PathBuf>> {
     let output = &arguments.output;
     if output.extension().is_none_or(|extension| !extension.eq_ignore_ascii_case("png")) {
         return Err(Error::output(output, "is no .png file"));
@@ -165,10 +169,12 @@ fn outputs(arguments: &ImageArgs, count: usize) -> Result<Vec<PathBuf>> {
         1 => vec![output.clone()],
         _ => (1..=count).map(|number| output.with_file_name(format!("{stem}-{number}.png"))).collect(),
     };
-    let there = |path: &&PathBuf| path.exists() && !arguments.overwrite;
-    if let Some(path) = outputs.iter().chain([output]).find(there) {
-        return Err(Error::output(path, "is there already; --overwrite replaces it"));
+    let sheet = (count > 1).then_some(output);
+    let all = || outputs.iter().chain(sheet).map(PathBuf::as_path);
+    if let Some(folder) = all().find(|path| path.is_dir()) {
+        return Err(Error::output(folder, "is a folder"));
     }
+    outputs::check(all(), arguments.overwrite)?;
     Ok(outputs)
 }
 
@@ -186,6 +192,13 @@ fn read_options(path: &Path) -> Result<toml::Table> {
     table.insert("prompt".into(), parameters.prompt.clone().into());
     table.insert("negative-prompt".into(), parameters.negative_prompt.clone().into());
     let sampler = parameters.sampler();
+    if let Some(name) = parameters.unknown_sampler() {
+        let instead = sampler.map_or("the default", Sampler::name);
+        say(format_args!(
+            "note: {}: there is no sampler {name} here; {instead} takes its place",
+            path.display()
+        ));
+    }
     table.extend(sampler.map(|sampler| ("sampler".to_owned(), sampler.name().into())));
     for (name, option) in [
         ("Steps", "steps"),

@@ -7,6 +7,8 @@ use dreamtuner::{Error, Result};
 
 /// Most pictures of a grid.
 const MOST_CELLS: usize = 10_000;
+/// Options of the machine, which is the same for all pictures.
+const OF_THE_MACHINE: [&str; 4] = ["device", "dtype", "low-memory", "threads"];
 
 /// An option with its values.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +25,11 @@ impl FromStr for Axis {
             text.split_once('=').ok_or_else(|| format!("{text}: not of the form option=values"))?;
         let between = if values.contains('|') { '|' } else { ',' };
         let values: Vec<String> = values.split(between).map(|value| value.trim().to_owned()).collect();
-        Ok(Self { name: name.trim().trim_start_matches("--").to_owned(), values })
+        let name = name.trim().trim_start_matches("--").to_owned();
+        match OF_THE_MACHINE.contains(&name.as_str()) {
+            true => Err(format!("{name}: is the same for all pictures")),
+            false => Ok(Self { name, values }),
+        }
     }
 }
 

@@ -85,7 +85,7 @@ fn main() {
 fn run() -> i32 {
     let arguments = std::env::args_os().collect();
     let arguments = config_file::with_file::<animate::AnimateArgs>(arguments, &animate::CONFIG)
-        .and_then(|arguments| config_file::with_file::<image::ImageArgs>(arguments, &image::FROM));
+        .and_then(|arguments| config_file::with_file::<image::PictureArgs>(arguments, &image::FROM));
     let arguments = match arguments {
         Ok(arguments) => arguments,
         Err(error) => return exit::report(&error),

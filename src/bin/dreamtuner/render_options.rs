@@ -172,6 +172,11 @@ pub struct CoherenceArgs {
 }
 
 impl CoherenceArgs {
+    /// Whether a weight is given.
+    pub fn is_given(&self) -> bool {
+        self.previous_weight.is_some() || self.first_weight != 0.0
+    }
+
     /// Settings of a clip.
     pub fn on(&self, settings: RenderSettings) -> RenderSettings {
         RenderSettings {

@@ -1,4 +1,4 @@
-//! How far a training is: a bar on a terminal, plain lines elsewhere.
+//! How far long work is: a bar on a terminal, plain lines elsewhere.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};

@@ -11,7 +11,7 @@ use super::data_set::{DataSet, Prompt, Subject};
 use super::encoders::{Encoders, Seen};
 use super::report::{SubjectReport, SubjectScores};
 use crate::animate::content_hash;
-use crate::animate::reference_input::{FileChoice, ReferenceFiles, read_picture};
+use crate::animate::reference_input::{FileChoice, ReferenceFiles, opaque, read_picture};
 use crate::detect::PoseModel;
 use crate::error::{Error, Result};
 use crate::evaluate::models::Models;
@@ -25,7 +25,7 @@ use crate::render::settings::RenderSettings;
 use crate::render::weights::WeightFiles;
 use crate::still::{self, Labels, Still, Stills, labelled_grid};
 
-/// Changes when a measure does: results measured otherwise are not taken for these.
+/// Changes when a measure does: what was measured otherwise is measured anew.
 const MEASURES: u32 = 1;
 
 /// All that is drawn and measured.
@@ -93,8 +93,13 @@ struct Task<'a> {
     path: PathBuf,
     /// Text that it is measured against.
     text: String,
+    /// What decides the picture.
     plan: Value,
+    /// What decides its measures besides.
+    measured_by: Value,
     still: Still,
+    /// Whether the picture is there.
+    drawn: bool,
     /// Its measures, once it is finished.
     scores: Option<Scores>,
 }
@@ -103,11 +108,13 @@ struct Task<'a> {
 #[derive(Debug, Serialize, Deserialize)]
 struct Finished {
     plan: Value,
+    measured_by: Value,
     scores: Scores,
 }
 
 impl SubjectBenchmark {
-    /// Draws and measures every picture that is not finished, and writes `report.json`, `report.md` and a sheet for each subject into
+    /// Draws and measures every picture that is not finished (one that is there is only measured, where encoders, real pictures or texts
+    /// are others now), and writes `report.json`, `report.md` and a sheet for each subject into
     /// the folder.
     ///
     /// # Errors
@@ -128,7 +135,11 @@ impl SubjectBenchmark {
         for task in tasks.iter_mut().filter(|task| task.scores.is_none()) {
             interrupt.check()?;
             let real = real.get(&task.subject.name, || encoders.look_at_all(&task.subject.pictures))?;
-            task.scores = Some(task.draw(&mut stills, real, encoders, interrupt, on_event)?);
+            let picture = match task.drawn {
+                true => opaque(read_picture(&task.path.with_extension("png"))?),
+                false => task.draw(&mut stills, interrupt, on_event)?,
+            };
+            task.scores = Some(task.measure(&picture, real, encoders)?);
             done += 1;
             on_event(Event::Finished { done, of, subject: task.subject.name.clone() });
         }
@@ -144,7 +155,8 @@ impl SubjectBenchmark {
             let reference = subject.pictures.get(self.reference).ok_or_else(|| {
                 Error::setting("reference-number", format!("{number}; {} has {count} pictures", subject.name))
             })?;
-            let files = self.files(subject)?;
+            let files = self.files(reference)?;
+            let real = subject.pictures.iter().map(|path| content_hash(path)).collect::<Result<Vec<_>>>()?;
             let known = models.known(&subject.name)?;
             // A tuned subject is what its class and its word stand for.
             let class = known.subject.as_ref().map_or(subject.class.clone(), |phrase| phrase.in_text(""));
@@ -157,12 +169,16 @@ impl SubjectBenchmark {
                         ..self.settings.clone()
                     };
                     let still = self.still(reference, models.weights(&subject.name), settings);
-                    let plan = self.plan(&still, &known.fingerprints, &files, encoders);
+                    let plan = self.plan(&still, &known.fingerprints, &files);
+                    let text = prompt.text(&subject.class);
+                    let measured_by = measured_by(&text, &real, encoders);
                     let path = self.folder.join(&subject.name).join(format!("{number:02}-{place}"));
-                    let finished = finished::<Finished>(&path.with_extension("json"), &plan)?;
-                    let (text, scores) =
-                        (prompt.text(&subject.class), finished.map(|finished| finished.scores));
-                    tasks.push(Task { subject, path, text, plan, still, scores });
+                    let finished = finished::<Finished>(&path.with_extension("json"), &plan)?
+                        .filter(|_| path.with_extension("png").is_file());
+                    let drawn = finished.is_some();
+                    let scores = finished.filter(|finished| finished.measured_by == measured_by);
+                    let scores = scores.map(|finished| finished.scores);
+                    tasks.push(Task { subject, path, text, plan, measured_by, still, drawn, scores });
                 }
             }
         }
@@ -190,17 +206,20 @@ impl SubjectBenchmark {
         }
     }
 
-    /// Hashes of the subject's pictures, the mask and the pose.
-    fn files(&self, subject: &Subject) -> Result<Vec<String>> {
-        let pictures = subject.pictures.iter().map(PathBuf::as_path);
-        pictures.chain(self.mask.file()).chain(self.pose.as_deref()).map(content_hash).collect()
+    /// Hashes of the reference, the mask and the pose.
+    fn files(&self, reference: &Path) -> Result<Vec<String>> {
+        [reference]
+            .into_iter()
+            .chain(self.mask.file())
+            .chain(self.pose.as_deref())
+            .map(content_hash)
+            .collect()
     }
 
-    /// Two pictures with equal plans are equal, and so are their measures.
-    fn plan(&self, still: &Still, weights: &Value, files: &[String], encoders: Encoders) -> Value {
+    /// Two pictures with equal plans are equal.
+    fn plan(&self, still: &Still, weights: &Value, files: &[String]) -> Value {
         json!({
             "dreamtuner": env!("CARGO_PKG_VERSION"),
-            "measures": MEASURES,
             "settings": still.settings,
             "size": still.size,
             "refine": still.refine,
@@ -208,8 +227,6 @@ impl SubjectBenchmark {
             "mask": format!("{:?}", self.mask),
             "files": files,
             "weights": weights,
-            "clip": encoders.clip.map(|(_, fingerprint)| fingerprint),
-            "dino": encoders.dino.map(|(_, fingerprint)| fingerprint),
             "device": format!("{:?}", self.device.location()),
             "dtype": self.dtype.as_str(),
         })
@@ -223,10 +240,10 @@ impl SubjectBenchmark {
             subjects.push(SubjectScores::new(subject, own().filter_map(|task| task.scores.as_ref())));
             // The reference, then one picture for each prompt.
             let mut labels = vec![format!("{}, {}", subject.name, subject.class)];
-            let reference = read_picture(&subject.pictures[self.reference])?.into_rgb8();
+            let reference = opaque(read_picture(&subject.pictures[self.reference])?);
             let mut cells = Vec::new();
             for task in own().step_by(self.number as usize) {
-                cells.push(read_picture(&task.path.with_extension("png"))?.into_rgb8());
+                cells.push(opaque(read_picture(&task.path.with_extension("png"))?));
                 labels.push(task.text.clone());
             }
             if let Some((width, height)) = cells.first().map(RgbImage::dimensions) {
@@ -242,27 +259,41 @@ impl SubjectBenchmark {
     }
 }
 
+/// Equal pictures with this equal have equal measures.
+fn measured_by(text: &str, real: &[String], encoders: Encoders) -> Value {
+    json!({
+        "measures": MEASURES,
+        "text": text,
+        "real": real,
+        "clip": encoders.clip.map(|(_, fingerprint)| fingerprint),
+        "dino": encoders.dino.map(|(_, fingerprint)| fingerprint),
+    })
+}
+
 impl Task<'_> {
-    /// Draws the picture, measures it and keeps both.
+    /// Draws the picture and keeps it.
     fn draw(
         &self,
         stills: &mut Stills,
-        real: &[Seen],
-        encoders: Encoders,
         interrupt: &Interrupt,
         on_event: &mut dyn FnMut(Event),
-    ) -> Result<Scores> {
+    ) -> Result<RgbImage> {
         let made = stills.make(&self.still, interrupt, &mut |event| {
             if let still::Event::Note(note) = event {
                 on_event(Event::Note(note));
             }
         })?;
-        let scores = encoders.compare(&made.picture, real, &self.text)?;
         let folder = self.path.parent().unwrap_or(&self.path);
         std::fs::create_dir_all(folder).map_err(|error| Error::io(folder, error))?;
         write_png(&self.path.with_extension("png"), &made.picture)?;
-        // The result comes last: it says that the picture is finished.
-        let finished = Finished { plan: self.plan.clone(), scores };
+        Ok(made.picture)
+    }
+
+    /// Measures the picture and keeps the result, which says that it is finished.
+    fn measure(&self, picture: &RgbImage, real: &[Seen], encoders: Encoders) -> Result<Scores> {
+        let scores = encoders.compare(picture, real, &self.text)?;
+        let (plan, measured_by) = (self.plan.clone(), self.measured_by.clone());
+        let finished = Finished { plan, measured_by, scores };
         write_json(&self.path.with_extension("json"), &finished)?;
         Ok(finished.scores)
     }

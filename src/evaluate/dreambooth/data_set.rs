@@ -113,6 +113,9 @@ impl Index {
                             "line {number}: \"{line}\" is not of the form subject_name,class"
                         ));
                     }
+                    if subjects.iter().any(|(known, _)| known == name) {
+                        return Err(format!("line {}: {name} is there twice", number + 1));
+                    }
                     subjects.push((name.to_owned(), class.to_owned()));
                 }
                 (Section::Objects, Some(quote @ ('\'' | '"'))) => objects.extend(quoted(line, quote)),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use image::RgbImage;
 use serde_json::Value;
 
-use crate::animate::reference_input::read_picture;
+use crate::animate::reference_input::{opaque, read_picture};
 use crate::error::Result;
 use crate::evaluate::scores::{Metric, Scores, mean};
 use crate::model::clip::{Clip, cosine};
@@ -30,7 +30,7 @@ pub(super) struct Seen {
 impl Encoders<'_> {
     /// Looks at pictures, which are read.
     pub(super) fn look_at_all(&self, pictures: &[PathBuf]) -> Result<Vec<Seen>> {
-        pictures.iter().map(|path| self.look_at(&read_picture(path)?.into_rgb8())).collect()
+        pictures.iter().map(|path| self.look_at(&opaque(read_picture(path)?))).collect()
     }
 
     fn look_at(&self, picture: &RgbImage) -> Result<Seen> {
