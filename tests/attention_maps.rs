@@ -53,7 +53,9 @@ fn frame(studio: &Studio, truth: &Truth, watch: Option<Watch>) -> (RgbImage, Vec
         controls: vec![Some(truth.frames[0].control_image())],
         init: None,
     };
-    studio.watched(sitting, settings, watch, &Interrupt::default(), &mut |_, _| {}).unwrap()
+    let (picture, watched) =
+        studio.watched(sitting, settings, watch, &Interrupt::default(), &mut |_, _| {}).unwrap();
+    (picture, watched.captured)
 }
 
 fn truth(seed: u64) -> Truth {
@@ -270,8 +272,8 @@ fn frames_of_a_clip_are_watched() {
         }
         let shown: Vec<Seen> = frame.pictures.iter().map(|(seen, _)| *seen).collect();
         assert_eq!(shown, expected);
-        assert_eq!(frame.captured.len(), 4);
-        for captured in &frame.captured {
+        assert_eq!(frame.watched.captured.len(), 4);
+        for captured in &frame.watched.captured {
             let shares = captured.shares(&frame.model.unet)?;
             assert_eq!(shares.iter().map(|(seen, _)| *seen).collect::<Vec<_>>(), expected);
             let sum: f64 = shares.iter().map(|(_, share)| share).sum();

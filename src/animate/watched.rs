@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::mask::Mask;
 use crate::model::StableDiffusion;
 use crate::render::animator::Animator;
-use crate::render::attention_maps::{Captured, Seen, Watch};
+use crate::render::attention_maps::{Seen, Watch, Watched};
 use crate::render::clip::Progress;
 use crate::render::interrupt::Interrupt;
 use crate::render::settings::RenderSettings;
@@ -24,7 +24,7 @@ pub struct WatchedFrame<'a> {
     /// The frame itself, then what it looked at.
     pub pictures: Vec<(Seen, &'a RgbImage)>,
     /// What attention saw.
-    pub captured: Vec<Captured>,
+    pub watched: Watched,
     /// The reference's mask.
     pub mask: Option<&'a Mask>,
     /// The model.
@@ -79,8 +79,8 @@ pub fn watch(
             pictures.extend(frame.filter(|_| weight > 0.0).map(|frame| (seen, frame)));
         }
         let mask = reference.mask.as_ref();
-        let captured = animator.seen();
-        on_frame(WatchedFrame { index, time: control.time, pictures, captured, mask, model, encode })?;
+        let watched = animator.seen();
+        on_frame(WatchedFrame { index, time: control.time, pictures, watched, mask, model, encode })?;
         on_event(Event::Progress(Progress::Frame { frame: index }));
         if first.is_none() {
             first = Some(picture.clone());

@@ -11,7 +11,7 @@ use crate::mask::Mask;
 use crate::memory;
 use crate::model::stable_diffusion::StableDiffusion;
 use crate::model::transformer::Reading;
-use crate::render::attention_maps::{Captured, Seen, Watch};
+use crate::render::attention_maps::{Seen, Watch, Watched};
 use crate::render::deep_cache::DeepCache;
 use crate::render::denoiser::SubjectDenoiser;
 use crate::render::feature_store::{FeatureCache, FeatureStore};
@@ -211,8 +211,8 @@ impl Animator<'_> {
     }
 
     /// What was seen since [`Self::watch`].
-    pub fn seen(&mut self) -> Vec<Captured> {
-        self.watch.take().map(Watch::into_captured).unwrap_or_default()
+    pub fn seen(&mut self) -> Watched {
+        self.watch.take().map(Watch::into_watched).unwrap_or_default()
     }
 
     /// The steps that each frame takes.

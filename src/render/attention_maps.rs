@@ -47,12 +47,34 @@ pub struct Captured {
     references: Vec<(Seen, ReferenceTokens)>,
 }
 
+/// How much of its attention a picture gave, in a layer at a step, to itself and to each reference: means over all tokens and heads,
+/// which add up to 1.
+#[derive(Debug, Clone)]
+pub struct LayerShares {
+    /// Number of the step, from 0.
+    pub step: usize,
+    /// Number of the layer in the forward pass, from 0.
+    pub layer: usize,
+    /// The shares.
+    pub shares: Vec<(Seen, f64)>,
+}
+
 /// Steps and layers that are watched while a picture is made.
 #[derive(Debug, Clone)]
 pub struct Watch {
     steps: Vec<usize>,
     layers: Vec<usize>,
-    captured: Vec<Captured>,
+    sums: bool,
+    watched: Watched,
+}
+
+/// What has been watched, by step and layer.
+#[derive(Debug, Clone, Default)]
+pub struct Watched {
+    /// What the chosen layers saw at the chosen steps.
+    pub captured: Vec<Captured>,
+    /// The shares of all layers at all steps, if they were asked for.
+    pub shares: Vec<LayerShares>,
 }
 
 /// Where some tokens of the picture look.
@@ -74,12 +96,17 @@ const QUERIES_AT_ONCE: usize = 256;
 impl Watch {
     /// Watches `layers` (numbers in the forward pass) at `steps`.
     pub fn new(steps: Vec<usize>, layers: Vec<usize>) -> Self {
-        Self { steps, layers, captured: Vec::new() }
+        Self { steps, layers, sums: false, watched: Watched::default() }
+    }
+
+    /// Sums up the shares of all layers at all steps besides. Features are not kept for that: they may be gigabytes.
+    pub fn with_shares(self) -> Self {
+        Self { sums: true, ..self }
     }
 
     /// Whether a step is watched.
     pub(super) fn wants(&self, step: usize) -> bool {
-        self.steps.contains(&step)
+        self.sums || self.steps.contains(&step)
     }
 
     /// Keeps what one picture of a pass saw.
@@ -89,23 +116,34 @@ impl Watch {
         picture: usize,
         layers: &BTreeMap<usize, LayerFeatures>,
         references: &[(Seen, &ReferencePass)],
+        unet: &UNet,
     ) -> Result<()> {
-        for (&layer, seen) in layers.iter().filter(|(layer, _)| self.layers.contains(layer)) {
+        for (&layer, seen) in layers {
+            let is_chosen = self.steps.contains(&step) && self.layers.contains(&layer);
+            if !is_chosen && !self.sums {
+                continue;
+            }
             let references =
                 references.iter().filter_map(|(role, pass)| Some((*role, pass.get(&layer)?.clone())));
-            self.captured.push(Captured {
+            let captured = Captured {
                 step,
                 layer,
                 features: LayerFeatures { features: seen.features.narrow(0, picture, 1)?, ..*seen },
                 references: references.collect(),
-            });
+            };
+            if self.sums {
+                self.watched.shares.push(LayerShares { step, layer, shares: captured.shares(unet)? });
+            }
+            if is_chosen {
+                self.watched.captured.push(captured);
+            }
         }
         Ok(())
     }
 
-    /// What has been seen, by step and layer.
-    pub fn into_captured(self) -> Vec<Captured> {
-        self.captured
+    /// What has been watched.
+    pub fn into_watched(self) -> Watched {
+        self.watched
     }
 }
 

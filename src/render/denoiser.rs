@@ -114,7 +114,7 @@ impl<'a> SubjectDenoiser<'a> {
         if let (Some(layers), Some(pass)) = (context.captured, kept) {
             if let Some(watch) = self.watch.as_mut().filter(|_| watched) {
                 let seen = seen[pass].iter().map(|(seen, pass)| (*seen, pass.as_ref())).collect::<Vec<_>>();
-                watch.keep(step.index, pass, &layers, &seen)?;
+                watch.keep(step.index, pass, &layers, &seen, self.networks.unet)?;
             }
             if let Some(trajectory) = &mut self.trajectory {
                 trajectory.keep(step.index, pass, layers)?;

@@ -6,7 +6,7 @@ use crate::diffusion::NoiseSource;
 use crate::error::Result;
 use crate::model::StableDiffusion;
 use crate::render::animator::{Animator, ClipInputs, ReferencePicture};
-use crate::render::attention_maps::{Captured, Watch};
+use crate::render::attention_maps::{Watch, Watched};
 use crate::render::feature_store::FeatureCache;
 use crate::render::interrupt::Interrupt;
 use crate::render::networks::ControlUnit;
@@ -59,7 +59,7 @@ impl Studio {
         watch: Option<Watch>,
         interrupt: &Interrupt,
         after_step: &mut dyn FnMut(usize, usize),
-    ) -> Result<(RgbImage, Vec<Captured>)> {
+    ) -> Result<(RgbImage, Watched)> {
         let Sitting { reference, controls, init } = sitting;
         let inputs = ClipInputs {
             reference: reference.encode(&self.model, &settings)?,

@@ -13,7 +13,7 @@ use crate::kept::Kept;
 use crate::model::weights::SubjectPhrase;
 use crate::picture::{Fit, WHITE, fit_image};
 use crate::render::animator::ReferencePicture;
-use crate::render::attention_maps::{Captured, Watch};
+use crate::render::attention_maps::{Watch, Watched};
 use crate::render::interrupt::Interrupt;
 use crate::render::settings::RenderSettings;
 use crate::render::studio::{Sitting, Studio};
@@ -93,7 +93,7 @@ pub struct Made<'a> {
     /// The reference that it was made from.
     pub reference: ReferencePicture,
     /// What attention saw, if it was watched.
-    pub captured: Vec<Captured>,
+    pub watched: Watched,
     /// The model.
     pub studio: &'a Studio,
 }
@@ -174,8 +174,8 @@ impl Stills {
         }
         let controls = studio.controls.iter().map(|_| pose.clone()).collect();
         let sitting = Sitting { reference: reference.clone(), controls, init };
-        let (picture, captured) = make(sitting, settings.clone(), watch)?;
-        Ok(Made { picture, settings, reference, captured, studio })
+        let (picture, watched) = make(sitting, settings.clone(), watch)?;
+        Ok(Made { picture, settings, reference, watched, studio })
     }
 }
 

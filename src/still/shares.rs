@@ -7,10 +7,9 @@ use image::{Rgb, RgbImage};
 use imageproc::drawing::draw_filled_rect_mut;
 use imageproc::rect::Rect;
 
-use crate::error::Result;
 use crate::model::unet::{Place, UNet};
 use crate::picture::{BACKGROUND, label};
-use crate::render::attention_maps::{Captured, Seen};
+use crate::render::attention_maps::{LayerShares, Seen};
 
 /// Shares of frames, steps and layers.
 #[derive(Debug, Clone, Default)]
@@ -42,19 +41,14 @@ const COLOURS: [(Seen, Rgb<u8>); 4] = [
 ];
 
 impl Shares {
-    /// Adds what a frame saw (0 for a still).
-    ///
-    /// # Errors
-    /// Those of [`Captured::shares`].
-    pub fn add(&mut self, frame: usize, captured: &[Captured], unet: &UNet) -> Result<()> {
+    /// Adds what a frame (0 for a still) saw with the layers of `unet`.
+    pub fn add(&mut self, frame: usize, shares: &[LayerShares], unet: &UNet) {
         let places = unet.self_attentions();
-        for captured in captured {
-            let (step, layer) = (captured.step, captured.layer);
-            let place = places[layer].0;
-            let shares = captured.shares(unet)?.into_iter();
-            self.0.extend(shares.map(|(seen, share)| Share { frame, step, layer, place, seen, share }));
+        for LayerShares { step, layer, shares } in shares {
+            let (step, layer, place) = (*step, *layer, places[*layer].0);
+            let shares = shares.iter();
+            self.0.extend(shares.map(|&(seen, share)| Share { frame, step, layer, place, seen, share }));
         }
-        Ok(())
     }
 
     /// One line for each share; frames and steps are counted from 1.

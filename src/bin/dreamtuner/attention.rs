@@ -13,7 +13,7 @@ use dreamtuner::frame::{Frame, MAX_SIDE};
 use dreamtuner::model::StableDiffusion;
 use dreamtuner::model::unet::{Place, UNet};
 use dreamtuner::picture::Fit;
-use dreamtuner::render::attention_maps::{Captured, Seen, Watch};
+use dreamtuner::render::attention_maps::{Captured, Seen, Watch, Watched};
 use dreamtuner::render::clip::Progress;
 use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::render::settings::RenderSettings;
@@ -127,28 +127,12 @@ pub fn run(arguments: &AttentionArgs) -> Result<i32> {
     Ok(exit::SUCCESS)
 }
 
-/// What is shown.
-struct Shown {
-    /// Numbers of layers in the forward pass.
-    layers: Vec<usize>,
-    /// Steps, from 0.
-    steps: Vec<usize>,
-    /// The points that look.
-    points: Vec<Point>,
-}
-
-impl Shown {
-    /// Of what was captured, what is shown.
-    fn of<'a>(&self, captured: &'a [Captured]) -> Result<Vec<&'a Captured>> {
-        let shown = |captured: &&Captured| {
-            self.layers.contains(&captured.layer) && self.steps.contains(&captured.step)
-        };
-        let captured: Vec<&Captured> = captured.iter().filter(shown).collect();
-        if captured.is_empty() {
-            return Err(Error::setting("step", "no pass of these steps looks at the reference"));
-        }
-        Ok(captured)
+/// What was captured of the layers and steps that are shown.
+fn captured(watched: &Watched) -> Result<Vec<&Captured>> {
+    if watched.captured.is_empty() {
+        return Err(Error::setting("step", "no pass of these steps looks at the reference"));
     }
+    Ok(watched.captured.iter().collect())
 }
 
 impl AttentionArgs {
@@ -181,24 +165,12 @@ impl AttentionArgs {
         video.then(|| self.over.unwrap_or(Over::Queries))
     }
 
-    fn wants_shares(&self) -> bool {
-        self.shares.is_some() || self.plot.is_some()
-    }
-
-    /// Layers, steps and points, for so many steps and a picture's width and height.
-    fn shown(&self, unet: &UNet, steps: usize, size: (u32, u32)) -> Result<Shown> {
-        Ok(Shown { layers: self.layers(unet)?, steps: self.steps(steps)?, points: self.points(size)? })
-    }
-
-    /// The layers and steps that are shown, and all others where shares are asked for.
+    /// The layers and steps that are shown, and the shares of all where they are asked for.
     fn watch(&self, unet: &UNet, settings: &RenderSettings) -> Result<Watch> {
-        let size = (settings.width as u32, settings.height as u32);
-        let Shown { layers, steps, .. } = self.shown(unet, settings.steps, size)?;
-        if self.wants_shares() {
-            let all = unet.self_attentions().len();
-            return Ok(Watch::new((0..settings.steps).collect(), (0..all).collect()));
-        }
-        Ok(Watch::new(steps, layers))
+        // Points outside the picture are refused before it is made.
+        self.points((settings.width as u32, settings.height as u32))?;
+        let watch = Watch::new(self.steps(settings.steps)?, self.layers(unet)?);
+        Ok(if self.shares.is_some() || self.plot.is_some() { watch.with_shares() } else { watch })
     }
 
     /// Numbers of the layers that are shown.
@@ -275,9 +247,7 @@ impl AttentionArgs {
             Event::Step { done, of } => display.update("step", done as u64, of as u64, ""),
         })?;
         let mut shares = Shares::default();
-        if self.wants_shares() {
-            shares.add(0, &made.captured, &made.studio.model.unet)?;
-        }
+        shares.add(0, &made.watched.shares, &made.studio.model.unet);
         self.write(&made)?;
         Ok(shares)
     }
@@ -285,15 +255,14 @@ impl AttentionArgs {
     /// One picture with all maps, or a video.
     fn write(&self, made: &Made) -> Result<()> {
         let unet = &made.studio.model.unet;
-        let shown = self.shown(unet, made.settings.steps, made.picture.dimensions())?;
-        let (captured, points) = (shown.of(&made.captured)?, shown.points.as_slice());
+        let (captured, points) = (captured(&made.watched)?, self.points(made.picture.dimensions())?);
         let pictures = [(Seen::Itself, &made.picture), (Seen::Reference, &made.reference.image)];
         let view = View { pictures: &pictures, mask: made.reference.mask.as_ref(), unet };
         let of_steps: Vec<&[&Captured]> = captured.chunk_by(|a, b| a.step == b.step).collect();
         let frames: Vec<(&[&Captured], &[Point])> = match self.over() {
-            None => return write_png(&self.output, &sheet(&view, &captured, points, self.heads)?),
+            None => return write_png(&self.output, &sheet(&view, &captured, &points, self.heads)?),
             Some(Over::Queries) => points.chunks(1).map(|point| (captured.as_slice(), point)).collect(),
-            Some(Over::Steps) => of_steps.into_iter().map(|of_step| (of_step, points)).collect(),
+            Some(Over::Steps) => of_steps.into_iter().map(|of_step| (of_step, points.as_slice())).collect(),
         };
         let mut video = Video::new(&self.output);
         let encode = EncodeSettings { frame_rate: FRAME_RATE, ..EncodeSettings::default() };
@@ -330,9 +299,7 @@ impl AttentionArgs {
             _ => {}
         };
         watch(&job, &choose, interrupt, &mut on_event, &mut |frame| {
-            if self.wants_shares() {
-                shares.add(frame.index, &frame.captured, &frame.model.unet)?;
-            }
+            shares.add(frame.index, &frame.watched.shares, &frame.model.unet);
             let image = self.frame(&frame, &job.settings)?;
             video.write(image, frame.time, frame.encode)
         })?;
@@ -344,7 +311,6 @@ impl AttentionArgs {
     fn frame(&self, frame: &WatchedFrame, settings: &RenderSettings) -> Result<RgbImage> {
         let (width, height) = frame.pictures[0].1.dimensions();
         let (unet, black) = (&frame.model.unet, RgbImage::new(width, height));
-        let shown = self.shown(unet, settings.steps, (width, height))?;
         let places = [
             (Seen::Itself, 1.0),
             (Seen::Reference, 1.0),
@@ -358,7 +324,7 @@ impl AttentionArgs {
         let pictures: Vec<(Seen, &RgbImage)> =
             places.into_iter().filter(|(_, weight)| *weight > 0.0).map(|(seen, _)| picture(seen)).collect();
         let view = View { pictures: &pictures, mask: frame.mask, unet };
-        sheet(&view, &shown.of(&frame.captured)?, &shown.points, self.heads)
+        sheet(&view, &captured(&frame.watched)?, &self.points((width, height))?, self.heads)
     }
 
     /// The clip that is watched.
