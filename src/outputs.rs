@@ -24,6 +24,11 @@ pub fn check<'a>(names: impl IntoIterator<Item = &'a Path>, overwrite: bool) -> 
     Ok(())
 }
 
+/// Whether the name is that of a PNG file.
+pub fn is_png(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"))
+}
+
 /// Says that `path` would be written over.
 pub(crate) fn there_already(path: &Path) -> Error {
     Error::output(path, "is there already; --overwrite replaces it")

@@ -7,7 +7,7 @@ use super::pose_source::RATES;
 use crate::error::{Error, Result};
 use crate::frame::MAX_SIDE;
 use crate::model::prompt;
-use crate::outputs::{existing_folder, full_name, is_there, there_already};
+use crate::outputs::{existing_folder, full_name, is_png, is_there, there_already};
 use crate::render::journal::Journal;
 use crate::render::settings::RenderSettings;
 use crate::video::Container;
@@ -102,6 +102,5 @@ fn check_name(path: &Path, is_sheet: bool) -> Result<()> {
     if !is_sheet {
         return Container::from_path(path).map(drop);
     }
-    let is_png = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"));
-    if is_png { Ok(()) } else { Err(Error::output(path, "a contact sheet is a .png file")) }
+    if is_png(path) { Ok(()) } else { Err(Error::output(path, "a contact sheet is a .png file")) }
 }

@@ -144,8 +144,12 @@ pub fn score(
     truth: &Truth,
     clip: Option<&Clip>,
 ) -> Result<(Scores, BTreeMap<String, f64>)> {
-    let frames: Vec<FrameScores> =
-        result.par_iter().zip(&truth.frames).map(|(image, truth)| FrameScores::new(image, truth)).collect();
+    let frames: Vec<FrameScores> = result
+        .par_iter()
+        .zip(&truth.frames)
+        .enumerate()
+        .map(|(frame, (image, told))| FrameScores::new(image, told, truth.untold(frame).as_ref()))
+        .collect();
     let mut scores = Scores::new();
     let mut put = |metric: Metric, values: &mut dyn Iterator<Item = f64>| {
         if let Some(mean) = mean(values) {
@@ -157,9 +161,7 @@ pub fn score(
     put(Metric::Psnr, &mut frames.iter().map(|frame| frame.psnr));
     put(Metric::Ssim, &mut frames.iter().filter_map(|frame| frame.ssim));
     put(Metric::Colour, &mut frames.iter().filter_map(|frame| mean(&mut frame.colour.values().copied())));
-    let changes = result.iter().zip(&truth.untold).zip(&truth.frames);
-    let changes = changes.map(|((result, untold), told)| share_of_change(result, untold, &told.image));
-    put(Metric::Expression, &mut changes.flatten());
+    put(Metric::Expression, &mut frames.iter().filter_map(|frame| frame.expression));
     let joints = frames.iter().fold(JointCount::default(), |sum, frame| sum.plus(frame.joints));
     put(Metric::Pck, &mut joints.share().into_iter());
     put(Metric::Flicker, &mut flicker(result, &truth.pictures()).into_iter());
@@ -179,11 +181,13 @@ struct FrameScores {
     psnr: f64,
     ssim: Option<f64>,
     colour: Likeness,
+    expression: Option<f64>,
     joints: JointCount,
 }
 
 impl FrameScores {
-    fn new(result: &RgbImage, truth: &Picture) -> Self {
+    /// `untold` is the truth with the reference's expression, where that is another one.
+    fn new(result: &RgbImage, truth: &Picture, untold: Option<&RgbImage>) -> Self {
         let labels = truth.labels.as_ref();
         Self {
             l1: mean_absolute_difference(result, &truth.image),
@@ -191,6 +195,7 @@ impl FrameScores {
             psnr: psnr(result, &truth.image),
             ssim: ssim(result, &truth.image),
             colour: labels.map(|labels| colour_likeness(result, &truth.image, labels)).unwrap_or_default(),
+            expression: untold.and_then(|untold| share_of_change(result, untold, &truth.image)),
             joints: joints_found(result, &truth.image, &truth.pose),
         }
     }

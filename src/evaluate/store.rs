@@ -46,8 +46,7 @@ impl Store {
         dance: &str,
         plan: &Value,
     ) -> Result<Option<ClipResult>> {
-        let result = finished(&self.path(row, identity, dance, "json"), plan)?;
-        Ok(result.filter(|_| self.path(row, identity, dance, "png").is_file()))
+        finished(&self.path(row, identity, dance, "json"), plan)
     }
 
     /// Keeps a result, with some of its frames.
@@ -86,7 +85,7 @@ impl Store {
     }
 }
 
-/// The result in the file `path`, if there is one; it says by which `plan` it was made.
+/// The result in the file `path`, if it and the picture beside it are there; it says by which `plan` it was made.
 ///
 /// # Errors
 /// [`Error::Plan`] where that was another one; a file that cannot be read.
@@ -102,7 +101,8 @@ pub fn finished<T: DeserializeOwned>(path: &Path, plan: &Value) -> Result<Option
         let folder = path.parent().unwrap_or(path).to_path_buf();
         return Err(Error::Plan { path: folder, differences: differences(&json["plan"], plan) });
     }
-    serde_json::from_value(json).map(Some).map_err(damaged)
+    let result = serde_json::from_value(json).map_err(damaged)?;
+    Ok(path.with_extension("png").is_file().then_some(result))
 }
 
 /// Some frames of a clip, evenly spaced, from left to right.

@@ -85,8 +85,6 @@ pub struct Truth {
     pub reference: Picture,
     /// The true frames, with labels.
     pub frames: Vec<Picture>,
-    /// The true frames if their faces did what the reference's does.
-    pub untold: Vec<RgbImage>,
     /// What the frames show: everything.
     pub caption: String,
     /// What the frames show: expression and scene only.
@@ -95,6 +93,8 @@ pub struct Truth {
     pub reference_caption: String,
     /// What the reference shows: expression and scene only.
     pub reference_scene_caption: String,
+    identity: Identity,
+    shots: Vec<Shot>,
 }
 
 impl Truth {
@@ -106,12 +106,20 @@ impl Truth {
         Self {
             reference: render(identity, &shot, size),
             frames: shots.iter().map(|shot| render_labelled(identity, shot, size)).collect(),
-            untold: shots.iter().map(|shot| untold(identity, shot, size)).collect(),
             caption: caption(identity, first),
             scene_caption: scene_caption(first),
             reference_caption: caption(identity, &shot),
             reference_scene_caption: scene_caption(&shot),
+            identity: identity.clone(),
+            shots,
         }
+    }
+
+    /// A true frame if its face did what the reference's does; `None` where it does.
+    pub fn untold(&self, frame: usize) -> Option<RgbImage> {
+        let shot = self.shots.get(frame).filter(|shot| shot.expression != REFERENCE_EXPRESSION)?;
+        let shot = Shot { expression: REFERENCE_EXPRESSION, ..*shot };
+        Some(render(&self.identity, &shot, self.reference.image.width()).image)
     }
 
     /// The true frames' pictures.
@@ -145,8 +153,4 @@ impl Truth {
         }
         hasher.finalize().to_hex()[..16].to_string()
     }
-}
-
-fn untold(identity: &Identity, shot: &Shot, size: u32) -> RgbImage {
-    render(identity, &Shot { expression: REFERENCE_EXPRESSION, ..*shot }, size).image
 }

@@ -46,8 +46,8 @@ impl Shares {
         let places = unet.self_attentions();
         for LayerShares { step, layer, shares } in shares {
             let (step, layer, place) = (*step, *layer, places[*layer].0);
-            let shares = shares.iter();
-            self.0.extend(shares.map(|&(seen, share)| Share { frame, step, layer, place, seen, share }));
+            let share = |&(seen, share)| Share { frame, step, layer, place, seen, share };
+            self.0.extend(shares.iter().map(share));
         }
     }
 

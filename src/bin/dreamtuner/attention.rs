@@ -128,11 +128,11 @@ pub fn run(arguments: &AttentionArgs) -> Result<i32> {
 }
 
 /// What was captured of the layers and steps that are shown.
-fn captured(watched: &Watched) -> Result<Vec<&Captured>> {
+fn captured(watched: &Watched) -> Result<&[Captured]> {
     if watched.captured.is_empty() {
         return Err(Error::setting("step", "no pass of these steps looks at the reference"));
     }
-    Ok(watched.captured.iter().collect())
+    Ok(&watched.captured)
 }
 
 impl AttentionArgs {
@@ -198,11 +198,11 @@ impl AttentionArgs {
 
     /// The steps that are shown, from 0.
     fn steps(&self, count: usize) -> Result<Vec<usize>> {
-        if self.step.is_empty() && self.over() == Some(Over::Steps) {
-            return Ok((0..count).collect());
-        }
         if self.step.is_empty() {
-            let mut steps = vec![count / 2, count - 1];
+            let mut steps = match self.over() {
+                Some(Over::Steps) => (0..count).collect(),
+                _ => vec![count / 2, count - 1],
+            };
             steps.dedup();
             return Ok(steps);
         }
@@ -258,11 +258,11 @@ impl AttentionArgs {
         let (captured, points) = (captured(&made.watched)?, self.points(made.picture.dimensions())?);
         let pictures = [(Seen::Itself, &made.picture), (Seen::Reference, &made.reference.image)];
         let view = View { pictures: &pictures, mask: made.reference.mask.as_ref(), unet };
-        let of_steps: Vec<&[&Captured]> = captured.chunk_by(|a, b| a.step == b.step).collect();
-        let frames: Vec<(&[&Captured], &[Point])> = match self.over() {
-            None => return write_png(&self.output, &sheet(&view, &captured, &points, self.heads)?),
-            Some(Over::Queries) => points.chunks(1).map(|point| (captured.as_slice(), point)).collect(),
-            Some(Over::Steps) => of_steps.into_iter().map(|of_step| (of_step, points.as_slice())).collect(),
+        let of_steps = captured.chunk_by(|a, b| a.step == b.step);
+        let frames: Vec<(&[Captured], &[Point])> = match self.over() {
+            None => return write_png(&self.output, &sheet(&view, captured, &points, self.heads)?),
+            Some(Over::Queries) => points.chunks(1).map(|point| (captured, point)).collect(),
+            Some(Over::Steps) => of_steps.map(|of_step| (of_step, points.as_slice())).collect(),
         };
         let mut video = Video::new(&self.output);
         let encode = EncodeSettings { frame_rate: FRAME_RATE, ..EncodeSettings::default() };
@@ -324,7 +324,7 @@ impl AttentionArgs {
         let pictures: Vec<(Seen, &RgbImage)> =
             places.into_iter().filter(|(_, weight)| *weight > 0.0).map(|(seen, _)| picture(seen)).collect();
         let view = View { pictures: &pictures, mask: frame.mask, unet };
-        sheet(&view, &captured(&frame.watched)?, &self.points((width, height))?, self.heads)
+        sheet(&view, captured(&frame.watched)?, &self.points((width, height))?, self.heads)
     }
 
     /// The clip that is watched.
@@ -365,9 +365,8 @@ impl AttentionArgs {
 
 /// Whether the name is that of one picture, not of a video or of many.
 fn is_picture(path: &Path) -> bool {
-    let is_png = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"));
     let is_pattern = path.file_name().is_some_and(|name| name.to_string_lossy().contains('%'));
-    is_png && !is_pattern && !path.is_dir()
+    outputs::is_png(path) && !is_pattern && !path.is_dir()
 }
 
 /// A video that is begun with its first frame, which says how large it is.

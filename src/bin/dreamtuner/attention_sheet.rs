@@ -21,7 +21,7 @@ pub struct View<'a> {
 
 /// A row for each point (and each of the `heads`, if they are shown apart), a column for each layer and step; where there is one row
 /// only, it is broken, so that the sheet is about as wide as it is high.
-pub fn sheet(view: &View, captured: &[&Captured], points: &[Point], heads: bool) -> Result<RgbImage> {
+pub fn sheet(view: &View, captured: &[Captured], points: &[Point], heads: bool) -> Result<RgbImage> {
     let places = view.unet.self_attentions();
     let (mut columns, mut labels) = (Vec::new(), Vec::new());
     for captured in captured {

@@ -161,7 +161,7 @@ pub fn run(arguments: &ImageArgs) -> Result<i32> {
 /// The files of the pictures; nothing that is there already is among them, unless it may be replaced.
 fn names(arguments: &ImageArgs, count: usize) -> Result<Vec<PathBuf>> {
     let output = &arguments.output;
-    if output.extension().is_none_or(|extension| !extension.eq_ignore_ascii_case("png")) {
+    if !outputs::is_png(output) {
         return Err(Error::output(output, "is no .png file"));
     }
     let stem = output.file_stem().unwrap_or_default().to_string_lossy();

@@ -113,9 +113,8 @@ struct Finished {
 }
 
 impl SubjectBenchmark {
-    /// Draws and measures every picture that is not finished (one that is there is only measured, where encoders, real pictures or texts
-    /// are others now), and writes `report.json`, `report.md` and a sheet for each subject into
-    /// the folder.
+    /// Draws and measures every picture that is not finished, and writes `report.json`, `report.md` and a sheet for each subject into
+    /// the folder. A picture that is there is only measured where encoders, real pictures or texts are others now.
     ///
     /// # Errors
     /// [`Error::Interrupted`]; what is finished then is kept. [`Error::Plan`] where the folder holds results of other settings.
@@ -149,14 +148,16 @@ impl SubjectBenchmark {
     /// All pictures, subject by subject, with the measures of those that are finished.
     fn tasks(&self, encoders: Encoders) -> Result<Vec<Task<'_>>> {
         let mut models = Models::new(&self.weights, self.subjects.as_deref());
+        let shown = self.mask.file().into_iter().chain(self.pose.as_deref());
+        let shown = shown.map(content_hash).collect::<Result<Vec<_>>>()?;
         let mut tasks = Vec::new();
         for subject in &self.data.subjects {
             let (number, count) = (self.reference + 1, subject.pictures.len());
             let reference = subject.pictures.get(self.reference).ok_or_else(|| {
                 Error::setting("reference-number", format!("{number}; {} has {count} pictures", subject.name))
             })?;
-            let files = self.files(reference)?;
             let real = subject.pictures.iter().map(|path| content_hash(path)).collect::<Result<Vec<_>>>()?;
+            let files = [&real[self.reference..=self.reference], &shown].concat();
             let known = models.known(&subject.name)?;
             // A tuned subject is what its class and its word stand for.
             let class = known.subject.as_ref().map_or(subject.class.clone(), |phrase| phrase.in_text(""));
@@ -173,8 +174,7 @@ impl SubjectBenchmark {
                     let text = prompt.text(&subject.class);
                     let measured_by = measured_by(&text, &real, encoders);
                     let path = self.folder.join(&subject.name).join(format!("{number:02}-{place}"));
-                    let finished = finished::<Finished>(&path.with_extension("json"), &plan)?
-                        .filter(|_| path.with_extension("png").is_file());
+                    let finished = finished::<Finished>(&path.with_extension("json"), &plan)?;
                     let drawn = finished.is_some();
                     let scores = finished.filter(|finished| finished.measured_by == measured_by);
                     let scores = scores.map(|finished| finished.scores);
@@ -206,17 +206,7 @@ impl SubjectBenchmark {
         }
     }
 
-    /// Hashes of the reference, the mask and the pose.
-    fn files(&self, reference: &Path) -> Result<Vec<String>> {
-        [reference]
-            .into_iter()
-            .chain(self.mask.file())
-            .chain(self.pose.as_deref())
-            .map(content_hash)
-            .collect()
-    }
-
-    /// Two pictures with equal plans are equal.
+    /// Two pictures with equal plans are equal. `files` are hashes of the reference, the mask and the pose.
     fn plan(&self, still: &Still, weights: &Value, files: &[String]) -> Value {
         json!({
             "dreamtuner": env!("CARGO_PKG_VERSION"),
