@@ -31,7 +31,6 @@ pub mod error;
 pub mod evaluate;
 #[cfg(feature = "video")]
 pub mod extract;
-pub mod files;
 pub mod frame;
 mod kept;
 pub mod kernels;

@@ -247,6 +247,7 @@ fn job(dance: &Path, clip: PathBuf) -> Job {
         audio: false,
         quality: None,
         outputs: OutputFiles { clip, compare: None, sheet: None },
+        config: None,
         keep_frames: false,
         overwrite: true,
         cache: FeatureCache::Keep { bytes: 1 << 28 },

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::path::Path;
 
+use dreamtuner::outputs::{Reservation, Wanted};
 use dreamtuner::pose::Joint;
 use dreamtuner::puppet::choreography::{ClipSettings, shots};
 use dreamtuner::puppet::dataset::{DatasetSettings, reference_shot, training_shot, write_dataset};
@@ -240,11 +242,17 @@ fn captions_say_what_is_seen() {
     assert_eq!(scene_caption(&shot), "closed eyes, white background, facing left");
 }
 
+fn write(folder: &Path, settings: &DatasetSettings) -> dreamtuner::Result<()> {
+    let wanted = vec![Wanted::Folder(folder.to_path_buf())];
+    let mut reserved = Reservation::begin(wanted, &[], false, "dataset").unwrap();
+    write_dataset(folder, settings, &mut reserved, || {})
+}
+
 #[test]
 fn a_dataset_has_every_file_and_the_same_bytes_again() {
     let settings = DatasetSettings { identities: 3, variants: 2, size: 32, ..Default::default() };
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-    folders.iter().for_each(|folder| write_dataset(folder.path(), &settings, || {}).unwrap());
+    folders.iter().for_each(|folder| write(folder.path(), &settings).unwrap());
     let read = |folder: &tempfile::TempDir, name: &str| std::fs::read(folder.path().join(name)).unwrap();
     let metadata = String::from_utf8(read(&folders[0], "metadata.jsonl")).unwrap();
     assert_eq!(metadata.as_bytes(), read(&folders[1], "metadata.jsonl"));
@@ -267,8 +275,7 @@ fn a_dataset_has_every_file_and_the_same_bytes_again() {
 #[test]
 fn a_dataset_out_of_range_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let refused =
-        |settings: DatasetSettings| write_dataset(folder.path(), &settings, || {}).unwrap_err().to_string();
+    let refused = |settings: DatasetSettings| write(folder.path(), &settings).unwrap_err().to_string();
     assert!(refused(DatasetSettings { size: 8, ..Default::default() }).contains("16 to 2048"));
     assert!(refused(DatasetSettings { variants: 0, ..Default::default() }).contains("1 to 100"));
     assert!(refused(DatasetSettings { identities: 0, ..Default::default() }).contains("at least 1"));

@@ -1,12 +1,12 @@
 //! `dreamtuner image`: stills of the built-in model, grids, and pictures that know how they were made.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use dreamtuner::diffusion::Sampler;
-use dreamtuner::still::parameters::{Parameters, read_png_text, write_png_with_text};
+use dreamtuner::outputs::{PartFile, read_png_text};
+use dreamtuner::still::parameters::Parameters;
 use image::{RgbImage, Rgba, RgbaImage};
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -76,7 +76,7 @@ fn pictures_of_other_programs_are_read() {
     let path = folder.path().join("other.png");
     let text = "smile, (beach:1.2)\nNegative prompt: night\nSteps: 2, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 3, \
                 Seed: 11, Size: 64x64, Model hash: 6ce0161689, Model: v1-5, Lora hashes: \"a: 1, b: 2\", Version: v1.10.1";
-    write_png_with_text(&path, &RgbImage::new(4, 4), &[("parameters", text)]).unwrap();
+    PartFile::replacing(&path).unwrap().write_png(&RgbImage::new(4, 4), &[("parameters", text)]).unwrap();
     let from = path.display().to_string();
     let made = still(&folder.path().join("made.png"), &["--from", &from]);
     assert!(made.status.success(), "{}", words(&made));
@@ -91,7 +91,10 @@ fn pictures_of_other_programs_are_read() {
         [("Euler a, Schedule type: Karras", "euler-ancestral"), ("DPM fast", "the default")]
     {
         let text = format!("smile\nSteps: 1, Sampler: {sampler}, Size: 64x64");
-        write_png_with_text(&path, &RgbImage::new(4, 4), &[("parameters", &text)]).unwrap();
+        PartFile::replacing(&path)
+            .unwrap()
+            .write_png(&RgbImage::new(4, 4), &[("parameters", &text)])
+            .unwrap();
         let made = still(&folder.path().join("made.png"), &["--from", &from, "--overwrite"]);
         let words = words(&made);
         assert!(made.status.success() && words.contains(&format!("{instead} takes its place")), "{words}");
@@ -104,7 +107,10 @@ fn pictures_do_not_say_what_is_replaced() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("other.png");
     for option in ["overwrite = true", "output = \"mine.png\"", "number = 9", "grid = [\"steps=1,2\"]"] {
-        write_png_with_text(&path, &RgbImage::new(4, 4), &[("dreamtuner", option)]).unwrap();
+        PartFile::replacing(&path)
+            .unwrap()
+            .write_png(&RgbImage::new(4, 4), &[("dreamtuner", option)])
+            .unwrap();
         let made = still(&folder.path().join("made.png"), &["--from", &path.display().to_string()]);
         let words = words(&made);
         assert!(made.status.code() == Some(3) && words.contains("there is no such option"), "{words}");
@@ -249,8 +255,8 @@ proptest! {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("text.png");
         let text = parameters.to_string();
-        write_png_with_text(&path, &RgbImage::new(2, 3), &[("parameters", &text)]).unwrap();
-        prop_assert_eq!(read_png_text(&path).unwrap(), BTreeMap::from([("parameters".to_owned(), text)]));
+        PartFile::replacing(&path).unwrap().write_png(&RgbImage::new(2, 3), &[("parameters", &text)]).unwrap();
+        prop_assert_eq!(&read_png_text(&path).unwrap()["parameters"], &text);
         prop_assert_eq!(image::open(&path).unwrap().into_rgb8(), RgbImage::new(2, 3));
     }
 

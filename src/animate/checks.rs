@@ -3,21 +3,30 @@
 use std::path::{Path, PathBuf};
 
 use super::job::Job;
+use super::outputs::OutputFiles;
 use super::pose_source::RATES;
 use crate::error::{Error, Result};
 use crate::frame::MAX_SIDE;
 use crate::model::prompt;
-use crate::outputs::{existing_folder, full_name, is_png, is_there, there_already};
+use crate::outputs::{Reservation, Wanted, existing_folder, is_png};
 use crate::render::journal::Journal;
 use crate::render::settings::RenderSettings;
 use crate::video::Container;
 
-/// Refuses settings outside their ranges and outputs that cannot be written.
+/// Refuses settings outside their ranges, and names of outputs that are of no known kind or lie among the inputs.
 ///
 /// # Errors
 /// The first thing that is wrong.
 pub fn check(job: &Job) -> Result<()> {
     check_outputs(job)?;
+    check_settings(job)
+}
+
+/// Refuses settings outside their ranges.
+///
+/// # Errors
+/// The first of them.
+pub fn check_settings(job: &Job) -> Result<()> {
     job.pose_settings.decode.validate()?;
     if let Some(rate) = job.pose_settings.decode.frames_per_second.filter(|rate| !RATES.contains(rate)) {
         let (least, most) = (RATES.start(), RATES.end());
@@ -54,45 +63,44 @@ pub(crate) fn check_picture(size: Option<(u32, u32)>, settings: &RenderSettings)
     Ok(())
 }
 
+/// Keeps the outputs for this render. What an earlier one, of the same outputs, has left to tidy up in the journal's `folder` is
+/// tidied up.
+///
+/// # Errors
+/// Outputs that cannot be written, or would replace something.
+pub(super) fn reserve(job: &Job, folder: &Path) -> Result<Reservation> {
+    let OutputFiles { clip, compare, sheet } = &job.outputs;
+    let mut wanted = vec![Wanted::clip(clip)];
+    wanted.extend(compare.as_deref().map(Wanted::clip));
+    wanted.extend(sheet.iter().cloned().map(Wanted::File));
+    wanted.extend(job.config.iter().map(|(path, _)| Wanted::File(path.clone())));
+    let reserved = Reservation::new(wanted, &job.inputs(), job.overwrite)?;
+    match reserved.left_to_tidy() {
+        Some(tidying) => Journal::tidy_up(folder, tidying.keeps_frames)?,
+        None => Journal::check(folder, job.overwrite)?,
+    }
+    Ok(reserved)
+}
+
 fn check_outputs(job: &Job) -> Result<()> {
     let journal = Journal::folder_for(&job.outputs.clip);
-    let published = Journal::published(&journal);
     let journal_whole = journal.canonicalize().ok();
-    if !job.overwrite && Journal::holds_kept_frames(&journal) {
-        return Err(there_already(&journal));
-    }
-    let inputs: Vec<(PathBuf, &Path)> =
-        job.inputs().into_iter().filter_map(|path| Some((path.canonicalize().ok()?, path))).collect();
-    let dances: Vec<PathBuf> = [&job.pose]
-        .into_iter()
-        .chain(job.control_videos.iter().flatten())
-        .filter_map(|path| path.canonicalize().ok())
-        .collect();
+    let whole = |path: &Path| path.canonicalize().ok();
     let journaled =
         |input: &PathBuf| journal_whole.as_ref().is_some_and(|journal| input.starts_with(journal));
-    if let Some((_, input)) = inputs.iter().find(|(input, _)| journaled(input)) {
+    if let Some(input) = job.inputs().into_iter().filter_map(whole).find(journaled) {
         let problem = format!("keeps this render's frames; the input {} cannot lie there", input.display());
         return Err(Error::output(&journal, problem));
     }
-    let mut outputs: Vec<PathBuf> = Vec::new();
+    let videos = job.control_videos.iter().flatten();
+    let dances: Vec<PathBuf> = [&job.pose].into_iter().chain(videos).filter_map(|path| whole(path)).collect();
     for path in job.outputs.all() {
         check_name(path, job.outputs.sheet.as_deref() == Some(path))?;
         let folder = existing_folder(path)?;
-        let whole = full_name(path)?;
-        if !job.overwrite && !published.contains(&whole) && is_there(path) {
-            return Err(there_already(path));
-        }
-        if outputs.contains(&whole) {
-            return Err(Error::output(path, "is named for two outputs"));
-        }
-        if let Some((_, input)) = inputs.iter().find(|(input, _)| *input == whole) {
-            return Err(Error::output(path, format!("would replace an input, {}", input.display())));
-        }
         if let Some(dance) = dances.iter().find(|dance| **dance == folder) {
             let problem = format!("lies among the frames that are read from {}", dance.display());
             return Err(Error::output(path, problem));
         }
-        outputs.push(whole);
     }
     Ok(())
 }

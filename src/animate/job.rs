@@ -12,7 +12,7 @@ use super::reference_input::ReferenceFiles;
 use super::stage::Stage;
 use crate::detect::PoseModelChoice;
 use crate::error::{Error, Result};
-use crate::outputs::full_name;
+use crate::outputs::{Before, Reservation, Tidying, key_of};
 use crate::picture::Fit;
 use crate::render::animator::Animator;
 use crate::render::clip::{FinishedFrame, Outcome, Progress, render_clip};
@@ -52,6 +52,8 @@ pub struct Job {
     pub quality: Option<u8>,
     /// The outputs.
     pub outputs: OutputFiles,
+    /// A file for the options of this render, and their text.
+    pub config: Option<(PathBuf, String)>,
     /// Keeps the frames as PNG files.
     pub keep_frames: bool,
     /// Replaces an output that is there already.
@@ -131,26 +133,33 @@ pub fn run(job: &Job, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event)) ->
 }
 
 fn render(job: &Job, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event)) -> Result<Outcome> {
-    // 1. Everything that the clip is rendered from.
+    // 1. Everything that the clip is rendered from. Outputs are kept for this render from the beginning.
     super::checks::check(job)?;
-    let journal_folder = Journal::folder_for(&job.outputs.clip);
+    let folder = Journal::folder_for(&job.outputs.clip);
+    let mut reserved = super::checks::reserve(job, &folder)?;
     let search = search(job)?;
     let search_key = search.to_string();
-    let known =
-        Journal::kept_poses(&journal_folder).and_then(|bytes| kept_poses::from_bytes(&bytes, &search_key));
+    let known = Journal::kept_poses(&folder).and_then(|bytes| kept_poses::from_bytes(&bytes, &search_key));
     let mut stage = Stage::prepare(job, known, interrupt, on_event)?;
     let plan = plan(job, &stage.settings, search, stage.fingerprints.clone(), stage.pose.frames)?;
-    // 2. The journal comes before the outputs: its lock keeps a second render away from them.
-    let mut journal = Journal::open(&journal_folder, &plan)?;
+    let encode =
+        EncodeSettings { metadata: vec![("comment".into(), plan.to_string())], ..stage.encode.clone() };
+    if reserved.resume(&key_of(&format!("{plan} {encode:?}")))? == Before::Complete {
+        return end_again(job, &stage, reserved, on_event);
+    }
+    // 2. The journal, then the outputs.
+    let mut journal = Journal::open(&folder, &plan, job.overwrite)?;
     if let Some(found) = &stage.pose.found {
         journal.keep_poses(&kept_poses::to_bytes(found, &search_key)?)?;
     }
     let inputs = stage.inputs()?;
-    let Stage { model, controls, settings, reference, pose, encode, .. } = &stage;
+    let Stage { model, controls, settings, reference, pose, .. } = &stage;
     let mut animator =
         Animator::new(model, controls, inputs, settings.clone(), job.cache, interrupt.clone())?;
-    let encode = EncodeSettings { metadata: vec![("comment".into(), plan.to_string())], ..encode.clone() };
-    let mut outputs = Outputs::create(&job.outputs, &reference.image, pose.frames, &encode)?;
+    let mut outputs = Outputs::create(&job.outputs, &mut reserved, &reference.image, pose.frames, &encode)?;
+    if let Some((path, text)) = &job.config {
+        reserved.file(path)?.write_bytes(text.as_bytes())?;
+    }
     // 3. Rendering and encoding.
     on_event(Event::Begin {
         frames: pose.frames,
@@ -159,26 +168,34 @@ fn render(job: &Job, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event)) -> 
         height: settings.height,
     });
     let frames = stage.control_frames(job.fit)?;
-    let names = job.outputs.all().map(full_name).collect::<Result<Vec<_>>>()?;
-    let write = |frame: FinishedFrame| {
-        // The pictures of a folder appear one by one: a render that is killed has to know them for its own.
-        if frame.index == 0 {
-            Journal::publish(&journal_folder, &names)?;
-        }
-        outputs.write(&frame)
-    };
+    let write = |frame: FinishedFrame| outputs.write(&frame);
     let rendered = render_clip(&mut animator, &mut journal, frames, write, &mut |progress| {
         on_event(Event::Progress(progress))
     });
     // 4. Outputs take their names; then the journal has done its work.
     let ended = rendered.and_then(|outcome| finish(job, pose, outcome, outputs));
     let (outcome, written) = ended.inspect_err(|_| {
-        if journal.finished() > 0 {
-            let (finished, folder) = (journal.finished(), journal.folder().display());
+        if journal.finished() > 0 && folder.is_dir() {
+            let (finished, folder) = (journal.finished(), folder.display());
             on_event(Event::Note(format!("{finished} finished frames are kept in {folder}")));
         }
     })?;
-    close(job, journal, outcome, written, on_event)?;
+    close(job, journal, reserved, outcome, written, on_event)?;
+    Ok(outcome)
+}
+
+/// Ends a render once more that had put its outputs in place and was cut off while it tidied up.
+fn end_again(
+    job: &Job,
+    stage: &Stage,
+    reserved: Reservation,
+    on_event: &mut dyn FnMut(Event),
+) -> Result<Outcome> {
+    let folder = Journal::folder_for(&job.outputs.clip);
+    let outcome = Outcome::Complete { frames: stage.pose.frames };
+    let written = job.outputs.all().map(Path::to_path_buf).collect();
+    reserved.finish()?;
+    on_event(Event::End { outcome, written, frames: job.keep_frames.then_some(folder) });
     Ok(outcome)
 }
 
@@ -203,6 +220,7 @@ fn finish(
 fn close(
     job: &Job,
     journal: Journal,
+    mut reserved: Reservation,
     outcome: Outcome,
     written: Vec<PathBuf>,
     on_event: &mut dyn FnMut(Event),
@@ -210,7 +228,9 @@ fn close(
     let folder = journal.folder().to_path_buf();
     let kept = match outcome {
         Outcome::Complete { .. } => {
+            reserved.complete(Tidying { keeps_frames: job.keep_frames })?;
             journal.close(job.keep_frames)?;
+            reserved.finish()?;
             job.keep_frames.then_some(folder)
         }
         Outcome::Interrupted { frames } => (frames > 0).then_some(folder),

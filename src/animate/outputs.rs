@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use image::RgbImage;
 
 use crate::error::{Error, Result};
-use crate::files::write_png;
 use crate::frame::{Frame, MAX_SIDE};
+use crate::outputs::{PartFile, Reservation};
 use crate::picture::{SheetBuilder, side_by_side};
 use crate::render::clip::FinishedFrame;
 use crate::video::{EncodeSettings, VideoWriter};
@@ -46,7 +46,7 @@ pub struct Outputs {
     files: OutputFiles,
     clip: VideoWriter,
     compare: Option<(VideoWriter, RgbImage)>,
-    sheet: Option<(PathBuf, SheetBuilder)>,
+    sheet: Option<(PartFile, SheetBuilder)>,
 }
 
 impl Outputs {
@@ -54,30 +54,26 @@ impl Outputs {
     /// the pictures of a folder appear one by one, each of them whole.
     pub fn create(
         files: &OutputFiles,
+        reserved: &mut Reservation,
         reference: &RgbImage,
         frames: usize,
         settings: &EncodeSettings,
     ) -> Result<Self> {
         let (width, height) = reference.dimensions();
-        let clip = VideoWriter::create(&files.clip, width, height, settings)?;
+        let clip = VideoWriter::begin(reserved.clip(&files.clip)?, width, height, settings)?;
         let begin_compare = |path: &PathBuf| {
             let row = compared(reference, None, reference);
-            let writer = VideoWriter::create(path, row.width(), row.height(), settings)?;
+            let writer = VideoWriter::begin(reserved.clip(path)?, row.width(), row.height(), settings)?;
             Ok::<_, Error>((writer, reference.clone()))
         };
         let compare = files.compare.as_ref().map(begin_compare).transpose()?;
-        let sheet = files.sheet.as_ref().map(|path| {
+        let begin_sheet = |path: &PathBuf| {
             let cells = frames.min(SHEET_CELLS);
-            (
-                path.clone(),
-                SheetBuilder::new(
-                    frames,
-                    cells,
-                    SHEET_COLUMNS.min(cells),
-                    width.clamp(SHEET_CELL_WIDTH, 2 * SHEET_CELL_WIDTH),
-                ),
-            )
-        });
+            let cell_width = width.clamp(SHEET_CELL_WIDTH, 2 * SHEET_CELL_WIDTH);
+            let sheet = SheetBuilder::new(frames, cells, SHEET_COLUMNS.min(cells), cell_width);
+            Ok::<_, Error>((reserved.file(path)?, sheet))
+        };
+        let sheet = files.sheet.as_ref().map(begin_sheet).transpose()?;
         Ok(Self { files: files.clone(), clip, compare, sheet })
     }
 
@@ -103,9 +99,9 @@ impl Outputs {
             writer.finish()?;
             written.extend(self.files.compare);
         }
-        if let Some((path, sheet)) = self.sheet {
-            write_png(&path, &sheet.finish())?;
-            written.push(path);
+        if let Some((file, sheet)) = self.sheet {
+            file.write_png(&sheet.finish(), &[])?;
+            written.extend(self.files.sheet);
         }
         Ok(written)
     }

@@ -45,7 +45,7 @@ pub fn watch(
     on_event: &mut dyn FnMut(Event),
     on_frame: &mut dyn FnMut(WatchedFrame) -> Result<()>,
 ) -> Result<()> {
-    super::checks::check(job)?;
+    super::checks::check_settings(job)?;
     let mut stage = Stage::prepare(job, None, interrupt, on_event)?;
     let watch = choose(&stage.model, &stage.settings)?;
     let inputs = stage.inputs()?;

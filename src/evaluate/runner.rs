@@ -15,8 +15,8 @@ use super::store::Store;
 use super::truth::{Dance, Truth};
 use crate::diffusion::NoiseSource;
 use crate::error::Result;
-use crate::files::{write_atomically, write_json, write_png};
 use crate::model::StableDiffusion;
+use crate::outputs::{Reservation, write_json, write_png, write_whole};
 use crate::puppet::Identity;
 use crate::render::animator::{Animator, ClipInputs};
 use crate::render::feature_store::FeatureCache;
@@ -41,7 +41,7 @@ type Opened<'a> = (Vec<Vec<ClipResult>>, Vec<(usize, Task<'a>)>);
 
 impl Benchmark {
     /// Renders and measures every clip that is not finished, and writes `report.json`, `report.md` and a contact sheet for each
-    /// row into the folder.
+    /// row into the folder, which is `reserved` as one that is worked on again.
     ///
     /// # Errors
     /// [`crate::Error::Interrupted`]; what is finished then is kept. [`crate::Error::Plan`] where the folder holds results of
@@ -49,11 +49,12 @@ impl Benchmark {
     pub fn run(
         &self,
         job: &BenchmarkModels,
+        reserved: &mut Reservation,
         interrupt: &Interrupt,
         on_event: &mut dyn FnMut(Event),
     ) -> Result<Report> {
         self.check()?;
-        let store = Store::open(&self.folder)?;
+        let store = Store::open(&self.folder, reserved)?;
         let models = &mut Models::new(&job.weights, job.subjects.as_deref());
         let shared = with_clip(models.shared()?, job);
         let (mut results, tasks) = self.open_tasks(models, job, &shared, &store)?;
@@ -141,7 +142,7 @@ impl Benchmark {
             let sheet = super::sheet::sheet(self, store, row)?;
             write_png(&store.file(&format!("sheet-{}.png", row.name)), &sheet)?;
         }
-        write_atomically(&store.file("report.md"), report.markdown().as_bytes())?;
+        write_whole(&store.file("report.md"), report.markdown().as_bytes())?;
         write_json(&store.file("report.json"), report)
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::report::Report;
 use super::scores::ClipResult;
 use crate::error::{Error, Result};
-use crate::files::{write_json, write_png};
+use crate::outputs::{Reservation, disk, write_json, write_png};
 use crate::render::journal::differences;
 
 /// Frames of each clip that are kept for the contact sheet.
@@ -22,12 +22,12 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens or makes the folder.
+    /// Opens or makes the folder, which is `reserved`.
     ///
     /// # Errors
     /// The system refuses.
-    pub fn open(folder: &Path) -> Result<Self> {
-        std::fs::create_dir_all(folder).map_err(|error| Error::io(folder, error))?;
+    pub fn open(folder: &Path, reserved: &mut Reservation) -> Result<Self> {
+        reserved.begin_folder(folder)?;
         Ok(Self { folder: folder.to_path_buf() })
     }
 
@@ -55,7 +55,7 @@ impl Store {
     /// The system refuses.
     pub fn keep(&self, row: &str, result: &ClipResult, frames: &[RgbImage]) -> Result<()> {
         let folder = self.folder.join(row);
-        std::fs::create_dir_all(&folder).map_err(|error| Error::io(&folder, error))?;
+        disk::create_folder(&folder).map_err(|error| Error::io(&folder, error))?;
         let path = |extension| self.path(row, result.identity, &result.dance, extension);
         write_png(&path("png"), &strip(frames))?;
         // The result comes last: it says that the clip is finished.

@@ -5,20 +5,18 @@
 //! (variant 0: standing, from the front, on white) and others in dance poses, three moments of each, as neighbouring
 //! frames of a clip (1 to 3, 4 to 6, …).
 
-use std::fs;
 use std::path::Path;
 
-use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use image::{EncodableLayout, ImageBuffer, PixelWithColorType};
+use image::{ImageBuffer, PixelWithColorType};
 use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::files::write_atomically;
 use crate::frame::MAX_SIDE;
+use crate::outputs::{Earlier, Reservation, disk, png, write_unsynced, write_whole};
 use crate::pose::Pose;
 use crate::puppet::caption::{caption, scene_caption};
-use crate::puppet::draw::{Picture, render};
+use crate::puppet::draw::{pose, render};
 use crate::puppet::figure::View;
 use crate::puppet::geometry::vector;
 use crate::puppet::identity::Identity;
@@ -71,33 +69,36 @@ struct Line {
 const FOLDERS: [&str; 3] = ["images", "masks", "control"];
 const METADATA: &str = "metadata.jsonl";
 
-/// Writes the pictures, then `metadata.jsonl`, so that a folder with that file is complete. Pictures with the same names
-/// that are there already are replaced. `finished` is told after each identity, from any thread.
+/// Writes the pictures into the folder, which is `reserved` as a new one, then `metadata.jsonl`, so that a folder with that file is
+/// complete. Pictures that an earlier run of the same command has written stay; any others with these names are replaced.
+/// `finished` is told after each identity, from any thread.
 ///
 /// # Errors
 /// [`Error::Setting`] for settings out of range; [`Error::Io`] where a file cannot be written.
-pub fn write_dataset(folder: &Path, settings: &DatasetSettings, finished: impl Fn() + Sync) -> Result<()> {
+pub fn write_dataset(
+    folder: &Path,
+    settings: &DatasetSettings,
+    reserved: &mut Reservation,
+    finished: impl Fn() + Sync,
+) -> Result<()> {
     let last = validated(settings)?;
+    let earlier = reserved.begin_folder(folder)?;
     for name in FOLDERS {
         let path = folder.join(name);
-        fs::create_dir_all(&path).map_err(|error| Error::io(&path, error))?;
+        disk::create_folder(&path).map_err(|error| Error::io(&path, error))?;
     }
     let metadata = folder.join(METADATA);
-    match fs::remove_file(&metadata) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(Error::io(&metadata, error));
-        }
-        _ => {}
-    }
+    disk::remove_file(&metadata).map_err(|error| Error::io(&metadata, error))?;
     let lines = (settings.first_seed..=last)
         .into_par_iter()
         .map(|seed| {
-            let lines = write_identity(folder, settings, seed)?;
+            let lines = write_identity(folder, settings, seed, earlier)?;
             finished();
             Ok(lines)
         })
         .collect::<Result<Vec<String>>>()?;
-    write_atomically(&metadata, lines.concat().as_bytes())
+    disk::sync_all_below(folder).map_err(|error| Error::io(folder, error))?;
+    write_whole(&metadata, lines.concat().as_bytes())
 }
 
 /// The last seed, where the settings are in range.
@@ -114,20 +115,23 @@ fn validated(settings: &DatasetSettings) -> Result<u64> {
     })
 }
 
-/// Writes the pictures of one identity and returns their lines of metadata.
-fn write_identity(folder: &Path, settings: &DatasetSettings, seed: u64) -> Result<String> {
+/// Writes the pictures of one identity, where they are not there yet, and returns their lines of metadata.
+fn write_identity(folder: &Path, settings: &DatasetSettings, seed: u64, earlier: Earlier) -> Result<String> {
     let identity = Identity::from_seed(seed);
     let mut lines = String::new();
     for variant in 0..settings.variants {
         let shot = training_shot(&identity, settings.seed, variant);
-        let picture = render(&identity, &shot, settings.size);
         let name = format!("{seed:06}_{variant:02}.png");
-        let [image, mask, control] = FOLDERS.map(|kind| format!("{kind}/{name}"));
-        write_png(&folder.join(&image), &picture.image)?;
-        write_png(&folder.join(&mask), &picture.mask)?;
-        write_png(&folder.join(&control), &picture.control_image())?;
-        let line = line(&identity, &shot, variant, &picture, [image, mask, control]);
-        let text = serde_json::to_string(&line)
+        let names = FOLDERS.map(|kind| format!("{kind}/{name}"));
+        let [image, mask, control] = names.each_ref().map(|name| folder.join(name));
+        if ![&image, &mask, &control].into_iter().all(|file| earlier.wrote(file)) {
+            let picture = render(&identity, &shot, settings.size);
+            write_png(&image, &picture.image)?;
+            write_png(&mask, &picture.mask)?;
+            write_png(&control, &picture.control_image())?;
+        }
+        let pose = pose(&identity, &shot, settings.size);
+        let text = serde_json::to_string(&line(&identity, &shot, variant, &pose, names))
             .map_err(|error| Error::output(folder.join(METADATA), error.to_string()))?;
         lines += &text;
         lines.push('\n');
@@ -199,7 +203,7 @@ fn random_motion(random: &mut Random) -> Motion {
     Motion { body, head }
 }
 
-fn line(identity: &Identity, shot: &Shot, variant: u32, picture: &Picture, files: [String; 3]) -> Line {
+fn line(identity: &Identity, shot: &Shot, variant: u32, pose: &Pose, files: [String; 3]) -> Line {
     let [file_name, mask_file_name, control_file_name] = files;
     Line {
         file_name,
@@ -214,7 +218,7 @@ fn line(identity: &Identity, shot: &Shot, variant: u32, picture: &Picture, files
         expression: shot.expression.words(),
         caption: caption(identity, shot),
         scene_caption: scene_caption(shot),
-        keypoints: keypoints(&picture.pose),
+        keypoints: keypoints(pose),
     }
 }
 
@@ -224,15 +228,11 @@ fn keypoints(pose: &Pose) -> Vec<[f32; 3]> {
     joints.map(|joint| joint.map_or([0.0; 3], |joint| [tenths(joint.x), tenths(joint.y), 1.0])).collect()
 }
 
-/// Writes a PNG file, compressed little: writing pictures must not take longer than drawing them. `metadata.jsonl`, which
-/// comes last, says that it is whole.
-fn write_png<P>(path: &Path, image: &ImageBuffer<P, Vec<P::Subpixel>>) -> Result<()>
+/// Writes a PNG file. It comes to the disk with all others.
+fn write_png<P>(path: &Path, image: &ImageBuffer<P, Vec<u8>>) -> Result<()>
 where
-    P: PixelWithColorType,
-    [P::Subpixel]: EncodableLayout,
+    P: PixelWithColorType<Subpixel = u8>,
 {
-    let mut file = Vec::new();
-    let encoder = PngEncoder::new_with_quality(&mut file, CompressionType::Fast, FilterType::Sub);
-    image.write_with_encoder(encoder).map_err(|error| Error::output(path, error.to_string()))?;
-    fs::write(path, file).map_err(|error| Error::io(path, error))
+    let bytes = png::encode(image, &[]).map_err(|problem| Error::output(path, problem))?;
+    write_unsynced(path, &bytes)
 }

@@ -54,6 +54,11 @@ pub fn render_labelled(identity: &Identity, shot: &Shot, size: u32) -> Picture {
     picture(identity, shot, size, true)
 }
 
+/// The joints of what [`render`] draws, in pixels.
+pub(crate) fn pose(identity: &Identity, shot: &Shot, size: u32) -> Pose {
+    Figure::new(identity, &shot.pose, shot.view).pose(size)
+}
+
 fn picture(identity: &Identity, shot: &Shot, size: u32, labelled: bool) -> Picture {
     let figure = Figure::new(identity, &shot.pose, shot.view);
     let mut painter = Painter::new(size, labelled);

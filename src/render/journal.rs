@@ -2,32 +2,40 @@
 //!
 //! A folder beside the output holds `plan.json`, and for each frame `000000.latent` (safetensors) and then `000000.png`;
 //! where frames look back at their predecessor's trajectory, `000000.trajectory` (safetensors) for the last one.
-//! Each file is written under a temporary name, synced and renamed; a frame is finished once its picture is there.
+//! Each file is written whole; a frame is finished once its picture is there. The plan says how many frames there are: files of
+//! these numbers are the journal's own, and no others are ever removed.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fs::{self, File, TryLockError};
-use std::io::ErrorKind;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 use image::RgbImage;
-use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::files::{TEMPORARY_PREFIX, write_atomically};
+use crate::outputs::{disk, png, remove_parts, there_already, write_png, write_whole};
 use crate::render::animator::Rendered;
 use crate::render::trajectory::TrajectoryTensors;
 
-/// The finished frames of one render. A journal that is dropped without any leaves nothing behind.
+/// The finished frames of one render. A journal that is dropped without any leaves nothing behind. Whoever opens it has to keep
+/// other processes away, by a [`Reservation`](crate::outputs::Reservation) of the render's output.
 #[derive(Debug)]
 pub struct Journal {
     folder: PathBuf,
     finished: usize,
     closed: bool,
-    /// Held while the journal is open, so that two renders do not write into one.
-    _lock: File,
+}
+
+/// What a folder holds.
+enum Found {
+    /// Nothing that could be taken for a journal's.
+    Nothing,
+    /// Pictures that a finished render has kept.
+    Kept,
+    /// A journal with this plan.
+    Journal(Value),
 }
 
 impl Journal {
@@ -38,63 +46,70 @@ impl Journal {
         output.with_file_name(name)
     }
 
-    /// Whether `folder` is the journal of a render that has not come to its end.
-    fn is_unfinished(folder: &Path) -> bool {
-        folder.join(PLAN).exists()
-    }
-
-    /// The outputs that the unfinished render of this journal may have left under their final names: taken up again,
-    /// it may replace them.
-    pub fn published(folder: &Path) -> Vec<PathBuf> {
-        let list = fs::read(folder.join(PUBLISHED)).ok();
-        list.and_then(|list| serde_json::from_slice(&list).ok()).unwrap_or_default()
-    }
-
-    /// Notes in the journal in `folder` the full names of the render's outputs, before any of them appears.
-    pub fn publish(folder: &Path, outputs: &[PathBuf]) -> Result<()> {
-        let path = folder.join(PUBLISHED);
-        let mut all = Self::published(folder);
-        all.extend(outputs.iter().filter(|output| !all.contains(output)).cloned().collect::<Vec<_>>());
-        let list = serde_json::to_vec(&all).map_err(|error| Error::output(&path, error.to_string()))?;
-        write_atomically(&path, &list)
-    }
-
-    /// Whether `folder` holds pictures that a finished render has kept.
-    pub fn holds_kept_frames(folder: &Path) -> bool {
-        !Self::is_unfinished(folder) && picture_path(folder, 0).exists()
-    }
-
-    /// Opens the journal in `folder`, or begins one; pictures kept by a finished render are then removed. `plan` is a
-    /// JSON object of all that decides the frames.
+    /// Refuses a folder that holds anything a journal would write over and is not its own: kept pictures may be replaced if
+    /// `overwrite` says so, files of others never.
     ///
     /// # Errors
-    /// [`Error::Plan`] if the folder holds frames of another plan; [`Error::Io`]; [`Error::Output`] while another
-    /// render has it open.
-    pub fn open(folder: &Path, plan: &Value) -> Result<Self> {
-        fs::create_dir_all(folder).map_err(|error| Error::io(folder, error))?;
-        let lock = lock(folder)?;
-        let mut journal = Self { folder: folder.to_path_buf(), finished: 0, closed: false, _lock: lock };
-        let plan_path = folder.join(PLAN);
+    /// [`Error::Output`] with the name of the first such file; [`Error::Io`].
+    pub fn check(folder: &Path, overwrite: bool) -> Result<()> {
+        look(folder, overwrite).map(drop)
+    }
+
+    /// Opens the journal in `folder`, or begins one. `plan` is a JSON object of all that decides the frames, of which `frames` is the
+    /// number. With `overwrite`, pictures kept by a finished render and a journal with another plan are removed.
+    ///
+    /// # Errors
+    /// [`Error::Plan`] if the folder holds frames of another plan; [`Error::Io`]; those of [`check`](Self::check).
+    pub fn open(folder: &Path, plan: &Value, overwrite: bool) -> Result<Self> {
+        let found = look(folder, overwrite)?;
+        disk::create_folder(folder).map_err(|error| Error::io(folder, error))?;
+        let mut journal = Self { folder: folder.to_path_buf(), finished: 0, closed: false };
+        match found {
+            Found::Nothing => {}
+            Found::Kept => remove_own(folder, usize::MAX, |kind| kind == OwnFile::Picture)?,
+            Found::Journal(earlier) => {
+                let finished = count_finished(folder);
+                let differences = differences(&earlier, plan);
+                if finished > 0 && differences.is_empty() {
+                    journal.finished = finished;
+                    return Ok(journal);
+                }
+                if finished > 0 && !overwrite {
+                    // What is finished is not this one's to remove.
+                    journal.closed = true;
+                    return Err(Error::Plan { path: folder.to_path_buf(), differences });
+                }
+                remove_own(folder, frames_of(&earlier), |kind| kind != OwnFile::Plan)?;
+            }
+        }
+        let path = folder.join(PLAN);
         let text =
-            serde_json::to_vec_pretty(plan).map_err(|error| Error::output(&plan_path, error.to_string()))?;
-        if plan_path.exists() {
-            while picture_path(folder, journal.finished).exists()
-                && latent_path(folder, journal.finished).exists()
-            {
-                journal.finished += 1;
-            }
-        }
-        if journal.finished > 0 {
-            let differences = differences(&read_plan(&plan_path)?, plan);
-            if !differences.is_empty() {
-                return Err(Error::Plan { path: folder.to_path_buf(), differences });
-            }
-            return Ok(journal);
-        }
-        // What is left of other renders must not be taken for frames of this one.
-        journal.remove(|kind| matches!(kind, OwnFile::Picture | OwnFile::Other))?;
-        write_atomically(&plan_path, &text)?;
+            serde_json::to_vec_pretty(plan).map_err(|error| Error::output(&path, error.to_string()))?;
+        write_whole(&path, &text)?;
         Ok(journal)
+    }
+
+    /// Removes what is left of a journal whose frames are safe elsewhere; with `keep_pictures`, all but the pictures. Where nothing
+    /// is left, nothing happens.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn tidy_up(folder: &Path, keep_pictures: bool) -> Result<()> {
+        if !folder.is_dir() {
+            return Ok(());
+        }
+        let plan = folder.join(PLAN);
+        if plan.is_file() {
+            let frames = frames_of(&read_plan(&plan)?);
+            remove_own(folder, frames, |kind| match kind {
+                OwnFile::Plan => false,
+                OwnFile::Picture => !keep_pictures,
+                OwnFile::Other => true,
+            })?;
+            // The plan says what is to be removed, so it goes last.
+            disk::remove_file(&plan).map_err(|error| Error::io(&plan, error))?;
+        }
+        remove_folder(folder)
     }
 
     /// How many frames, from the first on, are finished.
@@ -110,14 +125,14 @@ impl Journal {
     /// Adds the next frame. When this returns, it survives the process and the machine.
     pub fn push(&mut self, frame: &Rendered) -> Result<()> {
         let latent_path = self.latent_path(self.finished);
-        write_atomically(&latent_path, &latent_to_bytes(&latent_path, &frame.latent)?)?;
+        write_whole(&latent_path, &latent_to_bytes(&latent_path, &frame.latent)?)?;
         if let Some(trajectory) = &frame.trajectory {
             let path = self.trajectory_path(self.finished);
             let bytes = safetensors::serialize(trajectory, None);
-            write_atomically(&path, &bytes.map_err(|error| Error::output(&path, error.to_string()))?)?;
+            write_whole(&path, &bytes.map_err(|error| Error::output(&path, error.to_string()))?)?;
         }
         let picture_path = self.picture_path(self.finished);
-        write_atomically(&picture_path, &picture_to_bytes(&picture_path, &frame.image)?)?;
+        write_png(&picture_path, &frame.image)?;
         self.finished += 1;
         self.remove_trajectory_before(self.finished - 1)
     }
@@ -126,15 +141,12 @@ impl Journal {
     fn remove_trajectory_before(&self, frame: usize) -> Result<()> {
         let Some(before) = frame.checked_sub(1) else { return Ok(()) };
         let path = self.trajectory_path(before);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io(&path, error)),
-            _ => Ok(()),
-        }
+        disk::remove_file(&path).map_err(|error| Error::io(&path, error))
     }
 
     /// Keeps the poses that were found in a video, for when the render goes on.
     pub fn keep_poses(&self, bytes: &[u8]) -> Result<()> {
-        write_atomically(&self.folder.join(POSES), bytes)
+        write_whole(&self.folder.join(POSES), bytes)
     }
 
     /// The poses that the journal in `folder` keeps.
@@ -175,30 +187,7 @@ impl Journal {
     /// Removes the journal once its frames are safe elsewhere; with `keep_pictures`, all but the pictures.
     pub fn close(mut self, keep_pictures: bool) -> Result<()> {
         self.closed = true;
-        // Without a plan, a journal that is removed by half is not resumed.
-        self.remove(|kind| kind == OwnFile::Plan)?;
-        self.remove(|kind| kind != OwnFile::Picture || !keep_pictures)?;
-        if keep_pictures { Ok(()) } else { self.remove_folder() }
-    }
-
-    /// Removes the journal's files of some kinds; files that the journal did not write stay.
-    fn remove(&self, kinds: impl Fn(OwnFile) -> bool) -> Result<()> {
-        let entries = fs::read_dir(&self.folder).map_err(|error| Error::io(&self.folder, error))?;
-        for entry in entries {
-            let entry = entry.map_err(|error| Error::io(&self.folder, error))?;
-            if own_file(&entry.file_name()).is_some_and(&kinds) {
-                let path = entry.path();
-                fs::remove_file(&path).map_err(|error| Error::io(&path, error))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn remove_folder(&self) -> Result<()> {
-        match fs::remove_dir(&self.folder) {
-            Err(error) if error.kind() != ErrorKind::DirectoryNotEmpty => Err(Error::io(&self.folder, error)),
-            _ => Ok(()),
-        }
+        Self::tidy_up(&self.folder, keep_pictures)
     }
 
     fn picture_path(&self, frame: usize) -> PathBuf {
@@ -218,37 +207,105 @@ impl Drop for Journal {
     fn drop(&mut self) {
         if !self.closed && self.finished == 0 {
             // The error that led here is the one to tell.
-            let _ = self.remove(|_| true).and_then(|()| self.remove_folder());
+            let _ = Self::tidy_up(&self.folder, false);
         }
     }
 }
 
 const PLAN: &str = "plan.json";
-const LOCK: &str = "lock";
-const PUBLISHED: &str = "published.json";
 const POSES: &str = "poses.safetensors";
 
 /// What a file in the folder is to the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum OwnFile {
     Plan,
-    Lock,
     Picture,
-    /// Latents, trajectories, and files that were not completed.
+    /// Latents, trajectories and poses.
     Other,
 }
 
-fn own_file(name: &OsStr) -> Option<OwnFile> {
+/// What the name of a file means to a journal of so many frames.
+fn own_file(name: &OsStr, frames: usize) -> Option<OwnFile> {
     let name = name.to_str()?;
-    let is_numbered = |stem: &str| stem.len() >= 6 && stem.bytes().all(|byte| byte.is_ascii_digit());
+    let is_numbered = |stem: &str| {
+        stem.parse().is_ok_and(|number: usize| number < frames && format!("{number:06}") == stem)
+    };
     match (name, name.rsplit_once('.')) {
         (PLAN, _) => Some(OwnFile::Plan),
-        (LOCK, _) => Some(OwnFile::Lock),
-        (PUBLISHED | POSES, _) => Some(OwnFile::Other),
+        (POSES, _) => Some(OwnFile::Other),
         (_, Some((stem, "png"))) if is_numbered(stem) => Some(OwnFile::Picture),
         (_, Some((stem, "latent" | "trajectory"))) if is_numbered(stem) => Some(OwnFile::Other),
-        _ => name.starts_with(TEMPORARY_PREFIX).then_some(OwnFile::Other),
+        _ => None,
     }
+}
+
+/// The files in a folder that are called as a journal's of so many frames.
+fn own_files(folder: &Path, frames: usize) -> Result<Vec<(OwnFile, PathBuf)>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(|error| Error::io(folder, error))? {
+        let entry = entry.map_err(|error| Error::io(folder, error))?;
+        files.extend(own_file(&entry.file_name(), frames).map(|kind| (kind, entry.path())));
+    }
+    files.sort_by(|(_, one), (_, other)| one.cmp(other));
+    Ok(files)
+}
+
+fn look(folder: &Path, overwrite: bool) -> Result<Found> {
+    if !folder.is_dir() {
+        return match folder.symlink_metadata() {
+            Ok(facts) if facts.is_symlink() => {
+                Err(Error::output(folder, "is a link to nothing; the frames go there"))
+            }
+            Ok(_) => Err(Error::output(folder, "is no folder; the frames go into one of that name")),
+            Err(_) => Ok(Found::Nothing),
+        };
+    }
+    let plan = folder.join(PLAN);
+    if plan.exists() {
+        return read_plan(&plan).map(Found::Journal);
+    }
+    let files = own_files(folder, usize::MAX)?;
+    let is_kept = |(kind, path): &(OwnFile, PathBuf)| *kind == OwnFile::Picture && png::is_own(path);
+    match files.iter().find(|file| !is_kept(file)) {
+        Some((_, other)) => {
+            let problem = "is no frame of this program; the frames go where it lies: move it away, or choose another output";
+            Err(Error::output(other, problem))
+        }
+        None if files.is_empty() => Ok(Found::Nothing),
+        None if overwrite => Ok(Found::Kept),
+        None => Err(there_already(folder)),
+    }
+}
+
+/// Removes files of some kinds, of a journal of so many frames.
+fn remove_own(folder: &Path, frames: usize, kinds: impl Fn(OwnFile) -> bool) -> Result<()> {
+    for (kind, path) in own_files(folder, frames)? {
+        if kinds(kind) {
+            disk::remove_file(&path).map_err(|error| Error::io(&path, error))?;
+        }
+    }
+    remove_parts(folder)
+}
+
+/// Removes the folder, if it is one, not a link to one, and empty.
+fn remove_folder(folder: &Path) -> Result<()> {
+    let is_folder = folder.symlink_metadata().is_ok_and(|facts| facts.is_dir());
+    if is_folder {
+        disk::remove_empty_folder(folder).map_err(|error| Error::io(folder, error))
+    } else {
+        Ok(())
+    }
+}
+
+/// How many frames are finished, from the first on.
+fn count_finished(folder: &Path) -> usize {
+    let is_finished =
+        |frame: &usize| picture_path(folder, *frame).exists() && latent_path(folder, *frame).exists();
+    (0..).take_while(is_finished).count()
+}
+
+fn frames_of(plan: &Value) -> usize {
+    plan["frames"].as_u64().unwrap_or(0) as usize
 }
 
 fn picture_path(folder: &Path, frame: usize) -> PathBuf {
@@ -259,27 +316,15 @@ fn latent_path(folder: &Path, frame: usize) -> PathBuf {
     folder.join(format!("{frame:06}.latent"))
 }
 
-/// The lock of a journal, held as long as the file is open.
-fn lock(folder: &Path) -> Result<File> {
-    let path = folder.join(LOCK);
-    let file = File::create(&path).map_err(|error| Error::io(&path, error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::output(folder, "another render is writing here")),
-        // Some network file systems have no locks.
-        Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => Ok(file),
-        Err(TryLockError::Error(error)) => Err(Error::io(&path, error)),
-    }
-}
-
 fn damaged(path: &Path, problem: String) -> Error {
     Error::input(path, format!("{problem}; delete it and all later frames to render them again"))
 }
 
 fn read_plan(path: &Path) -> Result<Value> {
     let text = fs::read(path).map_err(|error| Error::io(path, error))?;
-    let unreadable = |error| format!("{error}; delete the folder to render all frames again");
-    serde_json::from_slice(&text).map_err(|error| Error::input(path, unreadable(error)))
+    let problem = "is no plan of a render; move it away, or choose another output";
+    let plan: Option<Value> = serde_json::from_slice(&text).ok();
+    plan.filter(|plan| plan.get("dreamtuner").is_some()).ok_or_else(|| Error::output(path, problem))
 }
 
 /// One line for each value in which two plans differ.
@@ -321,11 +366,4 @@ fn latent_to_bytes(path: &Path, latent: &Tensor) -> Result<Vec<u8>> {
     let latent = latent.to_device(&Device::Cpu)?.to_dtype(DType::F32)?.contiguous()?;
     safetensors::serialize([("latent", &latent)], None)
         .map_err(|error| Error::output(path, error.to_string()))
-}
-
-fn picture_to_bytes(path: &Path, image: &RgbImage) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Fast, FilterType::Adaptive);
-    image.write_with_encoder(encoder).map_err(|error| Error::output(path, error.to_string()))?;
-    Ok(bytes)
 }

@@ -3,16 +3,7 @@
 //! The chunk `parameters` is what AUTOMATIC1111's web UI writes (`modules/infotext_utils.py`): the prompt, a line
 //! `Negative prompt: …`, and a line of `Name: value` pairs that begins with `Steps`. The chunk `dreamtuner` holds all options.
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::BufReader;
-use std::path::Path;
-
-use image::RgbImage;
-
 use crate::diffusion::{Guidance, Sampler};
-use crate::error::{Error, Result};
-use crate::files::write_atomically;
 use crate::render::settings::RenderSettings;
 
 /// The chunk that other programs read.
@@ -20,8 +11,6 @@ pub const PARAMETERS: &str = "parameters";
 /// The chunk with all options.
 pub const OPTIONS: &str = "dreamtuner";
 
-/// Most bytes of a file's text that are read.
-const MOST_TEXT: usize = 1 << 24;
 const NEGATIVE: &str = "Negative prompt: ";
 
 /// What `parameters` says.
@@ -169,55 +158,4 @@ fn pairs(line: &str) -> Option<Vec<(String, String)>> {
         rest = left.trim_start();
     }
     Some(pairs)
-}
-
-/// Writes a picture as a PNG file with text chunks, whole or not at all.
-///
-/// # Errors
-/// [`Error::Io`], [`Error::Output`].
-pub fn write_png_with_text(path: &Path, image: &RgbImage, texts: &[(&str, &str)]) -> Result<()> {
-    let fail = |error: png::EncodingError| Error::output(path, error.to_string());
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, image.width(), image.height());
-    encoder.set_color(png::ColorType::Rgb);
-    encoder.set_depth(png::BitDepth::Eight);
-    for (name, text) in texts {
-        // Plain chunks are Latin-1; some programs read no others.
-        let (name, text) = ((*name).to_owned(), (*text).to_owned());
-        if text.chars().all(|letter| u32::from(letter) < 256) {
-            encoder.add_text_chunk(name, text).map_err(fail)?;
-        } else {
-            encoder.add_itxt_chunk(name, text).map_err(fail)?;
-        }
-    }
-    let mut writer = encoder.write_header().map_err(fail)?;
-    writer.write_image_data(image.as_raw()).map_err(fail)?;
-    writer.finish().map_err(fail)?;
-    write_atomically(path, &bytes)
-}
-
-/// The text chunks of a PNG file, by name.
-///
-/// # Errors
-/// [`Error::Io`]; [`Error::Input`] for a file that is no PNG file or damaged.
-pub fn read_png_text(path: &Path) -> Result<BTreeMap<String, String>> {
-    let file = File::open(path).map_err(|error| Error::io(path, error))?;
-    let fail = |error: png::DecodingError| Error::input(path, error.to_string());
-    let mut decoder = png::Decoder::new_with_limits(BufReader::new(file), png::Limits { bytes: MOST_TEXT });
-    decoder.set_ignore_text_chunk(false);
-    let mut reader = decoder.read_info().map_err(fail)?;
-    // Text may stand behind the picture.
-    reader.finish().map_err(fail)?;
-    let info = reader.info();
-    let mut texts = BTreeMap::new();
-    for chunk in &info.uncompressed_latin1_text {
-        texts.insert(chunk.keyword.clone(), chunk.text.clone());
-    }
-    for chunk in &info.compressed_latin1_text {
-        texts.insert(chunk.keyword.clone(), chunk.get_text().map_err(fail)?);
-    }
-    for chunk in &info.utf8_text {
-        texts.insert(chunk.keyword.clone(), chunk.get_text().map_err(fail)?);
-    }
-    Ok(texts)
 }

@@ -1,6 +1,6 @@
 //! One still from files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device};
 use image::RgbImage;
@@ -57,6 +57,12 @@ impl Still {
             std::fs::metadata(path).map_err(|error| Error::io(path, error))?;
         }
         Ok(())
+    }
+
+    /// The files and folders that are read.
+    pub fn inputs(&self) -> Vec<&Path> {
+        let own = self.pose.iter().chain(self.init.as_ref().map(|init| &init.path)).map(PathBuf::as_path);
+        self.reference.files().chain(own).chain(self.weights.files()).collect()
     }
 }
 

@@ -9,7 +9,7 @@ use imageproc::pixelops::interpolate;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::files::{write_atomically, write_png};
+use crate::outputs::{write_png, write_whole};
 use crate::picture::label;
 
 /// Losses by step.
@@ -38,7 +38,7 @@ impl Curve {
     /// # Errors
     /// [`crate::Error::Io`].
     pub fn write(&self, folder: &Path) -> Result<()> {
-        write_atomically(&folder.join("loss.csv"), self.csv().as_bytes())?;
+        write_whole(&folder.join("loss.csv"), self.csv().as_bytes())?;
         write_png(&folder.join("loss.png"), &self.picture())
     }
 

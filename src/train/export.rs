@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
 
-use super::state::save_tensors;
+use super::state::tensors_to_bytes;
 use crate::error::{Error, Result};
 use crate::model::weights::SubjectFile;
+use crate::outputs::Reservation;
 
 /// A LoRA's name in kohya's scripts, A1111 and ComfyUI.
 const KOHYA: &str = "lora_kohya.safetensors";
@@ -16,18 +17,23 @@ const DIFFUSERS: &str = "pytorch_lora_weights.safetensors";
 /// A textual inversion's name in diffusers.
 const WORD: &str = "learned_embeds.safetensors";
 
-/// Writes the subject at `path` into a folder: its LoRA in both namings, and its word as a textual inversion. The files' paths.
+/// The files that [`export`] writes into a folder.
+pub fn exported_files(folder: &Path) -> [PathBuf; 3] {
+    [KOHYA, DIFFUSERS, WORD].map(|name| folder.join(name))
+}
+
+/// Writes the subject at `path` into a folder: its LoRA in both namings, and its word as a textual inversion. The files, which are
+/// among the outputs that are `reserved`.
 ///
 /// # Errors
 /// A file that is no subject, or whose weights were tuned as a whole: they are no LoRA.
-pub fn export(path: &Path, folder: &Path) -> Result<Vec<PathBuf>> {
+pub fn export(path: &Path, folder: &Path, reserved: &mut Reservation) -> Result<[PathBuf; 3]> {
     let subject = SubjectFile::open(path)?;
     if subject.lora.is_none() {
         let problem = "was tuned as a whole (--method full); only low-rank changes can be exported";
         return Err(Error::weights(path, problem));
     }
     let tensors = candle_core::safetensors::load(path, &Device::Cpu)?;
-    std::fs::create_dir_all(folder).map_err(|error| Error::io(folder, error))?;
     let [unet, text, _] = SubjectFile::prefixes(false);
     let is_change = |name: &str| name.starts_with(unet) || name.starts_with(text);
     let diffusers: HashMap<String, Tensor> = tensors
@@ -52,14 +58,11 @@ pub fn export(path: &Path, folder: &Path) -> Result<Vec<PathBuf>> {
         kohya.insert(format!("{layer}.{piece}"), tensor.clone());
     }
     let word = HashMap::from([(subject.word.word.clone(), subject.word.vectors.clone())]);
-    let files = [(KOHYA, kohya), (DIFFUSERS, diffusers), (WORD, word)];
-    files
-        .into_iter()
-        .map(|(name, tensors)| {
-            let path = folder.join(name);
-            let header = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-            save_tensors(&path, tensors, Some(header))?;
-            Ok(path)
-        })
-        .collect()
+    let files = exported_files(folder);
+    for (path, tensors) in files.iter().zip([kohya, diffusers, word]) {
+        let header = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+        let bytes = tensors_to_bytes(path, tensors, Some(header))?;
+        reserved.file(path)?.write_bytes(&bytes)?;
+    }
+    Ok(files)
 }

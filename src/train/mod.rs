@@ -25,7 +25,7 @@ mod subject_networks;
 pub mod tune;
 pub mod tuning;
 
-pub use export::export;
+pub use export::{export, exported_files};
 
 use crate::error::Result;
 use crate::model::config::{UNetConfig, VaeConfig};

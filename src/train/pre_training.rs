@@ -20,9 +20,9 @@ use super::state::{StateFile, check_finite, save_tensors};
 use super::subject_encoder::{Event, SubjectEncoderJob, training_folder};
 use super::subject_networks::Networks;
 use crate::error::{Error, Result};
-use crate::files::{remove_incomplete, write_atomically, write_png};
 use crate::mask::Mask;
 use crate::model::weights::{ATTENTION_PREFIX, PartFiles, SubjectEncoderFiles, Variables};
+use crate::outputs::{Reservation, disk, key_of, remove_parts, write_png, write_whole};
 use crate::picture::cut_out;
 use crate::random::Random;
 use crate::render::interrupt::Interrupt;
@@ -35,18 +35,20 @@ const TRIES: usize = 100;
 /// Purpose of the numbers that held-out pictures are checked with: none of a step's.
 const CHECK: u64 = u64::MAX;
 
-/// Trains until all steps are done, going on from what `job.output` holds of the same training.
+/// Trains until all steps are done, going on from what `job.output` holds of the same training. That folder is `reserved`, as one
+/// that is worked on again.
 ///
 /// # Errors
-/// Files and settings that cannot be used; [`Error::Plan`] for a folder with another training; [`Error::Interrupted`], after what was
+/// A folder with other things in it; files and settings that cannot be used; [`Error::Plan`] for a folder with another training; [`Error::Interrupted`], after what was
 /// done is saved; a loss that is not finite, after which the last saved state is kept.
 pub fn train(
     job: &SubjectEncoderJob,
+    reserved: &mut Reservation,
     interrupt: &Interrupt,
     on_event: &mut dyn FnMut(Event),
 ) -> Result<Curve> {
     job.settings.check()?;
-    let mut training = Training::new(job, on_event)?;
+    let mut training = Training::new(job, reserved, on_event)?;
     let settings = &job.settings;
     if training.curve.without.is_none() {
         training.curve.without = Some(in_pool(|| training.held_out(0.0))?);
@@ -115,7 +117,11 @@ struct Noised {
 }
 
 impl<'a> Training<'a> {
-    fn new(job: &'a SubjectEncoderJob, on_event: &mut dyn FnMut(Event)) -> Result<Self> {
+    fn new(
+        job: &'a SubjectEncoderJob,
+        reserved: &mut Reservation,
+        on_event: &mut dyn FnMut(Event),
+    ) -> Result<Self> {
         let settings = &job.settings;
         let data = DataFolder::open(&job.data, settings.caption.as_deref())?;
         for broken in &data.broken {
@@ -130,12 +136,14 @@ impl<'a> Training<'a> {
         parameters.extend(Parameter::of_variables(ATTENTION_PREFIX, &attention, settings.learning_rate));
         let mut optimizer = AdamW::new(parameters, AdamWSettings::default())?;
         let folder = training_folder(&job.output);
-        std::fs::create_dir_all(&folder).map_err(|error| Error::io(&folder, error))?;
-        let state = StateFile::new(folder.join("state.safetensors"), plan(job, &data, &networks));
+        let plan = plan(job, &data, &networks);
+        reserved.resume(&key_of(&plan.to_string()))?;
+        reserved.begin_folder(&job.output)?;
+        disk::create_folder(&folder).map_err(|error| Error::io(&folder, error))?;
+        let state = StateFile::new(folder.join("state.safetensors"), plan);
         let mut curve = Curve::default();
         state.restore(&mut optimizer, &mut curve)?;
-        remove_incomplete(&job.output)?;
-        remove_incomplete(&folder)?;
+        remove_parts(&folder)?;
         let (latents, contexts) = (Remembered::default(), Remembered::default());
         let broken = Mutex::default();
         Ok(Self {
@@ -349,7 +357,7 @@ impl<'a> Training<'a> {
     /// Writes a sheet of samples.
     fn sample(&self, done: u64, interrupt: &Interrupt) -> Result<()> {
         let folder = training_folder(&self.job.output).join("samples");
-        std::fs::create_dir_all(&folder).map_err(|error| Error::io(&folder, error))?;
+        disk::create_folder(&folder).map_err(|error| Error::io(&folder, error))?;
         let sheet = samples::sheet(self.job, &self.data, self.networks.frozen.side, interrupt)?;
         write_png(&folder.join(format!("{done:06}.png")), &sheet)
     }
@@ -366,7 +374,7 @@ impl<'a> Training<'a> {
         let mut config = json!(self.networks.encoder_config);
         config["_class_name"] = "SubjectEncoder".into();
         let config = format!("{config:#}\n");
-        write_atomically(&job.output.join("config.json"), config.as_bytes())?;
+        write_whole(&job.output.join("config.json"), config.as_bytes())?;
         self.state.save(&self.optimizer, &self.curve)?;
         self.curve.write(&training_folder(&job.output))
     }

@@ -8,7 +8,7 @@ use image::RgbImage;
 use super::studio::open;
 use super::tune::{Event, TuneJob};
 use crate::error::{Error, Result};
-use crate::files::write_png;
+use crate::outputs::{disk, write_png};
 use crate::render::interrupt::Interrupt;
 use crate::render::settings::RenderSettings;
 
@@ -25,7 +25,7 @@ pub fn pictures(
 ) -> Result<Vec<RgbImage>> {
     let count = job.settings.regular;
     let folder = folder.join(format!("regular-{}", fingerprint(job, side)));
-    std::fs::create_dir_all(&folder).map_err(|error| Error::io(&folder, error))?;
+    disk::create_folder(&folder).map_err(|error| Error::io(&folder, error))?;
     let mut studio = None;
     let mut pictures = Vec::with_capacity(count);
     for index in 0..count {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::adamw::AdamW;
 use super::curve::Curve;
 use crate::error::{Error, Result};
-use crate::files::write_atomically;
+use crate::outputs::write_whole;
 use crate::render::journal::differences;
 
 /// Where a training's state lies.
@@ -93,7 +93,7 @@ pub fn check_finite(loss: f64, learning_rate: f64, done: u64) -> Result<()> {
     Err(Error::setting("learning-rate", problem))
 }
 
-/// Writes tensors as a safetensors file, in alphabetical order: the same tensors give the same bytes.
+/// Writes tensors as a safetensors file, as [`tensors_to_bytes`] has it.
 ///
 /// # Errors
 /// [`Error::Io`]; nothing is left under the file's name then but what was there before.
@@ -102,13 +102,23 @@ pub fn save_tensors(
     tensors: HashMap<String, Tensor>,
     header: Option<HashMap<String, String>>,
 ) -> Result<()> {
+    write_whole(path, &tensors_to_bytes(path, tensors, header)?)
+}
+
+/// Tensors as a safetensors file, `path`, in alphabetical order: the same tensors give the same bytes.
+///
+/// # Errors
+/// [`Error::Output`]; failures of the device.
+pub fn tensors_to_bytes(
+    path: &Path,
+    tensors: HashMap<String, Tensor>,
+    header: Option<HashMap<String, String>>,
+) -> Result<Vec<u8>> {
     let mut tensors: Vec<(String, Tensor)> = tensors
         .into_iter()
         .map(|(name, tensor)| Ok((name, tensor.to_device(&Device::Cpu)?.contiguous()?)))
         .collect::<Result<_>>()?;
     tensors.sort_by(|(a, _), (b, _)| a.cmp(b));
     let views = tensors.iter().map(|(name, tensor)| (name, tensor));
-    let bytes =
-        safetensors::serialize(views, header).map_err(|error| Error::output(path, error.to_string()))?;
-    write_atomically(path, &bytes)
+    safetensors::serialize(views, header).map_err(|error| Error::output(path, error.to_string()))
 }

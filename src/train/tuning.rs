@@ -15,12 +15,12 @@ use super::learner::Learner;
 use super::networks::{Batch, BatchPicture, Frozen, Passed, References};
 use super::previews;
 use super::regular;
-use super::state::{StateFile, check_finite, save_tensors};
+use super::state::{StateFile, check_finite, tensors_to_bytes};
 use super::tune::{Event, TuneJob, beside, folder_beside, plan};
-use crate::error::{Error, Result};
-use crate::files::{remove_incomplete, write_png};
+use crate::error::Result;
 use crate::mask::Mask;
 use crate::model::weights::SubjectFile;
+use crate::outputs::{Reservation, key_of, write_png, write_whole};
 use crate::picture::{BLACK, WHITE, on_white};
 use crate::random::Random;
 use crate::render::interrupt::Interrupt;
@@ -33,21 +33,27 @@ const FARTHEST: usize = 16;
 /// Steps between two savings of the state.
 const SAVED_EVERY: u64 = 50;
 
-/// Tunes until all steps are done, going on from what lies beside `job.output`.
+/// Tunes until all steps are done, going on from what lies beside `job.output`. Among the outputs that are `reserved` are the file
+/// of the subject and, as a folder that is worked on again, [`folder_beside`] it.
 ///
 /// # Errors
-/// Settings that cannot be used; a class that is no word of the vocabulary; a reference without a foreground; [`Error::Interrupted`];
+/// Outputs that would replace something; settings that cannot be used; a class that is no word of the vocabulary; a reference without a foreground; [`Error::Interrupted`];
 /// a loss that is not finite, after which the last good state is kept.
-pub fn tune(job: &TuneJob, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event)) -> Result<()> {
+pub fn tune(
+    job: &TuneJob,
+    reserved: &mut Reservation,
+    interrupt: &Interrupt,
+    on_event: &mut dyn FnMut(Event),
+) -> Result<()> {
     job.settings.check()?;
-    let mut tuning = Tuning::new(job, interrupt, on_event)?;
+    let mut tuning = Tuning::new(job, reserved, interrupt, on_event)?;
     let settings = &job.settings;
     while tuning.optimizer.steps() < settings.steps {
         let done = tuning.optimizer.steps();
         let (loss, gradients) = in_pool(|| tuning.gradients(done))?;
         if settings.save_at.contains(&done) {
             let path = beside(&job.output, &format!("{done:06}.subject"));
-            tuning.publish(&path, done)?;
+            write_whole(&path, &tuning.subject(&path, done)?)?;
             tuning.preview(&path, done, interrupt)?;
         }
         if interrupt.requested() || done.is_multiple_of(SAVED_EVERY) {
@@ -62,7 +68,7 @@ pub fn tune(job: &TuneJob, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event
     check_finite(loss, settings.learning_rate, settings.steps)?;
     tuning.state.save(&tuning.optimizer, &tuning.curve)?;
     tuning.curve.write(&folder_beside(&job.output))?;
-    tuning.publish(&job.output, settings.steps)?;
+    reserved.file(&job.output)?.write_bytes(&tuning.subject(&job.output, settings.steps)?)?;
     tuning.preview(&job.output, settings.steps, interrupt)
 }
 
@@ -101,16 +107,22 @@ struct Seen {
 
 impl<'a> Tuning<'a> {
     /// Loads the networks, makes the regular pictures, and goes on from what is kept.
-    fn new(job: &'a TuneJob, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event)) -> Result<Self> {
+    fn new(
+        job: &'a TuneJob,
+        reserved: &mut Reservation,
+        interrupt: &Interrupt,
+        on_event: &mut dyn FnMut(Event),
+    ) -> Result<Self> {
         let frozen = Frozen::load(&job.model, job.settings.size, &job.device)?;
         let (learner, parameters) = Learner::load(job)?;
+        let plan = plan(job, &frozen);
+        reserved.resume(&key_of(&plan.to_string()))?;
         let folder = folder_beside(&job.output);
-        std::fs::create_dir_all(&folder).map_err(|error| Error::io(&folder, error))?;
-        let state = StateFile::new(folder.join("state.safetensors"), plan(job, &frozen));
+        reserved.begin_folder(&folder)?;
+        let state = StateFile::new(folder.join("state.safetensors"), plan);
         let mut optimizer = AdamW::new(parameters, AdamWSettings::default())?;
         let mut curve = Curve::default();
         state.restore(&mut optimizer, &mut curve)?;
-        remove_incomplete(&folder)?;
         let regular = regular::pictures(job, frozen.side, &folder, interrupt, on_event)?;
         let image = &job.reference.image;
         let mask = job.reference.mask.clone();
@@ -201,14 +213,14 @@ impl<'a> Tuning<'a> {
         Batch::of(&pictures, self.learner.subject()?.map(|tokens| (tokens, self.job.defaults.beta)))
     }
 
-    /// Writes the sheet of a subject as it was published after `steps` steps.
+    /// Writes the sheet of a subject as it was written after `steps` steps.
     fn preview(&self, subject: &Path, steps: u64, interrupt: &Interrupt) -> Result<()> {
         let sheet = previews::sheet(self.job, SubjectFile::open(subject)?, self.frozen.side, interrupt)?;
         write_png(&beside(&self.job.output, &format!("{steps:06}.png")), &sheet)
     }
 
-    /// Writes the subject as it is now.
-    fn publish(&self, path: &Path, steps: u64) -> Result<()> {
+    /// The subject as it is now, as the file `path`.
+    fn subject(&self, path: &Path, steps: u64) -> Result<Vec<u8>> {
         let settings = &self.job.settings;
         let tensors: HashMap<String, Tensor> = self
             .optimizer
@@ -223,7 +235,8 @@ impl<'a> Tuning<'a> {
             "steps": steps,
             "training": plan(self.job, &self.frozen),
         });
-        save_tensors(path, tensors, Some(HashMap::from([(SubjectFile::NOTES.to_owned(), notes.to_string())])))
+        let header = HashMap::from([(SubjectFile::NOTES.to_owned(), notes.to_string())]);
+        tensors_to_bytes(path, tensors, Some(header))
     }
 }
 

@@ -1,18 +1,17 @@
 //! Frames → video file.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use tempfile::TempPath;
 
 use super::audio::AudioSource;
 use super::codec::Recipe;
 use super::gif::{self, GifWriter};
-use super::mux::{MuxWriter, publish, verify};
-use super::png::{self, PngWriter};
+use super::mux::{MuxWriter, verify};
+use super::png::PngWriter;
 use crate::error::{Error, Result};
 use crate::frame::{Frame, MAX_SIDE};
+use crate::outputs::{Output, PartFile, Pattern, names_folder};
 
 /// Largest numerator and denominator of a frame rate.
 const MAX_RATE_PART: u32 = 1_000_000;
@@ -41,20 +40,28 @@ impl Container {
     /// or a name that ends in a slash).
     ///
     /// # Errors
-    /// [`Error::Output`] that lists the names that are known.
+    /// [`Error::Output`] that lists the names that are known; for a folder that is called like a file.
     pub fn from_path(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        if path.to_string_lossy().ends_with(std::path::is_separator) || path.is_dir() {
+        if names_folder(path) {
             return Ok(Self::PngSequence);
         }
-        let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
-        match extension.as_deref() {
+        let kind = Self::of_extension(path, extension_of(path).as_deref());
+        match (path.is_dir(), kind) {
+            (true, Ok(_)) => Err(Error::output(path, "is a folder; for PNG files in it, end its name in /")),
+            (true, Err(_)) => Ok(Self::PngSequence),
+            (false, kind) => kind,
+        }
+    }
+
+    fn of_extension(path: &Path, extension: Option<&str>) -> Result<Self> {
+        match extension {
             Some("mp4" | "m4v") => Ok(Self::Mp4H264),
             Some("webm") => Ok(Self::WebmVp9),
             Some("gif") => Ok(Self::Gif),
             Some("mov") => Ok(Self::MovProRes),
             Some("mkv") => Ok(Self::MkvFfv1),
-            Some("png") => png::Pattern::parse(path).map(|_| Self::PngSequence),
+            Some("png") => Pattern::parse(path).map(|_| Self::PngSequence),
             other => {
                 let found = other
                     .map_or("no extension".to_owned(), |extension| format!("unknown extension .{extension}"));
@@ -140,9 +147,8 @@ pub struct Written {
 
 /// Writes frames to a video file or a PNG sequence.
 ///
-/// The file grows under a temporary name beside the target (`.NAME.part`) and takes its name in
-/// [`finish`](Self::finish), once its frames have been counted. A writer that is dropped removes the temporary file;
-/// PNG sequences keep the pictures written so far.
+/// The file grows under a hidden name beside the target and takes its name in [`finish`](Self::finish), once its frames have been
+/// counted. A writer that is dropped removes the hidden file; PNG sequences keep the pictures written so far.
 pub struct VideoWriter {
     sink: Sink,
     target: PathBuf,
@@ -152,19 +158,18 @@ pub struct VideoWriter {
     last_time: Option<f64>,
 }
 
-/// Fields in the order of closing: the file is closed before it is removed.
 enum Sink {
-    Mux { writer: Box<MuxWriter>, temporary: TempPath },
-    Gif { writer: Box<GifWriter>, temporary: TempPath },
+    Mux { writer: Box<MuxWriter>, file: PartFile },
+    Gif { writer: Box<GifWriter>, file: PartFile },
     Png(PngWriter),
 }
 
 impl VideoWriter {
-    /// Starts an output of `width` × `height` pixels; its kind follows from the name, see [`Container::from_path`].
+    /// Starts an output of `width` × `height` pixels, which replaces what has its name; its kind follows from the name, see
+    /// [`Container::from_path`].
     ///
     /// # Errors
-    /// A name of no known kind; a size outside 1 to [`MAX_SIDE`]; settings out of range; a folder that is missing or
-    /// cannot be written to; an encoder that this FFmpeg lacks; a source of sound that cannot be read.
+    /// As [`begin`](Self::begin); a name of no known kind.
     pub fn create(
         path: impl AsRef<Path>,
         width: u32,
@@ -172,27 +177,42 @@ impl VideoWriter {
         settings: &EncodeSettings,
     ) -> Result<Self> {
         let path = path.as_ref();
-        let container = Container::from_path(path)?;
-        settings.validate(container)?;
+        settings.validate(Container::from_path(path)?)?;
+        Self::begin(Output::replacing(path)?, width, height, settings)
+    }
+
+    /// Starts an output of `width` × `height` pixels.
+    ///
+    /// # Errors
+    /// A size outside 1 to [`MAX_SIDE`]; settings out of range; a folder that is missing or cannot be written to; an encoder that
+    /// this FFmpeg lacks; a source of sound that cannot be read.
+    pub fn begin(output: Output, width: u32, height: u32, settings: &EncodeSettings) -> Result<Self> {
         if !(1..=MAX_SIDE).contains(&width) || !(1..=MAX_SIDE).contains(&height) {
             let problem = format!("{width}×{height}; allowed: 1 to {MAX_SIDE} on each side");
             return Err(Error::setting("size", problem));
         }
         let size = (width, height);
-        let sink = match (container, Recipe::of(container)) {
-            (_, Some(recipe)) => {
-                let temporary = temporary_beside(path)?;
-                let writer = MuxWriter::create(recipe, path, &temporary, size, settings)?;
-                Sink::Mux { writer: Box::new(writer), temporary }
+        let (sink, target) = match output {
+            Output::File(file) => {
+                let target = file.target().to_path_buf();
+                let container = Container::of_extension(&target, extension_of(&target).as_deref())?;
+                settings.validate(container)?;
+                let sink = match Recipe::of(container) {
+                    Some(recipe) => {
+                        let writer = Box::new(MuxWriter::create(recipe, &file, &target, size, settings)?);
+                        Sink::Mux { writer, file }
+                    }
+                    None => Sink::Gif { writer: Box::new(GifWriter::create(&file, size, settings)?), file },
+                };
+                (sink, target)
             }
-            (Container::Gif, None) => {
-                let temporary = temporary_beside(path)?;
-                let writer = GifWriter::create(path, size, settings)?;
-                Sink::Gif { writer: Box::new(writer), temporary }
+            Output::Pictures(pictures) => {
+                settings.validate(Container::PngSequence)?;
+                let target = pictures.pattern().folder().to_path_buf();
+                (Sink::Png(PngWriter::create(pictures, settings)?), target)
             }
-            (_, None) => Sink::Png(PngWriter::create(path, settings)?),
         };
-        Ok(Self { sink, target: path.to_path_buf(), width, height, frames: 0, last_time: None })
+        Ok(Self { sink, target, width, height, frames: 0, last_time: None })
     }
 
     /// Adds a frame, shown from `frame.time` on.
@@ -229,43 +249,20 @@ impl VideoWriter {
     /// No frames; a full disk; a file that does not hold what was written to it.
     pub fn finish(self) -> Result<Written> {
         match self.sink {
-            Sink::Mux { writer, temporary } => {
-                let written = writer.finish()?;
-                verify(&temporary, &self.target, written.frames)?;
-                publish(temporary, &self.target)?;
-                Ok(written)
-            }
-            Sink::Gif { writer, temporary } => {
-                let written = writer.finish(&temporary)?;
-                verify(&temporary, &self.target, written.frames)?;
-                publish(temporary, &self.target)?;
-                Ok(written)
-            }
+            Sink::Mux { writer, file } => published(writer.finish()?, file),
+            Sink::Gif { writer, file } => published(writer.finish(&file)?, file),
             Sink::Png(writer) => writer.finish(),
         }
     }
 }
 
-/// An empty file beside `target`, removed when dropped. The fixed name means that what a killed run leaves behind is
-/// overwritten by the next.
-///
-/// # Errors
-/// A target that is a folder, or whose folder is missing or cannot be written to.
-pub(super) fn temporary_beside(target: &Path) -> Result<TempPath> {
-    let name = target.file_name().ok_or_else(|| Error::output(target, "is not the name of a file"))?;
-    let folder = match target.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    if !folder.is_dir() {
-        return Err(Error::output(target, format!("its folder {} does not exist", folder.display())));
-    }
-    let mut hidden = std::ffi::OsString::from(".");
-    hidden.push(name);
-    hidden.push(".part");
-    let path = folder.join(hidden);
-    File::create(&path).map_err(|problem| {
-        Error::output(target, format!("its folder {} cannot be written to ({problem})", folder.display()))
-    })?;
-    TempPath::try_from_path(&path).map_err(|source| Error::io(&path, source))
+/// Gives a file its name, once it holds what was written to it.
+fn published(written: Written, file: PartFile) -> Result<Written> {
+    verify(&file, written.frames)?;
+    file.publish()?;
+    Ok(written)
+}
+
+fn extension_of(path: &Path) -> Option<String> {
+    path.extension().map(|extension| extension.to_string_lossy().to_lowercase())
 }

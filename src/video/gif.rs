@@ -1,25 +1,23 @@
 //! GIF: a first pass keeps the frames on disk and gathers their colours, a second one draws them with the palette.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use ffmpeg_next as ffmpeg;
-use ffmpeg_next::format::context::Output;
+use ffmpeg_next::format::context::{Output, StreamIo};
 use ffmpeg_next::format::{self, Pixel};
 use ffmpeg_next::{Packet, Rational, codec, encoder, frame};
-use tempfile::TempPath;
 
 use super::codec::SPOOL;
 use super::cutoff::table_length;
 use super::decode::{DecodeSettings, VideoReader};
-use super::demux;
-use super::encode::{EncodeSettings, Written, temporary_beside};
+use super::encode::{EncodeSettings, Written};
 use super::graph::{FilterGraph, is_again, video_arguments};
 use super::mux::MuxWriter;
 use super::pixels::write_rgb;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
+use crate::outputs::PartFile;
 
 /// Shorter delays than 2/100 s are not shown as such by any player.
 pub(super) const MAX_RATE: f64 = 50.0;
@@ -29,6 +27,8 @@ const CLOCK: (i32, i32) = (1, 100);
 /// Six bits a channel (0 and 255 stay exact): a histogram of all 8-bit colours can grow to hundreds of megabytes.
 const GATHER: &str = "lutrgb=r=round(floor(val/4)*255/63):g=round(floor(val/4)*255/63):b=round(floor(val/4)*255/63),\
                       palettegen";
+/// Bytes that are collected before they are written.
+const BUFFER: usize = 1 << 18;
 /// The drawing filter remembers every colour it met; after so many frames it starts afresh.
 const FRAMES_PER_GRAPH: usize = 32;
 const DITHER: &str = "[in][palette]paletteuse=dither=sierra2_4a:diff_mode=rectangle[out]";
@@ -36,25 +36,30 @@ const DITHER: &str = "[in][palette]paletteuse=dither=sierra2_4a:diff_mode=rectan
 /// Collects the frames of a GIF; memory does not grow with their number.
 pub(super) struct GifWriter {
     spool: MuxWriter,
-    spool_path: TempPath,
+    spool_file: PartFile,
     palette: FilterGraph,
+    /// For messages.
     target: PathBuf,
     size: (u32, u32),
     comment: Option<String>,
 }
 
 impl GifWriter {
-    pub fn create(target: &Path, size: (u32, u32), settings: &EncodeSettings) -> Result<Self> {
-        let spool_path = temporary_beside(&with_suffix(target, ".spool"))?;
+    /// Starts the GIF that is to be written to `file`.
+    pub fn create(file: &PartFile, size: (u32, u32), settings: &EncodeSettings) -> Result<Self> {
+        let target = file.target();
+        let mut spool = target.as_os_str().to_owned();
+        spool.push(".spool");
+        let spool_file = PartFile::replacing(Path::new(&spool))?;
         let frame_rate = settings.frame_rate;
         let spool_settings = EncodeSettings { frame_rate, ..EncodeSettings::default() };
-        let spool = MuxWriter::create(&SPOOL, target, &spool_path, size, &spool_settings)?;
+        let spool = MuxWriter::create(&SPOOL, &spool_file, target, size, &spool_settings)?;
         let arguments = video_arguments(size.0, size.1, Pixel::RGB24, Rational::new(CLOCK.0, CLOCK.1));
         let palette = FilterGraph::video(&[("in", arguments)], GATHER);
         let palette = palette.map_err(|problem| failure(target, problem))?;
         let comment =
             settings.metadata.iter().find(|(key, _)| key == "comment").map(|(_, text)| text.clone());
-        Ok(Self { spool, spool_path, palette, target: target.to_path_buf(), size, comment })
+        Ok(Self { spool, spool_file, palette, target: target.to_path_buf(), size, comment })
     }
 
     pub fn write(&mut self, frame: &Frame) -> Result<()> {
@@ -65,34 +70,26 @@ impl GifWriter {
         self.spool.write(frame)
     }
 
-    /// Writes the GIF to `temporary`.
-    pub fn finish(self, temporary: &Path) -> Result<Written> {
-        let Self { spool, spool_path, mut palette, target, size, comment } = self;
+    /// Writes the GIF.
+    pub fn finish(self, file: &PartFile) -> Result<Written> {
+        let Self { spool, spool_file, mut palette, target, size, comment } = self;
         let written = spool.finish()?;
         let failed = |problem| failure(&target, problem);
         palette.end("in").map_err(failed)?;
         let colours =
             palette.pull_video().map_err(failed)?.ok_or_else(|| failed(ffmpeg::Error::InvalidData))?;
-        let mut pass = SecondPass::create(temporary, size, colours).map_err(failed)?;
-        for frame in VideoReader::open(&spool_path, &DecodeSettings::default())? {
+        let commented = Commented::new(file.writer()?, &comment.unwrap_or_default());
+        let mut pass = SecondPass::create(commented, size, colours).map_err(failed)?;
+        for frame in VideoReader::open(spool_file.path(), &DecodeSettings::default())? {
             pass.write(&frame?).map_err(failed)?;
         }
         pass.finish().map_err(failed)?;
-        if let Some(comment) = comment {
-            insert_comment(temporary, &spool_path, &comment).map_err(|source| Error::io(&target, source))?;
-        }
         Ok(written)
     }
 }
 
 fn failure(target: &Path, problem: ffmpeg::Error) -> Error {
     Error::output(target, format!("the GIF cannot be written ({problem})"))
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
 }
 
 /// The filters that draw pictures with the palette `colours`.
@@ -119,14 +116,14 @@ struct SecondPass {
 
 impl SecondPass {
     fn create(
-        path: &Path,
+        file: impl Write + Send + 'static,
         size: (u32, u32),
         colours: frame::Video,
     ) -> std::result::Result<Self, ffmpeg::Error> {
         let clock = Rational::new(CLOCK.0, CLOCK.1);
         let graph = drawing(size, &colours)?;
-        let url = demux::url(path).map_err(|_| ffmpeg::Error::InvalidData)?;
-        let mut output = format::output_as(&url, "gif")?;
+        let stream = StreamIo::from_write_with_capacity(file, BUFFER)?;
+        let mut output = format::output_to_stream(stream, None, Some("gif"))?;
         let found = encoder::find(codec::Id::GIF).ok_or(ffmpeg::Error::EncoderNotFound)?;
         let mut video = codec::Context::new_with_codec(found).encoder().video()?;
         video.set_width(size.0);
@@ -184,28 +181,55 @@ impl SecondPass {
     }
 }
 
-/// Puts a comment extension behind the header of the GIF at `path`; `scratch` is overwritten.
-fn insert_comment(path: &Path, scratch: &Path, comment: &str) -> std::io::Result<()> {
-    let mut plain = File::open(path)?;
-    let mut header = [0_u8; 13];
-    plain.read_exact(&mut header)?;
-    let table = table_length(header[10]);
-    let mut commented = File::create(scratch)?;
-    commented.write_all(&header)?;
-    std::io::copy(&mut (&mut plain).take(table), &mut commented)?;
-    commented.write_all(&[0x21, 0xFE])?;
-    for block in comment.as_bytes().chunks(255) {
-        commented.write_all(&[block.len() as u8])?;
-        commented.write_all(block)?;
+/// Puts a comment extension behind the header of the GIF that is written through it.
+struct Commented<W> {
+    file: W,
+    /// The header, as far as it has come.
+    header: Vec<u8>,
+    /// The comment extension; empty once it is written.
+    comment: Vec<u8>,
+}
+
+impl<W: Write> Commented<W> {
+    fn new(file: W, comment: &str) -> Self {
+        let mut extension = Vec::new();
+        if !comment.is_empty() {
+            extension.extend([0x21, 0xFE]);
+            for block in comment.as_bytes().chunks(255) {
+                extension.push(block.len() as u8);
+                extension.extend(block);
+            }
+            extension.push(0);
+        }
+        Self { file, header: Vec::new(), comment: extension }
     }
-    commented.write_all(&[0])?;
-    std::io::copy(&mut plain, &mut commented)?;
-    drop(plain);
-    commented.flush()?;
-    // Copied back, not renamed: the caller goes on with the file at `path`.
-    let mut commented = File::open(scratch)?;
-    commented.seek(SeekFrom::Start(0))?;
-    let mut target = File::create(path)?;
-    std::io::copy(&mut commented, &mut target)?;
-    target.flush()
+
+    /// How much of `bytes` belongs to the header: 13 bytes and the table of colours that the 11th announces.
+    fn of_header(&self, bytes: &[u8]) -> usize {
+        const FIXED: usize = 13;
+        const PACKED: usize = 10;
+        let packed = self.header.get(PACKED).or_else(|| bytes.get(PACKED - self.header.len().min(PACKED)));
+        let length = FIXED + packed.map_or(0, |&packed| table_length(packed) as usize);
+        length.saturating_sub(self.header.len()).min(bytes.len())
+    }
+}
+
+impl<W: Write> Write for Commented<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.comment.is_empty() {
+            return self.file.write(bytes);
+        }
+        let count = self.of_header(bytes);
+        self.header.extend(&bytes[..count]);
+        if count < bytes.len() {
+            let whole = [&*self.header, &*std::mem::take(&mut self.comment)].concat();
+            self.file.write_all(&whole)?;
+            self.file.write_all(&bytes[count..])?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }

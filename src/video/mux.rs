@@ -3,10 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use ffmpeg_next as ffmpeg;
-use ffmpeg_next::format::context::Output;
+use ffmpeg_next::format::context::{Output, StreamIo};
 use ffmpeg_next::format::{self, Pixel};
 use ffmpeg_next::{Dictionary, Packet, Rational, color, encoder, frame};
-use tempfile::TempPath;
 
 use super::audio::Sound;
 use super::codec::{Recipe, StreamShape, open_encoder};
@@ -16,11 +15,14 @@ use super::graph::{FilterGraph, is_again, video_arguments};
 use super::pixels::write_rgb;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
+use crate::outputs::PartFile;
 
+/// Bytes that are collected before they are written.
+const BUFFER: usize = 1 << 18;
 /// Least ticks a second of a stream's clock, so that varying frame rates stay exact enough.
 const LEAST_TICKS: u32 = 90_000;
 
-/// Writes a file under a temporary name; the caller renames it.
+/// Writes into a file that the caller gives its name.
 pub(super) struct MuxWriter {
     output: Output,
     encoder: encoder::video::Encoder,
@@ -41,18 +43,16 @@ struct LastFrame {
 }
 
 impl MuxWriter {
-    /// Starts the file `temporary`, which is to become `target`: `width` × `height` pixels as the recipe says.
+    /// Starts the file, on the way to `target`: `width` × `height` pixels as the recipe says.
     pub fn create(
         recipe: &Recipe,
+        file: &PartFile,
         target: &Path,
-        temporary: &Path,
         (width, height): (u32, u32),
         settings: &EncodeSettings,
     ) -> Result<Self> {
-        demux::initialize();
         let failed = |problem: ffmpeg::Error| Error::output(target, format!("cannot be started ({problem})"));
-        let url = demux::url(temporary).map_err(|problem| Error::output(target, problem))?;
-        let mut output = format::output_as(&url, recipe.muxer).map_err(failed)?;
+        let mut output = open_output(file, recipe.muxer)?;
         let even = |side: u32| if recipe.even { side + side % 2 } else { side };
         let shape = StreamShape {
             width: even(width),
@@ -164,29 +164,37 @@ fn clock((numerator, _): (u32, u32)) -> Rational {
     Rational::new(1, ticks as i32)
 }
 
+/// What a muxer writes into a file.
+///
+/// # Errors
+/// A name that FFmpeg cannot take, a muxer that it lacks.
+pub(super) fn open_output(file: &PartFile, muxer: &str) -> Result<Output> {
+    demux::initialize();
+    let target = file.target();
+    let failed = |problem: ffmpeg::Error| Error::output(target, format!("cannot be started ({problem})"));
+    // Some muxers read again what they have written, by its name.
+    let url = demux::url(file.path()).map_err(|problem| Error::output(target, problem))?;
+    let stream = StreamIo::from_write_seek_with_capacity(file.writer()?, BUFFER).map_err(failed)?;
+    format::output_to_stream(stream, Some(&url), Some(muxer)).map_err(failed)
+}
+
 /// Opens what was written and counts its pictures.
 ///
 /// # Errors
 /// A file that cannot be read, or holds another number of frames: it must not be taken for complete.
-pub(super) fn verify(temporary: &Path, target: &Path, frames: usize) -> Result<()> {
-    let failed =
-        |problem: String| Error::output(target, format!("what was written is not complete: {problem}"));
+pub(super) fn verify(file: &PartFile, frames: usize) -> Result<()> {
+    let failed = |problem: String| {
+        Error::output(file.target(), format!("what was written is not complete: {problem}"))
+    };
     let unreadable = |problem: Error| failed(problem.to_string());
-    let mut input = open_input(temporary).map_err(unreadable)?;
+    let mut input = open_input(file.path()).map_err(unreadable)?;
     let stream = video_stream(&input).ok_or_else(|| failed("it has no video stream".to_owned()))?;
     let mut found = 0;
-    while let Some(packet) = read_packet(&mut input, temporary).map_err(unreadable)? {
+    while let Some(packet) = read_packet(&mut input, file.path()).map_err(unreadable)? {
         found += usize::from(packet.stream() == stream && !packet.is_corrupt());
     }
     if found != frames {
         return Err(failed(format!("it has {found} frames of {frames}")));
     }
     Ok(())
-}
-
-/// Brings a file to the disk and gives it its name.
-pub(super) fn publish(temporary: TempPath, target: &Path) -> Result<()> {
-    let synced = std::fs::File::open(&temporary).and_then(|file| file.sync_all());
-    synced.map_err(|source| Error::io(target, source))?;
-    temporary.persist(target).map_err(|problem| Error::io(target, problem.error))
 }

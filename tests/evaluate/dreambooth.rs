@@ -11,6 +11,7 @@ use dreamtuner::evaluate::dreambooth::{DataSet, Encoders, Event, Prompt, Subject
 use dreamtuner::model::clip::{Clip, ClipFiles, cosine};
 use dreamtuner::model::dino::{Dino, DinoFiles};
 use dreamtuner::model::weights::{ModelDefaults, ModelFiles};
+use dreamtuner::outputs::{Reservation, Wanted};
 use dreamtuner::puppet::dataset::reference_shot;
 use dreamtuner::puppet::{Expression, Identity, render};
 use dreamtuner::render::interrupt::Interrupt;
@@ -106,7 +107,9 @@ impl Looking {
         let dino = dino.then_some((&self.dino, &print));
         let encoders = Encoders { clip: Some((&self.clip, &print)), dino };
         let (interrupt, mut drawn) = (Interrupt::default(), 0);
-        let report = benchmark.run(encoders, &interrupt, &mut |event| {
+        let wanted = vec![Wanted::Kept(benchmark.folder.clone())];
+        let mut reserved = Reservation::begin(wanted, &[], false, "benchmark").unwrap();
+        let report = benchmark.run(encoders, &mut reserved, &interrupt, &mut |event| {
             drawn += usize::from(matches!(event, Event::Finished { .. }));
             if drawn == most {
                 interrupt.request();

@@ -9,6 +9,7 @@ use dreamtuner::evaluate::{
     Benchmark, BenchmarkModels, Caption, Dance, Event, Metric, Report, Row, Shown, Source, Truth, ablations,
     round_trip,
 };
+use dreamtuner::outputs::{Reservation, Wanted};
 use dreamtuner::puppet::Identity;
 use dreamtuner::render::feature_store::FeatureCache;
 use dreamtuner::render::interrupt::Interrupt;
@@ -83,7 +84,9 @@ fn run_with(
         cache: FeatureCache::Keep { bytes: 1 << 28 },
     };
     let mut events = Vec::new();
-    let report = benchmark.run(&models, interrupt, &mut |event| events.push(event));
+    let wanted = vec![Wanted::Kept(benchmark.folder.clone())];
+    let mut reserved = Reservation::begin(wanted, &[], false, "benchmark").unwrap();
+    let report = benchmark.run(&models, &mut reserved, interrupt, &mut |event| events.push(event));
     (report, events)
 }
 

@@ -2,6 +2,7 @@ use std::fs;
 use std::path::Path;
 
 use dreamtuner::error::Error;
+use dreamtuner::outputs::{PartFile, Reservation, Wanted};
 use dreamtuner::pose::{
     Joint, PoseSequence, ReadSettings, read_poses, summary, write_openpose_folder, write_pose_keypoints,
 };
@@ -167,16 +168,20 @@ fn written_files_read_back_equal() {
         sequence(vec![vec![person.clone(), standing(100.0, 100.0, 50.0)], vec![], vec![person]]);
     original.frames_per_second = Some(23.976);
     let file = folder.path().join("poses.json");
-    write_pose_keypoints(&original, &file).unwrap();
+    write_pose_keypoints(&original, PartFile::replacing(&file).unwrap()).unwrap();
     assert_eq!(read_poses(&file, &ReadSettings::default()).unwrap(), original);
     let frames = folder.path().join("frames");
-    write_openpose_folder(&original, &frames).unwrap();
+    let mut reserved = Reservation::begin(vec![Wanted::Folder(frames.clone())], &[], true, "frames").unwrap();
+    write_openpose_folder(&original, &frames, &mut reserved).unwrap();
     assert_eq!(read_poses(&frames, &ReadSettings::default()).unwrap(), original);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "no temporary files are left");
     assert!(
-        write_openpose_folder(&original, &frames).unwrap_err().to_string().contains("already holds files")
+        write_openpose_folder(&original, &frames, &mut reserved)
+            .unwrap_err()
+            .to_string()
+            .contains("already holds files")
     );
-    assert!(write_pose_keypoints(&original, &folder.path().join("missing/poses.json")).is_err());
+    assert!(PartFile::replacing(&folder.path().join("missing/poses.json")).is_err());
     let text = fs::read_to_string(&file).unwrap();
     let list: Value = serde_json::from_str(&text).unwrap();
     assert!(list[0]["people"][0]["hand_left_keypoints_2d"].is_null());

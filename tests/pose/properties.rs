@@ -1,5 +1,6 @@
 use std::fs;
 
+use dreamtuner::outputs::{PartFile, Reservation, Wanted};
 use dreamtuner::pose::{
     DrawSettings, Joint, Keypoint, Person, Pose, PoseSequence, ReadSettings, StickWidth, classify, draw_pose,
     fill_gaps, read_poses, summary, write_openpose_folder, write_pose_keypoints,
@@ -154,10 +155,12 @@ proptest! {
         prop_assume!(sequence.poses.iter().flat_map(|p| &p.people).all(|person| !person.is_empty()));
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("poses.json");
-        write_pose_keypoints(&sequence, &file).unwrap();
+        write_pose_keypoints(&sequence, PartFile::replacing(&file).unwrap()).unwrap();
         prop_assert_eq!(&read_poses(&file, &ReadSettings::default()).unwrap(), &sequence);
         let frames = folder.path().join("frames");
-        write_openpose_folder(&sequence, &frames).unwrap();
+        let wanted = vec![Wanted::Folder(frames.clone())];
+        let mut reserved = Reservation::begin(wanted, &[], false, "frames").unwrap();
+        write_openpose_folder(&sequence, &frames, &mut reserved).unwrap();
         prop_assert_eq!(&read_poses(&frames, &ReadSettings::default()).unwrap(), &sequence);
     }
 }

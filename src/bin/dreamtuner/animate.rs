@@ -171,6 +171,7 @@ impl AnimateArgs {
             audio: !self.no_audio,
             quality: self.quality,
             outputs: self.outputs(),
+            config: self.config_text()?,
             keep_frames: self.keep_frames,
             overwrite: self.overwrite,
             cache: self.render.cache(),
@@ -196,6 +197,12 @@ impl AnimateArgs {
             reference_prompt: self.reference_prompt.clone(),
             ..self.coherence.on(self.render.settings()?)
         })
+    }
+
+    /// The file for the options, and their text.
+    fn config_text(&self) -> Result<Option<(PathBuf, String)>> {
+        let text = |path: &PathBuf| Ok((path.clone(), config_file::text(self, path)?));
+        self.save_config.as_ref().map(text).transpose()
     }
 
     fn outputs(&self) -> OutputFiles {
@@ -228,9 +235,6 @@ pub fn run(arguments: AnimateArgs) -> Result<i32> {
 
 fn render(arguments: &AnimateArgs, display: &mut Display) -> Result<Outcome> {
     let job = arguments.job()?;
-    if let Some(path) = &arguments.save_config {
-        config_file::save(path, arguments)?;
-    }
     let interrupt = Interrupt::default();
     stop_on_signal(interrupt.clone())?;
     dreamtuner::animate::run(&job, &interrupt, &mut |event| show(display, &event))

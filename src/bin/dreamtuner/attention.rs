@@ -8,10 +8,10 @@ use dreamtuner::animate::pose_source::PoseSettings;
 use dreamtuner::animate::reference_input::ReferenceFiles;
 use dreamtuner::animate::watched::{WatchedFrame, watch};
 use dreamtuner::animate::{self, Job, OutputFiles};
-use dreamtuner::files::{write_atomically, write_png};
 use dreamtuner::frame::{Frame, MAX_SIDE};
 use dreamtuner::model::StableDiffusion;
 use dreamtuner::model::unet::{Place, UNet};
+use dreamtuner::outputs::{Output, Reservation, Wanted, is_png, key_of};
 use dreamtuner::picture::Fit;
 use dreamtuner::render::attention_maps::{Captured, Seen, Watch, Watched};
 use dreamtuner::render::clip::Progress;
@@ -20,7 +20,7 @@ use dreamtuner::render::settings::RenderSettings;
 use dreamtuner::render::studio::Studio;
 use dreamtuner::still::{Event, Made, Shares, Stills};
 use dreamtuner::video::{Container, EncodeSettings, VideoWriter};
-use dreamtuner::{Error, Result, outputs};
+use dreamtuner::{Error, Result};
 use image::RgbImage;
 
 use crate::attention_sheet::{View, sheet};
@@ -104,12 +104,13 @@ enum Over {
 pub fn run(arguments: &AttentionArgs) -> Result<i32> {
     let (device, dtype) = arguments.picture.render.device.choose()?;
     arguments.check()?;
+    let mut reserved = arguments.reserve((device.clone(), dtype))?;
     let interrupt = Interrupt::default();
     stop_on_signal(interrupt.clone())?;
     let mut display = StepDisplay::default();
     let shares = match &arguments.dance {
-        Some(dance) => arguments.clip(dance, (device, dtype), &interrupt, &mut display),
-        None => arguments.still((device, dtype), &interrupt, &mut display),
+        Some(dance) => arguments.clip(dance, (device, dtype), &mut reserved, &interrupt, &mut display),
+        None => arguments.still((device, dtype), &mut reserved, &interrupt, &mut display),
     };
     display.finish();
     if matches!(shares, Err(Error::Interrupted)) {
@@ -118,11 +119,12 @@ pub fn run(arguments: &AttentionArgs) -> Result<i32> {
     }
     let shares = shares?;
     if let Some(path) = &arguments.shares {
-        write_atomically(path, shares.csv().as_bytes())?;
+        reserved.file(path)?.write_bytes(shares.csv().as_bytes())?;
     }
     if let Some(path) = &arguments.plot {
-        write_png(path, &shares.plot())?;
+        reserved.file(path)?.write_png(&shares.plot(), &[])?;
     }
+    reserved.finish()?;
     print(&arguments.output.display().to_string())?;
     Ok(exit::SUCCESS)
 }
@@ -148,8 +150,6 @@ impl AttentionArgs {
             let problem = format!("is for videos, and {} is a picture", self.output.display());
             return Err(Error::setting("over", problem));
         }
-        let outputs = [Some(&self.output), self.shares.as_ref(), self.plot.as_ref()];
-        outputs::check(outputs.into_iter().flatten().map(PathBuf::as_path), self.overwrite)?;
         if !is_picture(&self.output) {
             Container::from_path(&self.output)?;
         }
@@ -157,6 +157,19 @@ impl AttentionArgs {
             Some(path) if !is_picture(path) => Err(Error::output(path, "is no .png file")),
             _ => Ok(()),
         }
+    }
+
+    /// Keeps the files for these maps.
+    fn reserve(&self, (device, dtype): (Device, DType)) -> Result<Reservation> {
+        let maps = match is_picture(&self.output) {
+            true => Wanted::File(self.output.clone()),
+            false => Wanted::clip(&self.output),
+        };
+        let others = self.shares.iter().chain(&self.plot).cloned().map(Wanted::File);
+        let still = self.picture.still(&device, dtype)?;
+        let inputs: Vec<&Path> = still.inputs().into_iter().chain(self.dance.as_deref()).collect();
+        let wanted = [maps].into_iter().chain(others).collect();
+        Reservation::begin(wanted, &inputs, self.overwrite, &key_of(&format!("{self:?}")))
     }
 
     /// What the video of a still goes over; nothing in pictures and clips.
@@ -235,6 +248,7 @@ impl AttentionArgs {
     fn still(
         &self,
         (device, dtype): (Device, DType),
+        reserved: &mut Reservation,
         interrupt: &Interrupt,
         display: &mut StepDisplay,
     ) -> Result<Shares> {
@@ -248,28 +262,31 @@ impl AttentionArgs {
         })?;
         let mut shares = Shares::default();
         shares.add(0, &made.watched.shares, &made.studio.model.unet);
-        self.write(&made)?;
+        self.write(&made, reserved)?;
         Ok(shares)
     }
 
     /// One picture with all maps, or a video.
-    fn write(&self, made: &Made) -> Result<()> {
+    fn write(&self, made: &Made, reserved: &mut Reservation) -> Result<()> {
         let unet = &made.studio.model.unet;
         let (captured, points) = (captured(&made.watched)?, self.points(made.picture.dimensions())?);
         let pictures = [(Seen::Itself, &made.picture), (Seen::Reference, &made.reference.image)];
         let view = View { pictures: &pictures, mask: made.reference.mask.as_ref(), unet };
         let of_steps = captured.chunk_by(|a, b| a.step == b.step);
         let frames: Vec<(&[Captured], &[Point])> = match self.over() {
-            None => return write_png(&self.output, &sheet(&view, captured, &points, self.heads)?),
+            None => {
+                let maps = sheet(&view, captured, &points, self.heads)?;
+                return reserved.file(&self.output)?.write_png(&maps, &[]);
+            }
             Some(Over::Queries) => points.chunks(1).map(|point| (captured, point)).collect(),
             Some(Over::Steps) => of_steps.map(|of_step| (of_step, points.as_slice())).collect(),
         };
-        let mut video = Video::new(&self.output);
+        let mut video = Video::Reserved(reserved.clip(&self.output)?);
         let encode = EncodeSettings { frame_rate: FRAME_RATE, ..EncodeSettings::default() };
         for (place, (captured, points)) in frames.into_iter().enumerate() {
             let image = sheet(&view, captured, points, self.heads)?;
             let time = place as f64 * f64::from(FRAME_RATE.1) / f64::from(FRAME_RATE.0);
-            video.write(image, time, &encode)?;
+            video = video.write(image, time, &encode)?;
         }
         video.finish()
     }
@@ -279,12 +296,13 @@ impl AttentionArgs {
         &self,
         dance: &Path,
         machine: (Device, DType),
+        reserved: &mut Reservation,
         interrupt: &Interrupt,
         display: &mut StepDisplay,
     ) -> Result<Shares> {
         let job = self.job(dance, machine)?;
         let mut shares = Shares::default();
-        let mut video = Video::new(&self.output);
+        let mut video = Some(Video::Reserved(reserved.clip(&self.output)?));
         let mut frames = 0;
         let choose = |model: &StableDiffusion, settings: &RenderSettings| self.watch(&model.unet, settings);
         let mut on_event = |event| match event {
@@ -301,9 +319,13 @@ impl AttentionArgs {
         watch(&job, &choose, interrupt, &mut on_event, &mut |frame| {
             shares.add(frame.index, &frame.watched.shares, &frame.model.unet);
             let image = self.frame(&frame, &job.settings)?;
-            video.write(image, frame.time, frame.encode)
+            video = match video.take() {
+                Some(video) => Some(video.write(image, frame.time, frame.encode)?),
+                None => None,
+            };
+            Ok(())
         })?;
-        video.finish()?;
+        video.map_or(Ok(()), Video::finish)?;
         Ok(shares)
     }
 
@@ -354,6 +376,7 @@ impl AttentionArgs {
             audio: false,
             quality: None,
             outputs: OutputFiles { clip: self.output.clone(), compare: None, sheet: None },
+            config: None,
             keep_frames: false,
             overwrite: self.overwrite,
             cache: options.render.cache(),
@@ -366,21 +389,17 @@ impl AttentionArgs {
 /// Whether the name is that of one picture, not of a video or of many.
 fn is_picture(path: &Path) -> bool {
     let is_pattern = path.file_name().is_some_and(|name| name.to_string_lossy().contains('%'));
-    outputs::is_png(path) && !is_pattern && !path.is_dir()
+    is_png(path) && !is_pattern && !path.is_dir()
 }
 
 /// A video that is begun with its first frame, which says how large it is.
-struct Video<'a> {
-    path: &'a Path,
-    writer: Option<VideoWriter>,
+enum Video {
+    Reserved(Output),
+    Begun(VideoWriter),
 }
 
-impl<'a> Video<'a> {
-    fn new(path: &'a Path) -> Self {
-        Self { path, writer: None }
-    }
-
-    fn write(&mut self, image: RgbImage, time: f64, settings: &EncodeSettings) -> Result<()> {
+impl Video {
+    fn write(self, image: RgbImage, time: f64, settings: &EncodeSettings) -> Result<Self> {
         let (width, height) = image.dimensions();
         if width.max(height) > MAX_SIDE {
             let problem = format!(
@@ -389,14 +408,18 @@ impl<'a> Video<'a> {
             );
             return Err(Error::setting("layer", problem));
         }
-        let writer = match &mut self.writer {
-            Some(writer) => writer,
-            none => none.insert(VideoWriter::create(self.path, image.width(), image.height(), settings)?),
+        let mut writer = match self {
+            Self::Reserved(output) => VideoWriter::begin(output, width, height, settings)?,
+            Self::Begun(writer) => writer,
         };
-        writer.write(&Frame { image, time })
+        writer.write(&Frame { image, time })?;
+        Ok(Self::Begun(writer))
     }
 
     fn finish(self) -> Result<()> {
-        self.writer.map_or(Ok(()), |writer| writer.finish().map(drop))
+        match self {
+            Self::Reserved(_) => Ok(()),
+            Self::Begun(writer) => writer.finish().map(drop),
+        }
     }
 }

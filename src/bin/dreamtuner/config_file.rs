@@ -8,7 +8,7 @@ use std::path::Path;
 
 use clap::error::ErrorKind;
 use clap::{Args, Command};
-use dreamtuner::{Error, Result, files::write_atomically};
+use dreamtuner::{Error, Result};
 use serde::Serialize;
 use toml::Value;
 
@@ -144,12 +144,7 @@ fn option(path: &Path, name: &str, value: &Value) -> Result<Option<OsString>> {
     Ok(Some(format!("--{name}={text}").into()))
 }
 
-/// Writes `options` as a file that `--config` reads.
-pub fn save(path: &Path, options: &impl Serialize) -> Result<()> {
-    write_atomically(path, text(options, path)?.as_bytes())
-}
-
-/// `options` as TOML, for the file `path`.
+/// `options` as TOML, for the file `path`, which `--config` can read.
 pub fn text(options: &impl Serialize, path: &Path) -> Result<String> {
     toml::to_string_pretty(options).map_err(|error| Error::output(path, error.to_string()))
 }

@@ -1,6 +1,6 @@
 //! `dreamtuner eval`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use dreamtuner::evaluate::{
@@ -8,6 +8,7 @@ use dreamtuner::evaluate::{
 };
 use dreamtuner::frame::MAX_SIDE;
 use dreamtuner::model::clip::{Clip, ClipFiles};
+use dreamtuner::outputs::{Reservation, Wanted};
 use dreamtuner::puppet::{Expression, HELD_OUT_SEED, Scene};
 use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::render::settings::RenderSettings;
@@ -59,6 +60,9 @@ pub struct PuppetsArgs {
     /// Folder for results; one that holds some already is continued
     #[arg(short, long, value_name = "FOLDER", help_heading = "Benchmark")]
     output: PathBuf,
+    /// Write into a folder that holds files of other programs
+    #[arg(long, help_heading = "Benchmark")]
+    overwrite: bool,
     /// Number of puppets
     #[arg(long, default_value_t = 32, value_name = "NUMBER", help_heading = "Benchmark",
         value_parser = clap::value_parser!(u64).range(1..=MOST_IDENTITIES))]
@@ -163,6 +167,8 @@ fn measure(arguments: &PuppetsArgs, display: &mut Display) -> Result<Report> {
     }
     let (native, step) = weights.sizes()?;
     benchmark.size = size(arguments.size, native, step)?;
+    let inputs: Vec<&Path> = files.files().chain(arguments.clip.as_deref()).collect();
+    let mut reserved = reserve(&arguments.output, &inputs, arguments.overwrite)?;
     let interrupt = Interrupt::default();
     stop_on_signal(interrupt.clone())?;
     // 2. The benchmark.
@@ -175,7 +181,14 @@ fn measure(arguments: &PuppetsArgs, display: &mut Display) -> Result<Report> {
         dtype,
         cache: arguments.render.cache(),
     };
-    benchmark.run(&models, &interrupt, &mut |event| display.show(&event))
+    let report = benchmark.run(&models, &mut reserved, &interrupt, &mut |event| display.show(&event))?;
+    reserved.finish()?;
+    Ok(report)
+}
+
+/// Keeps the folder of a benchmark for this run.
+pub fn reserve(folder: &Path, inputs: &[&Path], overwrite: bool) -> Result<Reservation> {
+    Reservation::begin(vec![Wanted::Kept(folder.to_path_buf())], inputs, overwrite, "benchmark")
 }
 
 /// A kind by its name, or `various`.

@@ -1,7 +1,7 @@
 //! `dreamtuner eval dreambooth`.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use dreamtuner::detect::PoseModel;
@@ -13,6 +13,7 @@ use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::render::settings::RenderSettings;
 use dreamtuner::{Error, Result};
 
+use crate::evaluate::reserve;
 use crate::exit;
 use crate::parse::{ControlNetOption, Size};
 use crate::render_options::RenderArgs;
@@ -39,6 +40,9 @@ pub struct DreamboothArgs {
     /// Folder for pictures and results; one that holds some already is continued
     #[arg(short, long, value_name = "FOLDER", help_heading = "Benchmark")]
     output: PathBuf,
+    /// Write into a folder that holds files of other programs
+    #[arg(long, help_heading = "Benchmark")]
+    overwrite: bool,
     /// Pictures of each prompt, each with a seed of its own
     #[arg(short = 'n', long, default_value_t = 4, value_name = "NUMBER", help_heading = "Benchmark",
         value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -106,6 +110,11 @@ fn measure(arguments: &DreamboothArgs, display: &mut StepDisplay) -> Result<Subj
         say("note: the model brings no CLIP, so CLIP-I and CLIP-T are left out; --clip FOLDER names one");
     }
     let dino_files = arguments.dino.as_deref().map(DinoFiles::open).transpose()?;
+    let folders =
+        [Some(&arguments.data), arguments.clip.as_ref(), arguments.dino.as_ref(), arguments.pose.as_ref()];
+    let folders = folders.into_iter().flatten().map(PathBuf::as_path);
+    let inputs: Vec<&Path> = folders.chain(benchmark.weights.files()).collect();
+    let mut reserved = reserve(&arguments.output, &inputs, arguments.overwrite)?;
     let interrupt = Interrupt::default();
     stop_on_signal(interrupt.clone())?;
     // 2. The benchmark.
@@ -116,7 +125,7 @@ fn measure(arguments: &DreamboothArgs, display: &mut StepDisplay) -> Result<Subj
     let encoders =
         Encoders { clip: clip.as_ref().zip(prints.0.as_ref()), dino: dino.as_ref().zip(prints.1.as_ref()) };
     let mut said = BTreeSet::new();
-    benchmark.run(encoders, &interrupt, &mut |event| match event {
+    let report = benchmark.run(encoders, &mut reserved, &interrupt, &mut |event| match event {
         Event::Note(note) => {
             if said.insert(note.clone()) {
                 display.note(&format!("note: {note}"));
@@ -126,7 +135,9 @@ fn measure(arguments: &DreamboothArgs, display: &mut StepDisplay) -> Result<Subj
         Event::Finished { done, of, subject } => {
             display.update("picture", done as u64, of as u64, &format!("{subject}  "));
         }
-    })
+    })?;
+    reserved.finish()?;
+    Ok(report)
 }
 
 impl DreamboothArgs {

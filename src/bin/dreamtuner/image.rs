@@ -4,15 +4,16 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device};
 use clap::{ArgAction, Args};
-use dreamtuner::animate::reference_input::{FileChoice, ReferenceFiles};
+use dreamtuner::animate::reference_input::{FileChoice, ReferenceFiles, read_picture};
 use dreamtuner::detect::PoseModel;
 use dreamtuner::diffusion::Sampler;
 use dreamtuner::model::weights::ModelDefaults;
+use dreamtuner::outputs::{self, Reservation, Wanted, key_of, read_png_text};
 use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::render::settings::RenderSettings;
-use dreamtuner::still::parameters::{OPTIONS, PARAMETERS, Parameters, read_png_text, write_png_with_text};
+use dreamtuner::still::parameters::{OPTIONS, PARAMETERS, Parameters};
 use dreamtuner::still::{Event, Init, Still, Stills, labelled_grid};
-use dreamtuner::{Error, Result, files::write_png, outputs};
+use dreamtuner::{Error, Result};
 use serde::Serialize;
 
 use crate::config_file::{self, FileOption};
@@ -125,12 +126,18 @@ pub fn run(arguments: &ImageArgs) -> Result<i32> {
     let stills = options.iter().map(|options| options.still(&device, dtype));
     let stills = stills.collect::<Result<Vec<Still>>>()?;
     stills.iter().try_for_each(Still::check)?;
+    let mut reserved = reserve(arguments, &outputs, &stills)?;
     let interrupt = Interrupt::default();
     stop_on_signal(interrupt.clone())?;
     let mut display = StepDisplay::default();
     let mut maker = Stills::default();
     let mut pictures = Vec::with_capacity(stills.len());
     for (place, (still, options)) in stills.iter().zip(&options).enumerate() {
+        // A run of the same command that was cut off has left it.
+        if stills.len() > 1 && reserved.has_published(&outputs[place]) {
+            pictures.push(read_picture(&outputs[place])?.into_rgb8());
+            continue;
+        }
         let made = maker.make(still, &interrupt, &mut |event| match event {
             Event::Note(note) => display.note(&format!("note: {note}")),
             Event::Step { done, of } => {
@@ -147,18 +154,19 @@ pub fn run(arguments: &ImageArgs) -> Result<i32> {
         let parameters = Parameters::new(&made.settings, &options.render.model_name(), options.strength);
         let options = config_file::text(options, &outputs[place])?;
         let texts = [(PARAMETERS, &*parameters.to_string()), (OPTIONS, &*options)];
-        write_png_with_text(&outputs[place], &made.picture, &texts)?;
+        reserved.file(&outputs[place])?.write_png(&made.picture, &texts)?;
         pictures.push(made.picture);
     }
     display.finish();
     if pictures.len() > 1 {
-        write_png(&arguments.output, &labelled_grid(&pictures, &grid.labels))?;
+        reserved.file(&arguments.output)?.write_png(&labelled_grid(&pictures, &grid.labels), &[])?;
     }
+    reserved.finish()?;
     print(&arguments.output.display().to_string())?;
     Ok(exit::SUCCESS)
 }
 
-/// The files of the pictures; nothing that is there already is among them, unless it may be replaced.
+/// The files of the pictures.
 fn names(arguments: &ImageArgs, count: usize) -> Result<Vec<PathBuf>> {
     let output = &arguments.output;
     if !outputs::is_png(output) {
@@ -169,13 +177,16 @@ fn names(arguments: &ImageArgs, count: usize) -> Result<Vec<PathBuf>> {
         1 => vec![output.clone()],
         _ => (1..=count).map(|number| output.with_file_name(format!("{stem}-{number}.png"))).collect(),
     };
-    let sheet = (count > 1).then_some(output);
-    let all = || outputs.iter().chain(sheet).map(PathBuf::as_path);
-    if let Some(folder) = all().find(|path| path.is_dir()) {
-        return Err(Error::output(folder, "is a folder"));
-    }
-    outputs::check(all(), arguments.overwrite)?;
     Ok(outputs)
+}
+
+/// Keeps the files for these pictures: first the picture of all, or the only one.
+fn reserve(arguments: &ImageArgs, pictures: &[PathBuf], stills: &[Still]) -> Result<Reservation> {
+    let mut wanted = vec![Wanted::File(arguments.output.clone())];
+    let several = pictures.iter().filter(|path| **path != arguments.output);
+    wanted.extend(several.cloned().map(Wanted::OneOfMany));
+    let inputs: Vec<&Path> = stills.iter().flat_map(Still::inputs).chain(arguments.from.as_deref()).collect();
+    Reservation::begin(wanted, &inputs, arguments.overwrite, &key_of(&format!("{arguments:?}")))
 }
 
 /// The options that a picture was made with.

@@ -25,6 +25,7 @@ mod train;
 mod tune;
 
 use clap::{Parser, Subcommand};
+use dreamtuner::outputs;
 use tracing_subscriber::EnvFilter;
 
 #[derive(Debug, Parser)]
@@ -83,6 +84,9 @@ fn main() {
 }
 
 fn run() -> i32 {
+    if let Err(error) = outputs::fault::from_environment() {
+        return exit::report(&error);
+    }
     let arguments = std::env::args_os().collect();
     let arguments = config_file::with_file::<animate::AnimateArgs>(arguments, &animate::CONFIG)
         .and_then(|arguments| config_file::with_file::<image::PictureArgs>(arguments, &image::FROM));

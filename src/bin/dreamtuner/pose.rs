@@ -2,6 +2,7 @@
 
 mod extract;
 
+use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -9,12 +10,13 @@ use dreamtuner::animate::reference_input::ReferenceFiles;
 use dreamtuner::detect::PoseModel;
 use dreamtuner::extract::mend;
 use dreamtuner::frame::Frame;
+use dreamtuner::outputs::{Reservation, Wanted, key_of};
 use dreamtuner::picture::Fit;
 use dreamtuner::pose::{
     DrawSettings, GapReport, PersonChoice, PoseSequence, ReadSettings, Retarget, StickWidth, change,
     draw_pose, fill_gaps, read_poses, summary, write_openpose_folder, write_pose_keypoints,
 };
-use dreamtuner::video::{EncodeSettings, VideoWriter, rational_rate};
+use dreamtuner::video::{Container, EncodeSettings, VideoWriter, rational_rate};
 use dreamtuner::{Error, Result};
 
 pub use self::extract::ExtractArgs;
@@ -70,21 +72,31 @@ struct Target {
 }
 
 impl Target {
-    /// Refuses an output that is there already, and one that is no place for poses.
-    fn check(&self) -> Result<()> {
-        refuse_existing(&self.output, self.overwrite)?;
-        if !is_json(&self.output) && self.output.extension().is_some() {
+    /// What is to be written.
+    ///
+    /// # Errors
+    /// A name that is no place for poses.
+    fn wanted(&self) -> Result<Wanted> {
+        if is_json(&self.output) {
+            return Ok(Wanted::File(self.output.clone()));
+        }
+        if self.output.extension().is_some() {
             let problem = "poses are written to a .json file, or a folder ending in /";
             return Err(Error::output(&self.output, problem));
         }
-        Ok(())
+        Ok(Wanted::Folder(self.output.clone()))
     }
 
-    fn write(&self, sequence: &PoseSequence) -> Result<()> {
+    /// Keeps the output for a command with these `arguments`, which reads `inputs`.
+    fn reserve(&self, inputs: &[&Path], arguments: &impl Debug) -> Result<Reservation> {
+        Reservation::begin(vec![self.wanted()?], inputs, self.overwrite, &key_of(&format!("{arguments:?}")))
+    }
+
+    fn write(&self, sequence: &PoseSequence, reserved: &mut Reservation) -> Result<()> {
         if is_json(&self.output) {
-            write_pose_keypoints(sequence, &self.output)
+            write_pose_keypoints(sequence, reserved.file(&self.output)?)
         } else {
-            write_openpose_folder(sequence, &self.output)
+            write_openpose_folder(sequence, &self.output, reserved)
         }
     }
 }
@@ -193,17 +205,11 @@ pub fn run(command: PoseCommand) -> Result<()> {
     }
 }
 
-/// Refuses an output that is there already.
-fn refuse_existing(output: &Path, overwrite: bool) -> Result<()> {
-    let filled = |folder: &Path| folder.read_dir().is_ok_and(|mut entries| entries.next().is_some());
-    if !overwrite && (output.is_file() || filled(output)) {
-        return Err(Error::output(output, "is there already; --overwrite replaces it"));
-    }
-    Ok(())
-}
-
 fn draw(arguments: &DrawArgs) -> Result<()> {
-    refuse_existing(&arguments.output, arguments.overwrite)?;
+    Container::from_path(&arguments.output)?;
+    let (wanted, inputs) = (vec![Wanted::clip(&arguments.output)], [&*arguments.source.input]);
+    let key = key_of(&format!("{arguments:?}"));
+    let mut reserved = Reservation::begin(wanted, &inputs, arguments.overwrite, &key)?;
     let mut sequence = arguments.source.read()?;
     if let Some(person) = arguments.person {
         sequence.choose_person(person)?;
@@ -217,17 +223,17 @@ fn draw(arguments: &DrawArgs) -> Result<()> {
     let drawing =
         DrawSettings { hands: !arguments.no_hands, face: !arguments.no_face, stick_width: arguments.stick };
     let settings = EncodeSettings { frame_rate: rational_rate(rate), ..Default::default() };
-    let mut writer = VideoWriter::create(&arguments.output, width, height, &settings)?;
+    let mut writer = VideoWriter::begin(reserved.clip(&arguments.output)?, width, height, &settings)?;
     for (index, pose) in sequence.fit(width, height, Fit::Contain).poses.iter().enumerate() {
         let image = draw_pose(pose, width, height, &drawing);
         writer.write(&Frame { image, time: index as f64 / rate })?;
     }
     writer.finish()?;
-    Ok(())
+    reserved.finish()
 }
 
 fn convert(arguments: &ConvertArgs) -> Result<()> {
-    arguments.target.check()?;
+    let mut reserved = arguments.target.reserve(&[&arguments.source.input], arguments)?;
     let mut sequence = arguments.source.read()?;
     if let Some(person) = arguments.person {
         sequence.choose_person(person)?;
@@ -237,25 +243,29 @@ fn convert(arguments: &ConvertArgs) -> Result<()> {
         let GapReport { frames, filled_frames, filled_joints, .. } = report;
         say(format_args!("filled {filled_frames} of {frames} frames and {filled_joints} joints"));
     }
-    arguments.target.write(&sequence)
+    arguments.target.write(&sequence, &mut reserved)?;
+    reserved.finish()
 }
 
 fn retarget_to(arguments: &RetargetArgs) -> Result<()> {
-    arguments.target.check()?;
+    let inputs = [&*arguments.source.input, &*arguments.to];
+    let mut reserved = arguments.target.reserve(&inputs, arguments)?;
     let reference = ReferenceFiles::body(&arguments.to, &PoseModel::default())?;
     let mut sequence = arguments.source.read()?;
     sequence.choose_person(arguments.person)?;
     fill_gaps(&mut sequence)?;
-    arguments.target.write(&arguments.retarget.apply(sequence, &reference)?)
+    arguments.target.write(&arguments.retarget.apply(sequence, &reference)?, &mut reserved)?;
+    reserved.finish()
 }
 
 fn smooth(arguments: &SmoothArgs) -> Result<()> {
-    arguments.target.check()?;
+    let mut reserved = arguments.target.reserve(&[&arguments.source.input], arguments)?;
     let mut sequence = arguments.source.read()?;
     sequence.choose_person(arguments.person)?;
     let mended = mend(&mut sequence, &arguments.cut)?;
     say(format_args!("{mended}"));
-    arguments.target.write(&sequence)
+    arguments.target.write(&sequence, &mut reserved)?;
+    reserved.finish()
 }
 
 fn is_json(path: &Path) -> bool {

@@ -4,11 +4,9 @@ mod clip;
 mod dataset;
 mod image;
 
-use std::path::Path;
-
 use clap::{Args, Subcommand};
+use dreamtuner::Result;
 use dreamtuner::puppet::{Expression, Scene, View};
-use dreamtuner::{Error, Result};
 use serde::de::value::Error as ValueError;
 use serde::de::{DeserializeOwned, IntoDeserializer};
 
@@ -59,13 +57,4 @@ struct Look {
 /// A kind by the name that its data form has.
 pub fn by_name<T: DeserializeOwned>(name: &str) -> std::result::Result<T, String> {
     T::deserialize(IntoDeserializer::<ValueError>::into_deserializer(name)).map_err(|error| error.to_string())
-}
-
-/// Refuses an output that is there already.
-fn refuse_existing(output: &Path, overwrite: bool) -> Result<()> {
-    let filled = |folder: &Path| folder.read_dir().is_ok_and(|mut entries| entries.next().is_some());
-    if !overwrite && (output.is_file() || filled(output)) {
-        return Err(Error::output(output, "is there already; --overwrite replaces it"));
-    }
-    Ok(())
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use dreamtuner::model::weights::{ModelDefaults, ModelFiles};
+use dreamtuner::outputs::{Reservation, Wanted};
 use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::train::pre_training::train;
 use dreamtuner::train::subject_encoder::{Event, SubjectEncoderJob, SubjectEncoderSettings};
@@ -93,6 +94,9 @@ pub struct SubjectEncoderArgs {
     /// The encoder's folder; a training that it holds goes on
     #[arg(short, long, value_name = "FOLDER", help_heading = "Output")]
     output: PathBuf,
+    /// Write into a folder that holds files of other programs
+    #[arg(long, help_heading = "Output")]
+    overwrite: bool,
     /// Steps between two looks at held-out pictures
     #[arg(long, default_value_t = 250, value_name = "STEPS", help_heading = "Output")]
     check_every: u64,
@@ -113,9 +117,12 @@ pub fn run(command: TrainCommand) -> Result<i32> {
     let (device, _) = arguments.device.choose()?;
     let interrupt = Interrupt::default();
     stop_on_signal(interrupt.clone())?;
-    let job = arguments.job(device)?;
+    let overwrite = arguments.overwrite;
+    let (job, inputs) = arguments.job(device)?;
+    let inputs: Vec<&Path> = inputs.iter().map(PathBuf::as_path).collect();
+    let mut reserved = Reservation::new(vec![Wanted::Kept(job.output.clone())], &inputs, overwrite)?;
     let mut display = StepDisplay::default();
-    let result = train(&job, &interrupt, &mut |event| show(&mut display, &event));
+    let result = train(&job, &mut reserved, &interrupt, &mut |event| show(&mut display, &event));
     display.finish();
     match result {
         Err(Error::Interrupted) => {
@@ -123,6 +130,7 @@ pub fn run(command: TrainCommand) -> Result<i32> {
             Ok(exit::INTERRUPTED)
         }
         Ok(_) => {
+            reserved.finish()?;
             say(format_args!("{}", job.output.display()));
             Ok(exit::SUCCESS)
         }
@@ -131,7 +139,8 @@ pub fn run(command: TrainCommand) -> Result<i32> {
 }
 
 impl SubjectEncoderArgs {
-    fn job(self, device: candle_core::Device) -> Result<SubjectEncoderJob> {
+    /// The training, and the files and folders that are read.
+    fn job(self, device: candle_core::Device) -> Result<(SubjectEncoderJob, Vec<PathBuf>)> {
         let path = (self.model != "mini").then_some(Path::new(&self.model));
         let model = path.map_or_else(ModelFiles::builtin, ModelFiles::open)?;
         let defaults = ModelDefaults::of(path)?;
@@ -155,7 +164,8 @@ impl SubjectEncoderArgs {
             seed: self.seed,
             caption: self.caption_column,
         };
-        Ok(SubjectEncoderJob {
+        let inputs = [path.map(PathBuf::from), self.from.clone(), Some(self.data.clone())];
+        let job = SubjectEncoderJob {
             model,
             from,
             data: self.data,
@@ -163,7 +173,8 @@ impl SubjectEncoderArgs {
             defaults,
             settings,
             device,
-        })
+        };
+        Ok((job, inputs.into_iter().flatten().collect()))
     }
 }
 

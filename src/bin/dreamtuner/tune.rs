@@ -6,12 +6,13 @@ use clap::{Args, ValueEnum};
 use dreamtuner::animate::reference_input::{FileChoice, ReferenceFiles};
 use dreamtuner::detect::PoseModel;
 use dreamtuner::model::weights::{ModelDefaults, ModelFiles, TuneDefaults};
+use dreamtuner::outputs::{self, Reservation, Wanted};
 use dreamtuner::picture::Fit;
 use dreamtuner::pose::{DrawSettings, Pose, ReadSettings, draw_pose, read_poses};
 use dreamtuner::render::interrupt::Interrupt;
-use dreamtuner::train::export;
-use dreamtuner::train::tune::{Event, Method, TuneJob, TuneSettings};
+use dreamtuner::train::tune::{Event, Method, TuneJob, TuneSettings, folder_beside};
 use dreamtuner::train::tuning::tune;
+use dreamtuner::train::{export, exported_files};
 use dreamtuner::{Error, Result};
 use image::RgbImage;
 
@@ -114,6 +115,10 @@ pub struct TuneArgs {
     #[arg(long, value_name = "FOLDER", help_heading = "Output")]
     export: Option<PathBuf>,
 
+    /// Replace a subject that is there already, and write into a folder beside it that holds files of other programs
+    #[arg(long, help_heading = "Output")]
+    overwrite: bool,
+
     #[command(flatten)]
     device: DeviceArgs,
 }
@@ -133,8 +138,9 @@ pub fn run(arguments: &TuneArgs) -> Result<i32> {
     let interrupt = Interrupt::default();
     stop_on_signal(interrupt.clone())?;
     let job = arguments.job(device)?;
+    let mut reserved = arguments.reserve()?;
     let mut display = StepDisplay::default();
-    let result = tune(&job, &interrupt, &mut |event| show(&mut display, &event));
+    let result = tune(&job, &mut reserved, &interrupt, &mut |event| show(&mut display, &event));
     display.finish();
     match result {
         Err(Error::Interrupted) => {
@@ -144,8 +150,10 @@ pub fn run(arguments: &TuneArgs) -> Result<i32> {
         Ok(()) => {
             say(format_args!("{}", job.output.display()));
             if let Some(folder) = &arguments.export {
-                export(&job.output, folder)?.iter().for_each(|path| say(format_args!("{}", path.display())));
+                let files = export(&job.output, folder, &mut reserved)?;
+                files.iter().for_each(|path| say(format_args!("{}", path.display())));
             }
+            reserved.finish()?;
             Ok(exit::SUCCESS)
         }
         Err(error) => Err(error),
@@ -162,6 +170,10 @@ impl TuneArgs {
         let defaults = ModelDefaults::of(path)?;
         let settings = self.settings(&defaults.tune);
         settings.check()?;
+        if self.export.is_some() && settings.method == Method::Full {
+            let problem = "is for low-rank changes (--method lora); --method full changes all weights";
+            return Err(Error::setting("export", problem));
+        }
         let side = match settings.size {
             Some(side) => side,
             None => dreamtuner::train::native_side(&model)?,
@@ -191,6 +203,22 @@ impl TuneArgs {
             settings: TuneSettings { size: Some(side), ..settings },
             device,
         })
+    }
+
+    /// Keeps the outputs for this tuning.
+    fn reserve(&self) -> Result<Reservation> {
+        let mut wanted = vec![Wanted::File(self.output.clone()), Wanted::Kept(folder_beside(&self.output))];
+        if let Some(folder) = &self.export {
+            outputs::make_folder(folder)?;
+            wanted.extend(exported_files(folder).map(Wanted::OneOfMany));
+        }
+        let model = (self.model != "mini").then(|| PathBuf::from(&self.model));
+        let choices = [&self.mask, &self.reference_pose].map(|text| FileChoice::from(text.as_str()));
+        let files =
+            [Some(&self.reference), self.pose.as_ref(), self.subject_encoder.as_ref(), model.as_ref()];
+        let files = files.into_iter().flatten().map(PathBuf::as_path);
+        let inputs: Vec<&Path> = files.chain(choices.iter().filter_map(FileChoice::file)).collect();
+        Reservation::new(wanted, &inputs, self.overwrite)
     }
 
     fn settings(&self, defaults: &TuneDefaults) -> TuneSettings {

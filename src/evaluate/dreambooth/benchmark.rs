@@ -17,8 +17,8 @@ use crate::error::{Error, Result};
 use crate::evaluate::models::Models;
 use crate::evaluate::scores::Scores;
 use crate::evaluate::store::finished;
-use crate::files::{write_atomically, write_json, write_png};
 use crate::kept::Kept;
+use crate::outputs::{Reservation, disk, write_json, write_png, write_whole};
 use crate::picture::{Fit, WHITE, fit_image};
 use crate::render::interrupt::Interrupt;
 use crate::render::settings::RenderSettings;
@@ -114,7 +114,7 @@ struct Finished {
 
 impl SubjectBenchmark {
     /// Draws and measures every picture that is not finished, and writes `report.json`, `report.md` and a sheet for each subject into
-    /// the folder. A picture that is there is only measured where encoders, real pictures or texts are others now.
+    /// the folder, which is `reserved` as one that is worked on again. A picture that is there is only measured where encoders, real pictures or texts are others now.
     ///
     /// # Errors
     /// [`Error::Interrupted`]; what is finished then is kept. [`Error::Plan`] where the folder holds results of other settings.
@@ -122,11 +122,12 @@ impl SubjectBenchmark {
     pub fn run(
         &self,
         encoders: Encoders,
+        reserved: &mut Reservation,
         interrupt: &Interrupt,
         on_event: &mut dyn FnMut(Event),
     ) -> Result<SubjectReport> {
         self.settings.check_values()?;
-        std::fs::create_dir_all(&self.folder).map_err(|error| Error::io(&self.folder, error))?;
+        reserved.begin_folder(&self.folder)?;
         let mut tasks = self.tasks(encoders)?;
         let (of, mut done) = (tasks.len(), tasks.iter().filter(|task| task.scores.is_some()).count());
         on_event(Event::Begin { done, of });
@@ -243,7 +244,7 @@ impl SubjectBenchmark {
             write_png(&self.folder.join(format!("sheet-{}.png", subject.name)), &sheet)?;
         }
         let report = SubjectReport::new(self.number, subjects);
-        write_atomically(&self.folder.join("report.md"), report.markdown().as_bytes())?;
+        write_whole(&self.folder.join("report.md"), report.markdown().as_bytes())?;
         write_json(&self.folder.join("report.json"), &report)?;
         Ok(report)
     }
@@ -274,7 +275,7 @@ impl Task<'_> {
             }
         })?;
         let folder = self.path.parent().unwrap_or(&self.path);
-        std::fs::create_dir_all(folder).map_err(|error| Error::io(folder, error))?;
+        disk::create_folder(folder).map_err(|error| Error::io(folder, error))?;
         write_png(&self.path.with_extension("png"), &made.picture)?;
         Ok(made.picture)
     }

@@ -1,7 +1,5 @@
 //! From a sequence to files.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use serde::Serialize;
@@ -9,7 +7,7 @@ use serde::ser::SerializeMap;
 
 use super::openpose::{BODY_KEY, FACE_KEY, LEFT_HAND_KEY, NUMBER_KEY, RIGHT_HAND_KEY};
 use crate::error::{Error, Result};
-use crate::files::write_atomically;
+use crate::outputs::{PartFile, Reservation};
 use crate::pose::{Keypoint, Person, Pose, PoseSequence};
 
 #[derive(Serialize)]
@@ -71,54 +69,32 @@ fn frame_file(pose: &Pose, sequence: &PoseSequence) -> FrameFile {
     }
 }
 
-fn write_json(file: &File, path: &Path, value: &impl Serialize) -> Result<()> {
-    let mut writer = BufWriter::new(file);
-    serde_json::to_writer(&mut writer, value).map_err(|error| Error::output(path, error.to_string()))?;
-    writer.flush().and_then(|()| file.sync_all()).map_err(|source| Error::io(path, source))
-}
-
-/// The folder that `path` is to stand in.
-fn parent(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
 /// Writes the sequence as a ComfyUI `POSE_KEYPOINT` list in pixels; each frame also has `fps` where it is known.
-/// The file is complete or absent: it is written beside `path` and renamed.
 ///
 /// # Errors
-/// A folder that is missing or cannot be written to, or a full disk.
-pub fn write_pose_keypoints(sequence: &PoseSequence, path: &Path) -> Result<()> {
+/// A full disk, or a name that something else has by now.
+pub fn write_pose_keypoints(sequence: &PoseSequence, file: PartFile) -> Result<()> {
     let frames: Vec<FrameFile> = sequence.poses.iter().map(|pose| frame_file(pose, sequence)).collect();
-    let bytes = serde_json::to_vec(&frames).map_err(|error| Error::output(path, error.to_string()))?;
-    write_atomically(path, &bytes)
+    let bytes =
+        serde_json::to_vec(&frames).map_err(|error| Error::output(file.target(), error.to_string()))?;
+    file.write_bytes(&bytes)
 }
 
 /// Writes the sequence as an OpenPose folder: `frame_000000000000_keypoints.json` and so on, in pixels. Each file
-/// also has `canvas_width`, `canvas_height` and, where it is known, `fps`. The folder is complete or absent.
+/// also has `canvas_width`, `canvas_height` and, where it is known, `fps`. The folder, which is `reserved` as a new one, is
+/// complete or absent.
 ///
 /// # Errors
 /// `folder` exists and is not an empty folder, its parent is missing or cannot be written to, or the disk is full.
-pub fn write_openpose_folder(sequence: &PoseSequence, folder: &Path) -> Result<()> {
-    if folder.exists() {
-        let mut entries = std::fs::read_dir(folder).map_err(|source| Error::io(folder, source))?;
-        if entries.next().is_some() {
-            return Err(Error::output(
-                folder,
-                "this folder already holds files; an empty or new one is needed",
-            ));
-        }
-        std::fs::remove_dir(folder).map_err(|source| Error::io(folder, source))?;
-    }
-    let staging = tempfile::Builder::new()
-        .prefix(".poses-")
-        .tempdir_in(parent(folder))
-        .map_err(|source| Error::io(folder, source))?;
-    let inner = staging.path().join("frames");
-    std::fs::create_dir(&inner).map_err(|source| Error::io(folder, source))?;
-    for (index, pose) in sequence.poses.iter().enumerate() {
-        let path = inner.join(format!("frame_{index:012}_keypoints.json"));
-        let file = File::create(&path).map_err(|source| Error::io(&path, source))?;
-        write_json(&file, &path, &frame_file(pose, sequence))?;
-    }
-    std::fs::rename(&inner, folder).map_err(|source| Error::io(folder, source))
+pub fn write_openpose_folder(
+    sequence: &PoseSequence,
+    folder: &Path,
+    reserved: &mut Reservation,
+) -> Result<()> {
+    let files = sequence.poses.iter().enumerate().map(|(index, pose)| {
+        let name = format!("frame_{index:012}_keypoints.json");
+        let bytes = serde_json::to_vec(&frame_file(pose, sequence));
+        Ok((name, bytes.map_err(|error| Error::output(folder, error.to_string()))?))
+    });
+    reserved.write_folder(folder, files)
 }

@@ -7,12 +7,13 @@ use dreamtuner::Result;
 use dreamtuner::detect::PoseModel;
 use dreamtuner::extract::{ExtractSettings, Extracted, extract_poses, mend};
 use dreamtuner::frame::Frame;
+use dreamtuner::outputs::{Output, Reservation, Wanted, key_of};
 use dreamtuner::pose::{DrawSettings, PersonChoice, Pose, draw_pose};
 use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::video::{AudioSource, DecodeSettings, EncodeSettings, VideoWriter, open_frames};
 use image::RgbImage;
 
-use super::{Target, refuse_existing};
+use super::Target;
 use crate::progress::Display;
 use crate::say::say;
 use crate::signal::stop_on_signal;
@@ -50,10 +51,10 @@ pub struct ExtractArgs {
 
 /// Runs the command.
 pub fn run(arguments: &ExtractArgs) -> Result<()> {
-    arguments.target.check()?;
-    if let Some(overlay) = &arguments.overlay {
-        refuse_existing(overlay, arguments.target.overwrite)?;
-    }
+    let mut wanted = vec![arguments.target.wanted()?];
+    wanted.extend(arguments.overlay.as_deref().map(Wanted::clip));
+    let (overwrite, key) = (arguments.target.overwrite, key_of(&format!("{arguments:?}")));
+    let mut reserved = Reservation::begin(wanted, &[&arguments.input], overwrite, &key)?;
     let decode =
         DecodeSettings { start: arguments.start, end: arguments.end, frames_per_second: arguments.fps };
     let settings = ExtractSettings { decode, model: arguments.pose_model.clone() };
@@ -69,12 +70,13 @@ pub fn run(arguments: &ExtractArgs) -> Result<()> {
     if !found.cuts.is_empty() {
         say(format_args!("another scene begins at frame {}", list(&found.cuts)));
     }
-    arguments.target.write(&found.sequence)?;
+    arguments.target.write(&found.sequence, &mut reserved)?;
     say(format_args!("wrote {}", arguments.target.output.display()));
-    match &arguments.overlay {
-        Some(overlay) => draw_over(arguments, &decode, &found, overlay),
-        None => Ok(()),
+    if let Some(overlay) = &arguments.overlay {
+        draw_over(arguments, &decode, &found, reserved.clip(overlay)?)?;
+        say(format_args!("wrote {}", overlay.display()));
     }
+    reserved.finish()
 }
 
 /// Finds everyone, and shows how far it is.
@@ -97,7 +99,7 @@ fn draw_over(
     arguments: &ExtractArgs,
     decode: &DecodeSettings,
     found: &Extracted,
-    overlay: &Path,
+    overlay: Output,
 ) -> Result<()> {
     let audio = found.has_audio.then(|| AudioSource {
         path: arguments.input.clone(),
@@ -106,14 +108,12 @@ fn draw_over(
     });
     let settings = EncodeSettings { frame_rate: found.frame_rate, audio, ..Default::default() };
     let (width, height) = (found.sequence.width, found.sequence.height);
-    let mut writer = VideoWriter::create(overlay, width, height, &settings)?;
+    let mut writer = VideoWriter::begin(overlay, width, height, &settings)?;
     for (frame, pose) in open_frames(&arguments.input, decode)?.zip(&found.sequence.poses) {
         let Frame { image, time } = frame?;
         writer.write(&Frame { image: over(image, pose), time })?;
     }
-    writer.finish()?;
-    say(format_args!("wrote {}", overlay.display()));
-    Ok(())
+    writer.finish().map(drop)
 }
 
 /// The picture, half as bright, with the pose over it.

@@ -1,16 +1,17 @@
 //! `dreamtuner puppet clip`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use dreamtuner::frame::Frame;
+use dreamtuner::outputs::{Reservation, Wanted, key_of};
 use dreamtuner::pose::{PoseSequence, write_pose_keypoints};
 use dreamtuner::puppet::choreography::{Choreography, ClipSettings, shots};
 use dreamtuner::puppet::{Identity, caption, render};
-use dreamtuner::video::{EncodeSettings, VideoWriter, rational_rate};
+use dreamtuner::video::{Container, EncodeSettings, VideoWriter, rational_rate};
 use dreamtuner::{Error, Result};
 
-use super::{Look, refuse_existing};
+use super::Look;
 use crate::say::print;
 
 /// Options of `dreamtuner puppet clip`.
@@ -41,8 +42,8 @@ pub struct ClipArgs {
 /// Runs the command.
 pub fn run(arguments: &ClipArgs) -> Result<()> {
     let ClipArgs { look, fps, output, .. } = arguments;
-    let outputs = [Some(output), arguments.mask.as_ref(), arguments.poses.as_ref()];
-    outputs.into_iter().flatten().try_for_each(|path| refuse_existing(path, look.overwrite))?;
+    let clips = [Some(output), arguments.mask.as_ref()].into_iter().flatten();
+    clips.clone().try_for_each(|path| Container::from_path(path).map(drop))?;
     if !(0.1..=1000.0).contains(fps) {
         return Err(Error::setting("fps", format!("{fps}; 0.1 to 1000 is allowed")));
     }
@@ -58,8 +59,16 @@ pub fn run(arguments: &ClipArgs) -> Result<()> {
     let identity = Identity::from_seed(look.seed);
     let shots = shots(&identity, &dance, &settings);
 
-    let mut pictures = writer(output, look.size, *fps)?;
-    let mut masks = arguments.mask.as_deref().map(|path| writer(path, look.size, *fps)).transpose()?;
+    let wanted =
+        clips.map(|path| Wanted::clip(path)).chain(arguments.poses.iter().cloned().map(Wanted::File));
+    let key = key_of(&format!("{arguments:?}"));
+    let mut reserved = Reservation::begin(wanted.collect(), &[], look.overwrite, &key)?;
+    let mut writer = |path: &PathBuf| {
+        let settings = EncodeSettings { frame_rate: rational_rate(*fps), ..Default::default() };
+        VideoWriter::begin(reserved.clip(path)?, look.size, look.size, &settings)
+    };
+    let mut pictures = writer(output)?;
+    let mut masks = arguments.mask.as_ref().map(writer).transpose()?;
     let mut poses = Vec::with_capacity(shots.len());
     for (index, shot) in shots.iter().enumerate() {
         let time = index as f64 / fps;
@@ -79,12 +88,8 @@ pub fn run(arguments: &ClipArgs) -> Result<()> {
         let (width, height) = (look.size, look.size);
         let sequence =
             PoseSequence { width, height, frames_per_second: Some(*fps), poses, ..PoseSequence::default() };
-        write_pose_keypoints(&sequence, path)?;
+        write_pose_keypoints(&sequence, reserved.file(path)?)?;
     }
+    reserved.finish()?;
     shots.first().map_or(Ok(()), |shot| print(&caption(&identity, shot)))
-}
-
-fn writer(path: &Path, size: u32, rate: f64) -> Result<VideoWriter> {
-    let settings = EncodeSettings { frame_rate: rational_rate(rate), ..Default::default() };
-    VideoWriter::create(path, size, size, &settings)
 }

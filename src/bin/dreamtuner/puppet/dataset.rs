@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use clap::Args;
 use dreamtuner::Result;
+use dreamtuner::outputs::{Reservation, Wanted, key_of};
 use dreamtuner::puppet::dataset::{DatasetSettings, write_dataset};
 use dreamtuner::threads::set_threads;
 
-use super::refuse_existing;
 use crate::say::say;
 
 /// Options of `dreamtuner puppet dataset`.
@@ -44,7 +44,6 @@ pub struct DatasetArgs {
 pub fn run(arguments: &DatasetArgs) -> Result<()> {
     /// Characters between two lines of progress.
     const BETWEEN_LINES: u64 = 1000;
-    refuse_existing(&arguments.output, arguments.overwrite)?;
     // SAFETY: this is the main thread, and nothing has started another one.
     unsafe { set_threads(arguments.threads)? };
     let settings = DatasetSettings {
@@ -54,11 +53,15 @@ pub fn run(arguments: &DatasetArgs) -> Result<()> {
         size: arguments.size,
         seed: arguments.seed,
     };
+    let wanted = vec![Wanted::Folder(arguments.output.clone())];
+    let key = key_of(&format!("{settings:?} {}", arguments.overwrite));
+    let mut reserved = Reservation::begin(wanted, &[], arguments.overwrite, &key)?;
     let finished = AtomicU64::new(0);
-    write_dataset(&arguments.output, &settings, || {
+    write_dataset(&arguments.output, &settings, &mut reserved, || {
         let count = finished.fetch_add(1, Ordering::Relaxed) + 1;
         if count.is_multiple_of(BETWEEN_LINES) {
             say(format_args!("{count} of {} characters", settings.identities));
         }
-    })
+    })?;
+    reserved.finish()
 }

@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use dreamtuner::files::write_png;
+use dreamtuner::outputs::{Reservation, Wanted, key_of};
 use dreamtuner::pose::{PoseSequence, write_pose_keypoints};
 use dreamtuner::puppet::{
     Choreography, FigurePose, Identity, Motion, Random, Shot, caption, random_pose, reference_pose, render,
 };
 use dreamtuner::{Error, Result};
 
-use super::{Look, refuse_existing};
+use super::Look;
 use crate::say::print;
 
 /// Options of `dreamtuner puppet image`.
@@ -50,7 +50,9 @@ pub fn run(arguments: &ImageArgs) -> Result<()> {
         arguments.control.as_ref(),
         arguments.poses.as_ref(),
     ];
-    outputs.into_iter().flatten().try_for_each(|path| refuse_existing(path, look.overwrite))?;
+    let wanted = outputs.into_iter().flatten().cloned().map(Wanted::File).collect();
+    let key = key_of(&format!("{arguments:?}"));
+    let mut reserved = Reservation::begin(wanted, &[], look.overwrite, &key)?;
     let identity = Identity::from_seed(look.seed);
     let shot = Shot {
         pose: pose(arguments, &identity)?,
@@ -60,18 +62,19 @@ pub fn run(arguments: &ImageArgs) -> Result<()> {
         motion: Motion::default(),
     };
     let picture = render(&identity, &shot, look.size);
-    write_png(&arguments.output, &picture.image)?;
+    reserved.file(&arguments.output)?.write_png(&picture.image, &[])?;
     if let Some(path) = &arguments.mask {
-        write_png(path, &picture.mask)?;
+        reserved.file(path)?.write_png(&picture.mask, &[])?;
     }
     if let Some(path) = &arguments.control {
-        write_png(path, &picture.control_image())?;
+        reserved.file(path)?.write_png(&picture.control_image(), &[])?;
     }
     if let Some(path) = &arguments.poses {
         let (width, height) = (look.size, look.size);
         let sequence = PoseSequence { width, height, poses: vec![picture.pose], ..PoseSequence::default() };
-        write_pose_keypoints(&sequence, path)?;
+        write_pose_keypoints(&sequence, reserved.file(path)?)?;
     }
+    reserved.finish()?;
     print(&caption(&identity, &shot))
 }
 

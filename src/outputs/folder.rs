@@ -1,0 +1,86 @@
+//! Folders that are whole or not there, and folders that are filled file by file.
+
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::disk;
+use super::names::{folder_of, hidden};
+use super::part::{PART, PartFile};
+use crate::error::{Error, Result};
+
+/// Writes a folder of files (name and bytes) under a hidden name and gives it its own, `path`, which may be that of an empty
+/// folder.
+pub(super) fn write_folder(
+    path: &Path,
+    files: impl IntoIterator<Item = Result<(String, Vec<u8>)>>,
+) -> Result<()> {
+    let hidden = hidden(path, PART)?;
+    let written = fill(&hidden, files).and_then(|()| {
+        let publish = || {
+            disk::remove_empty_folder(path)?;
+            disk::rename_new(&hidden, path)?;
+            disk::sync_folder(folder_of(path))
+        };
+        publish().map_err(|error| Error::io(path, error))
+    });
+    written.inspect_err(|_| _ = clear(&hidden))
+}
+
+fn fill(folder: &Path, files: impl IntoIterator<Item = Result<(String, Vec<u8>)>>) -> Result<()> {
+    clear(folder)?;
+    disk::create_folder(folder).map_err(|error| Error::io(folder, error))?;
+    for file in files {
+        let (name, bytes) = file?;
+        write_unsynced(&folder.join(name), &bytes)?;
+    }
+    disk::sync_all_below(folder).map_err(|error| Error::io(folder, error))
+}
+
+/// Removes a hidden folder that a killed process has left, and the files in it.
+fn clear(folder: &Path) -> Result<()> {
+    let Ok(entries) = folder.read_dir() else { return Ok(()) };
+    for entry in entries.flatten() {
+        disk::remove_file(&entry.path()).map_err(|error| Error::io(entry.path(), error))?;
+    }
+    disk::remove_empty_folder(folder).map_err(|error| Error::io(folder, error))
+}
+
+/// Writes a file whole or not at all; the system brings it to the disk when it likes, or with [`sync_all_below`].
+///
+/// # Errors
+/// [`Error::Io`], [`Error::Output`].
+///
+/// [`sync_all_below`]: disk::sync_all_below
+pub(crate) fn write_unsynced(path: &Path, bytes: &[u8]) -> Result<()> {
+    PartFile::replacing(path)?.write_unsynced(bytes)
+}
+
+/// Which files of a folder an earlier run of the same command has written.
+#[derive(Debug, Clone, Copy)]
+pub struct Earlier {
+    /// When that run began, in nanoseconds since 1970; `None` where there was none.
+    pub(super) began: Option<u64>,
+}
+
+impl Earlier {
+    /// Whether it has written this file.
+    pub fn wrote(self, file: &Path) -> bool {
+        // A file without bytes is one that had not come to the disk when the power failed.
+        let facts = file.metadata().ok().filter(|facts| facts.len() > 0);
+        let modified = facts.and_then(|facts| facts.modified().ok());
+        modified.zip(self.began).is_some_and(|(modified, began)| nanoseconds(modified) >= began)
+    }
+}
+
+/// A time as nanoseconds since 1970.
+pub(super) fn nanoseconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
+}
+
+/// Makes a folder for outputs, and those that it lies in, where they are missing.
+///
+/// # Errors
+/// [`Error::Io`].
+pub fn make_folder(folder: &Path) -> Result<()> {
+    disk::create_folders(folder).map_err(|error| Error::io(folder, error))
+}

@@ -1,0 +1,65 @@
+//! Names of files that are to be written.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::disk::same_file;
+use crate::error::{Error, Result};
+
+/// What the names of files begin with that belong to the program alone: files until they are complete, and records of commands
+/// that have not come to their end.
+pub const HIDDEN_PREFIX: &str = ".dreamtuner-";
+
+/// Longest name of a file, in bytes, on the file systems in use.
+const LONGEST_NAME: usize = 255;
+
+/// Whether the name is that of a PNG file.
+pub fn is_png(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"))
+}
+
+/// Says that `path` would be written over.
+pub(crate) fn there_already(path: &Path) -> Error {
+    Error::output(path, "is there already; --overwrite replaces it")
+}
+
+/// An output's name with its folder in full.
+pub(crate) fn full_name(path: &Path) -> Result<PathBuf> {
+    Ok(existing_folder(path)?.join(path.file_name().unwrap_or_default()))
+}
+
+/// The folder that an output is written to, in full.
+pub(crate) fn existing_folder(path: &Path) -> Result<PathBuf> {
+    let folder = folder_of(path);
+    if !folder.is_dir() {
+        return Err(Error::output(path, format!("the folder {} does not exist", folder.display())));
+    }
+    folder.canonicalize().map_err(|error| Error::io(folder, error))
+}
+
+/// The folder that a file stands in.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// A name beside `target` that belongs to the program: `.dreamtuner-out.mp4.part`; without the target's name where that is too
+/// long.
+pub(super) fn hidden(target: &Path, kind: &str) -> Result<PathBuf> {
+    let name = target.file_name().ok_or_else(|| Error::output(target, "is not the name of a file"))?;
+    let mut hidden = OsString::from(HIDDEN_PREFIX);
+    if name.len() + hidden.len() + kind.len() <= LONGEST_NAME {
+        hidden.push(name);
+    } else {
+        hidden.push(&blake3::hash(name.as_encoded_bytes()).to_hex()[..16]);
+    }
+    hidden.push(kind);
+    Ok(target.with_file_name(hidden))
+}
+
+/// Whether an output named `full` would take the place of the input: under its name, through a link, or as another name of it.
+pub(super) fn replaces(full: &Path, input: &Path) -> bool {
+    let named = full_name(input).is_ok_and(|name| name == full);
+    let linked = input.canonicalize().is_ok_and(|name| name == full);
+    let facts = std::fs::metadata(full).ok().zip(std::fs::metadata(input).ok());
+    named || linked || facts.is_some_and(|(output, input)| cfg!(unix) && same_file(&output, &input))
+}

@@ -1,0 +1,190 @@
+//! Files that are whole or not there.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::disk::{self, Locked, LockedFile};
+use super::names::{HIDDEN_PREFIX, folder_of, full_name, hidden, there_already};
+use super::record::Record;
+use crate::error::{Error, Result};
+
+/// How the hidden names of incomplete files end.
+pub(super) const PART: &str = ".part";
+
+/// A file that grows under a hidden name beside its own, and takes its name once it is whole ([`publish`](Self::publish)). One
+/// that is dropped before leaves nothing behind. A process that is killed leaves the hidden file, which the next one to write
+/// the same output takes over.
+#[derive(Debug)]
+pub struct PartFile {
+    target: PathBuf,
+    path: PathBuf,
+    file: LockedFile,
+    /// Whether what has the target's name may be replaced.
+    replaces: bool,
+    record: Option<Arc<Mutex<Record>>>,
+    published: bool,
+}
+
+impl PartFile {
+    /// Begins the file `target`, which is to replace what is there under its name.
+    ///
+    /// # Errors
+    /// [`Error::Output`] where the folder is missing or cannot be written to, where `target` is a folder, or while another process
+    /// writes the same file.
+    pub fn replacing(target: &Path) -> Result<Self> {
+        Self::begin(target, true, None)
+    }
+
+    /// As [`replacing`](Self::replacing); what has the name may only be replaced where `replaces` says so.
+    pub(super) fn begin(target: &Path, replaces: bool, record: Option<Arc<Mutex<Record>>>) -> Result<Self> {
+        let folder = folder_of(target);
+        if !folder.is_dir() {
+            return Err(Error::output(target, format!("its folder {} does not exist", folder.display())));
+        }
+        if target.is_dir() {
+            return Err(Error::output(target, "is a folder"));
+        }
+        let path = hidden(target, PART)?;
+        let mut file = locked(target, &path)?;
+        // What a killed process has left.
+        if file.metadata().is_ok_and(|facts| facts.len() > 0) {
+            file.truncate(0).map_err(|error| Error::io(target, error))?;
+        }
+        Ok(Self { target: target.to_path_buf(), path, file, replaces, record, published: false })
+    }
+
+    /// The name that the file is to take.
+    pub fn target(&self) -> &Path {
+        &self.target
+    }
+
+    /// The name that it has until then.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Lets the file replace what has its name, or not.
+    pub(super) fn set_replaces(&mut self, replaces: bool) {
+        self.replaces = replaces;
+    }
+
+    /// A handle that writes into the file, for a writer that wants to have one of its own.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub(crate) fn writer(&self) -> Result<LockedFile> {
+        self.file.try_clone().map_err(|error| Error::io(&self.target, error))
+    }
+
+    /// Writes all of the file, and gives it its name.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish).
+    pub fn write_bytes(mut self, bytes: &[u8]) -> Result<()> {
+        self.file.write_all(bytes).map_err(|error| Error::io(&self.target, error))?;
+        self.publish()
+    }
+
+    /// As [`write_bytes`](Self::write_bytes); the system brings the file to the disk when it likes.
+    pub(super) fn write_unsynced(mut self, bytes: &[u8]) -> Result<()> {
+        self.file.write_all(bytes).map_err(|error| Error::io(&self.target, error))?;
+        self.publish_unsynced()
+    }
+
+    /// Brings the file to the disk and gives it its name.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::Output`] where something has the name that may not be replaced. Nothing new is left under the name
+    /// then.
+    pub fn publish(self) -> Result<()> {
+        self.file.sync().map_err(|error| Error::io(&self.target, error))?;
+        let target = self.target.clone();
+        let replaces = self.replaces;
+        self.publish_unsynced()?;
+        disk::sync_folder(folder_of(&target)).map_err(|error| {
+            // The error is what there is to tell; a file that replaced another has to stay.
+            if !replaces {
+                let _ = disk::remove_file(&target);
+            }
+            Error::io(&target, error)
+        })
+    }
+
+    /// Gives the file its name.
+    fn publish_unsynced(mut self) -> Result<()> {
+        let fail = |error| Error::io(&self.target, error);
+        if let Some(record) = &self.record {
+            let facts = self.file.metadata().map_err(fail)?;
+            record.lock().unwrap_or_else(PoisonError::into_inner).note(&full_name(&self.target)?, &facts)?;
+        }
+        if self.replaces {
+            disk::rename(&self.path, &self.target).map_err(fail)?;
+        } else {
+            disk::rename_new(&self.path, &self.target).map_err(|error| match error.kind() {
+                std::io::ErrorKind::AlreadyExists => there_already(&self.target),
+                _ => fail(error),
+            })?;
+        }
+        self.published = true;
+        Ok(())
+    }
+}
+
+impl Drop for PartFile {
+    fn drop(&mut self) {
+        if !self.published {
+            // Whatever led here is what there is to tell.
+            let _ = disk::remove_file(&self.path);
+        }
+    }
+}
+
+/// A hidden file that is there as long as something beside it is written: its lock keeps other processes away.
+#[derive(Debug)]
+pub(super) struct Lock {
+    path: PathBuf,
+    _file: LockedFile,
+}
+
+impl Lock {
+    pub fn take(target: &Path) -> Result<Self> {
+        let path = hidden(target, ".lock")?;
+        Ok(Self { _file: locked(target, &path)?, path })
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = disk::remove_file(&self.path);
+    }
+}
+
+/// The hidden file `path`, for what is to become `target`.
+pub(super) fn locked(target: &Path, path: &Path) -> Result<LockedFile> {
+    let folder = folder_of(target).display();
+    match LockedFile::open(path) {
+        Ok(Locked::Here(file)) => Ok(file),
+        Ok(Locked::Taken) => Err(Error::output(target, "another run of this program is writing it")),
+        Err(error) => {
+            Err(Error::output(target, format!("its folder {folder} cannot be written to ({error})")))
+        }
+    }
+}
+
+/// Removes files that a killed process has left incomplete in a folder where nothing else is writing.
+pub(crate) fn remove_parts(folder: &Path) -> Result<()> {
+    for entry in folder.read_dir().map_err(|error| Error::io(folder, error))? {
+        let path = entry.map_err(|error| Error::io(folder, error))?.path();
+        if is_part(&path) {
+            disk::remove_file(&path).map_err(|error| Error::io(&path, error))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the name is that of a file that is not complete.
+fn is_part(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| name.starts_with(HIDDEN_PREFIX) && name.ends_with(PART))
+}

@@ -1,0 +1,176 @@
+//! The record of a command that has not come to its end: which outputs it has published so far.
+//!
+//! A hidden file beside the first output, one JSON object a line. The first says the program and what decides the outputs (the
+//! key); then each output has a line, written before it takes its name, with the length and the time of its last change by which
+//! it is known again; a last line may say that the outputs are complete and only tidying up is left. The file is also the lock
+//! of the outputs: as long as a command runs, no other writes them.
+
+use std::fs::Metadata;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::disk::{self, LockedFile};
+use super::folder::nanoseconds;
+use super::names::{folder_of, hidden};
+use super::part::locked;
+use crate::error::{Error, Result};
+
+/// The record of one command's outputs, open and locked.
+#[derive(Debug)]
+pub(super) struct Record {
+    file: LockedFile,
+    path: PathBuf,
+    /// What decides the outputs that the lines are about.
+    key: Option<String>,
+    entries: Vec<Entry>,
+    complete: Option<Tidying>,
+    /// Where the last whole line ends.
+    length: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Header { dreamtuner: String, key: String },
+    Entry(Entry),
+    Complete { complete: Tidying },
+}
+
+/// What is left to do once all outputs are in place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tidying {
+    /// Whether the frames of a render are kept.
+    pub keeps_frames: bool,
+}
+
+/// A published output.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Entry {
+    output: String,
+    bytes: u64,
+    /// When it was last changed, in nanoseconds since 1970.
+    modified: u64,
+}
+
+impl Entry {
+    fn of(output: &Path, facts: &Metadata) -> Self {
+        Self {
+            output: output.to_string_lossy().into_owned(),
+            bytes: facts.len(),
+            modified: facts.modified().map_or(0, nanoseconds),
+        }
+    }
+}
+
+impl Record {
+    /// Opens the record beside `output`, locks it, and reads what an earlier run has left in it.
+    ///
+    /// # Errors
+    /// [`Error::Output`] while another process writes these outputs, or where nothing can be written.
+    pub fn open(output: &Path) -> Result<Self> {
+        let path = hidden(output, ".record")?;
+        let mut file = locked(output, &path)?;
+        let mut text = Vec::new();
+        file.read_to_end(&mut text).map_err(|error| Error::io(&path, error))?;
+        let mut record = Self { file, path, key: None, entries: Vec::new(), complete: None, length: 0 };
+        // A line that was cut off by a kill, and all after it, does not count.
+        for line in text.split_inclusive(|&byte| byte == b'\n').take_while(|line| line.ends_with(b"\n")) {
+            let Ok(line_read) = serde_json::from_slice(line) else { break };
+            match line_read {
+                Line::Header { key, .. } if record.key.is_none() => record.key = Some(key),
+                Line::Entry(entry) if record.key.is_some() => record.entries.push(entry),
+                Line::Complete { complete } if record.key.is_some() => {
+                    // Not counted: what is noted next takes its place.
+                    record.complete = Some(complete);
+                    break;
+                }
+                _ => break,
+            }
+            record.length += line.len() as u64;
+        }
+        Ok(record)
+    }
+
+    /// What decides the outputs that are spoken of, if any are.
+    pub fn key(&self) -> Option<&str> {
+        self.key.as_deref()
+    }
+
+    /// What is left to do, where all outputs are in place.
+    pub fn complete(&self) -> Option<Tidying> {
+        self.complete
+    }
+
+    /// Whether the file that has the output's full name is the one that was published.
+    pub fn published(&self, output: &Path) -> bool {
+        let facts = std::fs::symlink_metadata(output);
+        facts.is_ok_and(|facts| self.entries.contains(&Entry::of(output, &facts)))
+    }
+
+    /// Whether any output was published.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// When the folder with the full name `folder` was begun, in nanoseconds since 1970, if it was.
+    pub fn began(&self, folder: &Path) -> Option<u64> {
+        let name = folder.to_string_lossy();
+        self.entries.iter().find(|entry| entry.output == name).map(|entry| entry.modified)
+    }
+
+    /// Begins anew, about outputs that `key` decides.
+    pub fn begin(&mut self, key: &str) -> Result<()> {
+        (self.key, self.complete, self.length) = (Some(key.to_owned()), None, 0);
+        self.entries.clear();
+        let dreamtuner = env!("CARGO_PKG_VERSION").to_owned();
+        self.append(&Line::Header { dreamtuner, key: key.to_owned() })?;
+        disk::sync_folder(folder_of(&self.path)).map_err(|error| Error::io(&self.path, error))
+    }
+
+    /// Notes a file that is about to take the full name `output`.
+    pub fn note(&mut self, output: &Path, facts: &Metadata) -> Result<()> {
+        self.add(Entry::of(output, facts))
+    }
+
+    /// Notes a folder in which files are about to be written. Its time is that of the record itself: no file that is written later
+    /// was changed before.
+    pub fn note_folder(&mut self, folder: &Path) -> Result<()> {
+        let facts = self.file.metadata().map_err(|error| Error::io(&self.path, error))?;
+        self.add(Entry::of(folder, &facts))
+    }
+
+    fn add(&mut self, entry: Entry) -> Result<()> {
+        self.append(&Line::Entry(entry.clone()))?;
+        self.entries.push(entry);
+        Ok(())
+    }
+
+    /// Notes that all outputs are in place.
+    pub fn note_complete(&mut self, tidying: Tidying) -> Result<()> {
+        self.append(&Line::Complete { complete: tidying })?;
+        self.complete = Some(tidying);
+        Ok(())
+    }
+
+    fn append(&mut self, line: &Line) -> Result<()> {
+        let mut text =
+            serde_json::to_vec(line).map_err(|error| Error::output(&self.path, error.to_string()))?;
+        text.push(b'\n');
+        let file = &mut self.file;
+        let written = file
+            .truncate(self.length)
+            .and_then(|()| file.seek(SeekFrom::Start(self.length)))
+            .and_then(|_| file.write_all(&text))
+            .and_then(|()| file.sync());
+        written.map_err(|error| Error::io(&self.path, error))?;
+        self.length += text.len() as u64;
+        Ok(())
+    }
+
+    /// Removes the record.
+    pub fn remove(&self) -> Result<()> {
+        disk::remove_file(&self.path).map_err(|error| Error::io(&self.path, error))
+    }
+}
