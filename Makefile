@@ -31,6 +31,7 @@ test: install-needs lint
 lint: install-needs
 	cargo fmt --check
 	cargo clippy --release --all-targets -- -D warnings
+	if cargo deny --version >/dev/null 2>&1; then cargo deny --offline check bans licenses sources; fi
 
 bench: install-needs
 	cargo bench

@@ -98,6 +98,14 @@ impl Error {
         Self::Output { path: path.as_ref().to_path_buf(), problem: problem.into() }
     }
 
+    /// The same error, if it is one of an input, said of a weights file.
+    pub(crate) fn of_weights(self) -> Self {
+        match self {
+            Self::Input { path, problem } => Self::Weights { path, problem },
+            other => other,
+        }
+    }
+
     /// The same error, said to have happened at `frame`.
     pub fn at_frame(self, frame: usize) -> Self {
         match self {

@@ -32,6 +32,7 @@ pub mod evaluate;
 #[cfg(feature = "video")]
 pub mod extract;
 pub mod frame;
+pub mod inputs;
 mod kept;
 pub mod kernels;
 pub mod mask;

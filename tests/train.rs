@@ -96,7 +96,7 @@ fn a_full_disk_leaves_what_was_saved() {
     let saved = (encoder(&full), fs::read(&state).unwrap());
     // The kill may have come in the middle of a file.
     for place in [&full, &full.join("training")] {
-        fs::write(place.join(".dreamtuner-half"), "half a file").unwrap();
+        fs::write(place.join(".dreamtuner-half.part"), "half a file").unwrap();
     }
     // No file may grow beyond 512 KiB: the system refuses as it does on a full disk.
     let training_here = training(&data, &full, 4);
@@ -112,7 +112,7 @@ fn a_full_disk_leaves_what_was_saved() {
         entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
     };
     let left: Vec<String> = [names(&full), names(&full.join("training"))].concat();
-    assert!(left.iter().all(|name| !name.starts_with(".dreamtuner-")), "{left:?}");
+    assert!(left.iter().all(|name| !name.ends_with(".part")), "{left:?}");
     assert!(training(&data, &full, 4).output().unwrap().status.success());
     assert!(encoder(&whole) == encoder(&full), "the weights differ");
 }

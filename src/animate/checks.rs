@@ -7,6 +7,7 @@ use super::outputs::OutputFiles;
 use super::pose_source::RATES;
 use crate::error::{Error, Result};
 use crate::frame::MAX_SIDE;
+use crate::inputs::check_rereadable;
 use crate::model::prompt;
 use crate::outputs::{Reservation, Wanted, existing_folder, is_png};
 use crate::render::journal::Journal;
@@ -19,7 +20,9 @@ use crate::video::Container;
 /// The first thing that is wrong.
 pub fn check(job: &Job) -> Result<()> {
     check_outputs(job)?;
-    check_settings(job)
+    check_settings(job)?;
+    // All of them are hashed, too.
+    job.inputs().into_iter().try_for_each(check_rereadable)
 }
 
 /// Refuses settings outside their ranges.

@@ -10,7 +10,7 @@
 
 pub(crate) mod checks;
 pub mod job;
-mod kept_poses;
+pub mod kept_poses;
 pub mod outputs;
 mod plan;
 pub mod pose_source;

@@ -54,6 +54,9 @@ const DEFAULT_RATE: (u32, u32) = (24, 1);
 /// Frame rates that a dance can have.
 pub const RATES: std::ops::RangeInclusive<f64> = 0.01..=1000.0;
 
+/// Most frames of a clip.
+const MAX_FRAMES: usize = 1_000_000;
+
 /// Frames that the kind of a video is judged by.
 const SAMPLES: usize = 8;
 
@@ -97,8 +100,11 @@ pub struct PoseSource {
 
 #[derive(Debug)]
 enum Content {
-    /// The pose of each frame and its presentation time.
-    Poses(Vec<(Pose, f64)>),
+    Poses {
+        poses: Vec<Pose>,
+        /// For each frame the place of its pose and its presentation time.
+        frames: Vec<(usize, f64)>,
+    },
     Pictures {
         decode: DecodeSettings,
         swapped: bool,
@@ -137,7 +143,7 @@ impl PoseSource {
             let (least, most) = (RATES.start(), RATES.end());
             return Err(Error::input(path, format!("fps {rate}; {least} to {most} is allowed")));
         }
-        let Resampled { picked, frame_rate, seconds } = resample(&sequence, &settings.decode);
+        let Resampled { picked, frame_rate, seconds } = resample(&sequence, &settings.decode)?;
         if picked.is_empty() {
             let start = settings.decode.start.unwrap_or(0.0);
             let problem = format!("{start} s; {} lasts {seconds:.3} s", path.display());
@@ -146,8 +152,7 @@ impl PoseSource {
         let mut notes = Vec::new();
         let sequence = completed(path, sequence, settings, around, &mut notes)?;
         let frame_seconds = 1.0 / ratio(frame_rate);
-        let poses = picked.iter().enumerate();
-        let poses = poses.map(|(index, &pose)| (sequence.poses[pose].clone(), index as f64 * frame_seconds));
+        let times = (0..picked.len()).map(|frame| frame as f64 * frame_seconds);
         Ok(Self {
             path: path.to_path_buf(),
             frames: picked.len(),
@@ -157,7 +162,10 @@ impl PoseSource {
             has_audio: false,
             cuts: Vec::new(),
             notes,
-            content: Content::Poses(poses.collect()),
+            content: Content::Poses {
+                frames: picked.into_iter().zip(times).collect(),
+                poses: sequence.poses,
+            },
             found: None,
         })
     }
@@ -199,7 +207,10 @@ impl PoseSource {
             has_audio: found.has_audio,
             cuts: found.cuts,
             notes,
-            content: Content::Poses(sequence.poses.into_iter().zip(found.times).collect()),
+            content: Content::Poses {
+                frames: found.times.into_iter().enumerate().collect(),
+                poses: sequence.poses,
+            },
             found: Some(unmended),
         })
     }
@@ -246,8 +257,8 @@ impl PoseSource {
         fit: Fit,
     ) -> Result<Box<dyn Iterator<Item = Result<Frame>> + Send + '_>> {
         match &self.content {
-            Content::Poses(poses) => Ok(Box::new(poses.iter().map(move |(pose, time)| {
-                let pose = pose.fit(width, height, fit);
+            Content::Poses { poses, frames } => Ok(Box::new(frames.iter().map(move |(place, time)| {
+                let pose = poses[*place].fit(width, height, fit);
                 let image = draw_pose(&pose, width, height, &DrawSettings::default());
                 Ok(Frame { image, time: *time })
             }))),
@@ -333,7 +344,7 @@ struct Resampled {
     seconds: f64,
 }
 
-fn resample(sequence: &PoseSequence, decode: &DecodeSettings) -> Resampled {
+fn resample(sequence: &PoseSequence, decode: &DecodeSettings) -> Result<Resampled> {
     let own_rate = sequence.frames_per_second.or(decode.frames_per_second);
     let own = own_rate.map_or(DEFAULT_RATE, rational_rate);
     let rate = decode.frames_per_second.map_or(own, rational_rate);
@@ -344,8 +355,14 @@ fn resample(sequence: &PoseSequence, decode: &DecodeSettings) -> Resampled {
     // A hair's breadth later, so that a frame is not missed by rounding.
     let source = |frame: usize| ((start + frame as f64 / new_rate) * own_rate + 1e-6) as usize;
     let count = (((end - start) * new_rate) - 1e-6).ceil().max(0.0) as usize;
+    if count > MAX_FRAMES {
+        let problem = format!(
+            "{new_rate}; at that rate the dance has {count} frames, at most {MAX_FRAMES} are allowed"
+        );
+        return Err(Error::setting("fps", problem));
+    }
     let picked = (0..count).map(source).take_while(|&pose| pose < sequence.poses.len()).collect();
-    Resampled { picked, frame_rate: rate, seconds: length }
+    Ok(Resampled { picked, frame_rate: rate, seconds: length })
 }
 
 fn ratio((numerator, denominator): (u32, u32)) -> f64 {

@@ -1,14 +1,13 @@
 //! The reference: a picture file, its mask and its pose, brought to the size of the frames.
 
-use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use image::{DynamicImage, GrayImage, ImageDecoder, ImageReader, Luma, Rgb, RgbImage};
+use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
 
 use super::pose_source::holds_json;
 use crate::detect::{Figure, PoseModel, find_figure, find_foreground, find_masked_person};
 use crate::error::{Error, Result};
-use crate::frame::MAX_SIDE;
+use crate::inputs::read_picture;
 use crate::mask::Mask;
 use crate::picture::{BLACK, Fit, WHITE, fit_image};
 use crate::pose::{
@@ -267,31 +266,6 @@ fn with_alpha(image: DynamicImage) -> (RgbImage, Option<GrayImage>) {
     });
     let transparent = alpha.as_raw().iter().any(|&value| value < 255);
     (on_white, transparent.then_some(alpha))
-}
-
-/// Decodes a picture file, turned as its metadata says.
-///
-/// # Errors
-/// A file that is missing, empty, damaged, or of more than 8192 pixels a side.
-pub fn read_picture(path: &Path) -> Result<DynamicImage> {
-    let bytes = std::fs::read(path).map_err(|error| Error::io(path, error))?;
-    if bytes.is_empty() {
-        return Err(Error::input(path, "holds 0 bytes"));
-    }
-    let bad = |error: image::ImageError| Error::input(path, error.to_string());
-    let reader = ImageReader::new(Cursor::new(&bytes))
-        .with_guessed_format()
-        .map_err(|error| Error::io(path, error))?;
-    let mut decoder = reader.into_decoder().map_err(bad)?;
-    let (width, height) = decoder.dimensions();
-    if width.max(height) > MAX_SIDE || width.min(height) == 0 {
-        let problem = format!("is {width}×{height} pixels; 1 to {MAX_SIDE} a side are allowed");
-        return Err(Error::input(path, problem));
-    }
-    let orientation = decoder.orientation().map_err(bad)?;
-    let mut image = DynamicImage::from_decoder(decoder).map_err(bad)?;
-    image.apply_orientation(orientation);
-    Ok(image)
 }
 
 fn read_mask(path: &Path, size: (u32, u32)) -> Result<GrayImage> {

@@ -1,7 +1,6 @@
 //! Networks in ONNX files, run by tract.
 
-use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,6 +13,10 @@ use tract_onnx::tract_hir::infer::Factoid;
 use tract_onnx::tract_hir::internal::DimLike;
 
 use crate::error::{Error, Result};
+use crate::inputs::{guarded, read};
+
+/// Longest file that is read.
+const MAX_BYTES: u64 = 2 << 30;
 
 /// Mean and standard deviation of each channel of the pictures that networks are trained on (ImageNet).
 const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
@@ -42,8 +45,8 @@ impl Onnx {
     /// # Errors
     /// As [`Onnx::read`]; a file that is missing.
     pub fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|error| Error::io(path, error))?;
-        Self::read(path, &mut BufReader::new(file), usize::MAX)
+        let bytes = read(path, MAX_BYTES).map_err(Error::of_weights)?;
+        guarded(path, || Self::read(path, &mut &*bytes, usize::MAX)).map_err(Error::of_weights)
     }
 
     /// Reads a network, and of its outputs up to `outputs`. `path` is what errors name.
@@ -90,7 +93,8 @@ impl Onnx {
             };
             outputs.iter().map(|output| values(output)).collect()
         };
-        run().map_err(|error| Error::weights(&self.path, format!("fails: {error:#}")))
+        let fail = |error| Error::weights(&self.path, format!("fails: {error:#}"));
+        guarded(&self.path, || run().map_err(fail)).map_err(Error::of_weights)
     }
 }
 

@@ -8,6 +8,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::error::{Error, Result};
+use crate::inputs::read;
 
 /// Largest noise file read, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 30;
@@ -81,11 +82,7 @@ impl NoiseSource {
     /// holds an unknown tensor, another type, or a value that is not finite.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let size = std::fs::metadata(path).map_err(|error| Error::io(path, error))?.len();
-        if size > MAX_FILE_BYTES {
-            return Err(Error::input(path, format!("{size} bytes; allowed up to {MAX_FILE_BYTES}")));
-        }
-        let bytes = std::fs::read(path).map_err(|error| Error::io(path, error))?;
+        let bytes = read(path, MAX_FILE_BYTES)?;
         let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)
             .map_err(|error| Error::input(path, format!("not a readable safetensors file: {error}")))?;
         for (name, tensor) in &tensors {

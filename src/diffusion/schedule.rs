@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::arithmetic::weighted_sum;
 use super::denoiser::PredictionType;
 use crate::error::{Error, Result};
+use crate::inputs::read;
 
 /// Longest schedule accepted; Stable Diffusion has 1000 time steps.
 const MAX_TRAIN_TIMESTEPS: usize = 100_000;
@@ -131,11 +132,7 @@ impl ScheduleConfig {
     /// [`Error::Io`] where it cannot be read, [`Error::Weights`] where it is no such file.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let size = std::fs::metadata(path).map_err(|error| Error::io(path, error))?.len();
-        if size > MAX_CONFIG_BYTES {
-            return Err(Error::weights(path, format!("{size} bytes; allowed up to {MAX_CONFIG_BYTES}")));
-        }
-        let bytes = std::fs::read(path).map_err(|error| Error::io(path, error))?;
+        let bytes = read(path, MAX_CONFIG_BYTES).map_err(Error::of_weights)?;
         // By way of a map, as a JSON list would pass for a structure whose fields may all be absent.
         serde_json::from_slice::<serde_json::Map<_, _>>(&bytes)
             .and_then(|fields| serde_json::from_value(fields.into()))

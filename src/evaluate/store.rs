@@ -2,16 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use image::{RgbImage, imageops};
+use image::{DynamicImage, RgbImage, imageops};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::report::Report;
 use super::scores::ClipResult;
 use crate::error::{Error, Result};
+use crate::inputs::{read, read_picture};
 use crate::outputs::{Reservation, disk, write_json, write_png};
 use crate::render::journal::differences;
 
+/// Longest file that is read.
+const MAX_BYTES: u64 = 1 << 28;
 /// Frames of each clip that are kept for the contact sheet.
 pub const KEPT_FRAMES: usize = 6;
 
@@ -68,15 +71,12 @@ impl Store {
     /// A picture that cannot be read.
     pub fn strip(&self, row: &str, identity: u64, dance: &str) -> Result<RgbImage> {
         let path = self.path(row, identity, dance, "png");
-        let bytes = std::fs::read(&path).map_err(|error| Error::io(&path, error))?;
-        let image =
-            image::load_from_memory(&bytes).map_err(|error| Error::input(&path, error.to_string()))?;
-        Ok(image.into_rgb8())
+        read_picture(&path).map(DynamicImage::into_rgb8)
     }
 
     /// The report that is there already, if it can be read.
     pub fn earlier_report(&self) -> Option<Report> {
-        serde_json::from_slice(&std::fs::read(self.file("report.json")).ok()?).ok()
+        serde_json::from_slice(&read(&self.file("report.json"), MAX_BYTES).ok()?).ok()
     }
 
     /// A file in the benchmark's folder.
@@ -93,7 +93,7 @@ pub fn finished<T: DeserializeOwned>(path: &Path, plan: &Value) -> Result<Option
     if !path.is_file() {
         return Ok(None);
     }
-    let bytes = std::fs::read(path).map_err(|error| Error::io(path, error))?;
+    let bytes = read(path, MAX_BYTES)?;
     let damaged =
         |error: serde_json::Error| Error::input(path, format!("{error}; delete it to render this again"));
     let json: Value = serde_json::from_slice(&bytes).map_err(damaged)?;

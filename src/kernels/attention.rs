@@ -3,10 +3,8 @@
 //! number of segments of keys, each with weights of its own (DreamTuner, Eq. 3).
 
 use super::functions::power_of_two;
-use super::product::{
-    Left, Output, Panels, Size, arch, panel_width, panel_width_for, product, share, vectors,
-};
-use super::scratch::{Shared, with_scratch};
+use super::product::{Left, Panels, Size, arch, panel_width, panel_width_for, product, share, vectors};
+use super::scratch::{Output, Shared, with_scratch};
 use super::values::{filled, serve, values};
 use candle_core::{Layout, Result, StorageRef, Tensor};
 use pulp::{Simd, WithSimd};
@@ -141,7 +139,7 @@ struct Part<'a> {
     head: usize,
     queries: View<'a>,
     segments: &'a [Keys<'a>],
-    output: Shared,
+    output: Shared<'a>,
 }
 
 /// Some panels of queries.
@@ -194,15 +192,14 @@ impl WithSimd for Block<'_> {
                     let scores = &mut scores[..count * panel];
                     let size = Size { rows: count, depth: width, columns: panel };
                     let right = Panels { values: queries, step: 0 };
-                    let result = Output { start: scores.as_mut_ptr(), row_step: panel };
-                    // SAFETY: `scores` holds `count` rows of a panel, `sums` below `width`.
-                    unsafe { product(simd, size, keys, right, result, false) };
-                    let running = split(running, width, panel);
-                    let sums = Output { start: running.sums.as_mut_ptr(), row_step: panel };
-                    weigh(simd, scores, log_weights, running);
+                    // SAFETY: `scores` is borrowed by nobody else.
+                    unsafe { product(simd, size, keys, right, Output::of(scores, panel), false) };
+                    weigh(simd, scores, log_weights, split(running, width, panel));
                     let size = Size { rows: width, depth: count, columns: panel };
-                    // SAFETY: as above.
-                    unsafe { product(simd, size, values, Panels { values: scores, step: 0 }, sums, true) };
+                    let (sums, right) =
+                        (split(running, width, panel).sums, Panels { values: scores, step: 0 });
+                    // SAFETY: nor are `sums`.
+                    unsafe { product(simd, size, values, right, Output::of(sums, panel), true) };
                 }
             }
         }
@@ -248,7 +245,7 @@ impl Part<'_> {
         for column in 0..panel.min(tokens - first) {
             let start = ((self.picture * tokens + first + column) * heads + self.head) * width;
             // SAFETY: the query's own place.
-            let line = unsafe { std::slice::from_raw_parts_mut(self.output.at(start), width) };
+            let line = unsafe { self.output.slice(start, width) };
             let scale = 1.0 / running.totals[column];
             for (row, value) in line.iter_mut().enumerate() {
                 *value = running.sums[row * panel + column] * scale;

@@ -3,8 +3,8 @@
 
 use super::gate::{Gate, gated_gelu};
 use super::linear::{Linear, Start, Weights};
-use super::product::{DEPTH, Left, Output, arch, panel_width};
-use super::scratch::{Shared, with_scratch};
+use super::product::{DEPTH, Left, arch, panel_width};
+use super::scratch::{Output, Shared, with_scratch};
 use super::values::{filled, serve, with_all};
 use candle_core::{Result, Tensor};
 use candle_nn::Module;
@@ -74,7 +74,7 @@ struct Block<'a> {
     rows: Range<usize>,
     /// Values, gates and what the gates let through, each `(tokens, DEPTH)`, and room for widened weights.
     scratch: &'a mut [f32],
-    output: Shared,
+    output: Shared<'a>,
 }
 
 impl WithSimd for Block<'_> {
@@ -89,7 +89,7 @@ impl WithSimd for Block<'_> {
         let (passed, widened) = rest.split_at_mut(TOKENS * DEPTH);
         for row in rows.clone() {
             // SAFETY: a row of its own.
-            let line = unsafe { std::slice::from_raw_parts_mut(output.at(row * channels), channels) };
+            let line = unsafe { output.slice(row * channels, channels) };
             start.write(line, row * channels, 0);
         }
         let input = &input[rows.start * channels..];
@@ -105,11 +105,9 @@ impl WithSimd for Block<'_> {
                 gate.with_simd(simd);
             }
             let left = Left { values: passed, row_step: DEPTH, depth_step: 1 };
+            let output = output.rows(rows.start * channels, channels);
             // SAFETY: rows of its own.
-            unsafe {
-                let output = Output { start: output.at(rows.start * channels), row_step: channels };
-                layer.out.multiply(simd, (left, rows.len()), some, 0..channels, widened, output, true);
-            }
+            unsafe { layer.out.multiply(simd, (left, rows.len()), some, 0..channels, widened, output, true) };
         }
     }
 }
@@ -129,8 +127,8 @@ impl Layer<'_> {
         for line in output.chunks_exact_mut(DEPTH).take(rows) {
             line[..columns.len()].copy_from_slice(&self.gated_bias[columns.clone()]);
         }
-        let output = Output { start: output.as_mut_ptr(), row_step: DEPTH };
-        // SAFETY: `output` has DEPTH values for every row.
+        let output = Output::of(output, DEPTH);
+        // SAFETY: borrowed by nobody else.
         unsafe { self.gated.multiply_all(simd, (input, rows), columns, widened, output, true) };
     }
 }

@@ -1,10 +1,8 @@
 //! Linear layers: tokens times weights that are packed once.
 
 use super::gradient::Differentiable;
-use super::product::{
-    DEPTH, Left, Output, Panels, ROWS, Size, arch, panel_width, panel_width_for, product, share,
-};
-use super::scratch::{Shared, with_scratch};
+use super::product::{DEPTH, Left, Panels, ROWS, Size, arch, panel_width, panel_width_for, product, share};
+use super::scratch::{Output, Shared, with_scratch};
 use super::stored::{Stored, Values, usable, with_weights};
 use super::values::{filled, serve, suits, with_all};
 use candle_core::{DType, Device, Result, Tensor};
@@ -386,7 +384,7 @@ struct Block<'a> {
     rows: Range<usize>,
     columns: Range<usize>,
     widened: &'a mut [f32],
-    output: Shared,
+    output: Shared<'a>,
 }
 
 impl WithSimd for Block<'_> {
@@ -400,16 +398,13 @@ impl WithSimd for Block<'_> {
             for row in rows.clone() {
                 let place = row * outputs + columns.start;
                 // SAFETY: rows and columns of its own.
-                let line = unsafe { std::slice::from_raw_parts_mut(output.at(place), columns.len()) };
+                let line = unsafe { output.slice(place, columns.len()) };
                 before.write(line, place, columns.start);
             }
         }
         let input = (&input[rows.start * inputs..], rows.len());
+        let output = output.rows(rows.start * outputs + columns.start, outputs);
         // SAFETY: rows and columns of its own.
-        unsafe {
-            let start = output.at(rows.start * outputs + columns.start);
-            let output = Output { start, row_step: outputs };
-            weights.multiply_all(simd, input, columns, widened, output, !before.is_zero());
-        }
+        unsafe { weights.multiply_all(simd, input, columns, widened, output, !before.is_zero()) };
     }
 }

@@ -7,6 +7,8 @@
 use pulp::{Arch, Simd, WithSimd};
 use std::sync::OnceLock;
 
+use super::scratch::Output;
+
 /// Depth that is worked on at once: a panel of it stays in the first-level cache.
 pub(super) const DEPTH: usize = 320;
 
@@ -80,13 +82,6 @@ pub(super) struct Panels<'a> {
     pub step: usize,
 }
 
-/// Where a product goes: row r, column c at `start + r · row_step + c`.
-#[derive(Clone, Copy)]
-pub(super) struct Output {
-    pub start: *mut f32,
-    pub row_step: usize,
-}
-
 /// The size of a product: `(rows, depth) · (depth, columns)`.
 #[derive(Clone, Copy)]
 pub(super) struct Size {
@@ -98,10 +93,10 @@ pub(super) struct Size {
 /// Writes `left · right`, or adds it where `add` is set.
 ///
 /// # Safety
-/// `output` must be valid for all rows and columns of `size`, and nobody else may use them meanwhile.
+/// Nobody else may use the output's rows and columns meanwhile.
 ///
 /// # Panics
-/// Where an operand is smaller than `size` says.
+/// Where an operand or the output is smaller than `size` says.
 #[inline(always)]
 pub(super) unsafe fn product<S: Simd>(
     simd: S,
@@ -120,7 +115,8 @@ pub(super) unsafe fn product<S: Simd>(
         (rows - 1) * left.row_step + depth.saturating_sub(1) * left.depth_step < left.values.len().max(1)
     );
     assert!((columns.div_ceil(width) - 1) * right.step + depth * width <= right.values.len());
-    // SAFETY: operands were just made sure of, the output by the caller.
+    let output = Place { start: output.first(rows, columns), row_step: output.row_step };
+    // SAFETY: operands and output were just made sure of; nobody else uses the output, says the caller.
     unsafe {
         match S::F32_LANES {
             16 => tiles::<S, 12, 2>(simd, size, left, right, output, add),
@@ -131,15 +127,22 @@ pub(super) unsafe fn product<S: Simd>(
     }
 }
 
+/// Where a tile goes: row r, column c at `start + r · row_step + c`.
+#[derive(Clone, Copy)]
+struct Place {
+    start: *mut f32,
+    row_step: usize,
+}
+
 /// # Safety
-/// As [`product`]; operands are as large as `size` says.
+/// As [`product`]; operands and output are as large as `size` says.
 #[inline(always)]
 unsafe fn tiles<S: Simd, const R: usize, const V: usize>(
     simd: S,
     size: Size,
     left: Left,
     right: Panels,
-    output: Output,
+    output: Place,
     add: bool,
 ) {
     assert_eq!(V, vectors::<S>());
@@ -151,7 +154,7 @@ unsafe fn tiles<S: Simd, const R: usize, const V: usize>(
                 depth: size.depth,
                 left,
                 right: right.values.as_ptr().add(panel * right.step),
-                output: Output { start: output.start.add(column), row_step: output.row_step },
+                output: Place { start: output.start.add(column), row_step: output.row_step },
                 columns: width.min(size.columns - column),
                 add,
             };
@@ -181,7 +184,7 @@ struct Strip<'a> {
     depth: usize,
     left: Left<'a>,
     right: *const f32,
-    output: Output,
+    output: Place,
     columns: usize,
     add: bool,
 }
@@ -202,10 +205,10 @@ impl Strip<'_> {
             let sums = tile::<S, R, V>(simd, depth, left_rows, left.depth_step, right);
             let start = output.start.add(row * output.row_step);
             if columns == width {
-                return store::<S, R, V>(simd, sums, Output { start, row_step: output.row_step }, add);
+                return store::<S, R, V>(simd, sums, Place { start, row_step: output.row_step }, add);
             }
             let mut whole = [0.0; LARGEST_TILE];
-            store::<S, R, V>(simd, sums, Output { start: whole.as_mut_ptr(), row_step: width }, false);
+            store::<S, R, V>(simd, sums, Place { start: whole.as_mut_ptr(), row_step: width }, false);
             for (index, line) in whole.chunks_exact(width).enumerate().take(R) {
                 for (column, value) in line.iter().enumerate().take(columns) {
                     let place = start.add(index * output.row_step + column);
@@ -253,7 +256,7 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize>(
 unsafe fn store<S: Simd, const R: usize, const V: usize>(
     simd: S,
     sums: [[S::f32s; V]; R],
-    output: Output,
+    output: Place,
     add: bool,
 ) {
     for row in 0..R {

@@ -1,7 +1,6 @@
 //! The parts of a tokenizer as they lie in files: vocabulary, merges, special tokens.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +8,7 @@ use flate2::read::GzDecoder;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
+use crate::inputs;
 
 const MAX_FILE_BYTES: u64 = 64 << 20;
 const MAX_VOCABULARY: usize = 1_000_000;
@@ -288,17 +288,8 @@ fn byte_symbols() -> Vec<char> {
 }
 
 fn read_text(path: &Path) -> Result<String> {
-    let file = File::open(path).map_err(|error| Error::io(path, error))?;
-    let mut text = String::new();
-    let read = file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text);
-    match read {
-        Ok(0) => Err(Error::weights(path, "is empty")),
-        Ok(length) if length as u64 > MAX_FILE_BYTES => {
-            Err(Error::weights(path, format!("is larger than {MAX_FILE_BYTES} bytes")))
-        }
-        Ok(_) => Ok(text),
-        Err(error) => Err(Error::io(path, error)),
-    }
+    let text = inputs::read_text(path, MAX_FILE_BYTES).map_err(Error::of_weights)?;
+    if text.is_empty() { Err(Error::weights(path, "is empty")) } else { Ok(text) }
 }
 
 fn parse_object(path: &Path, text: &str) -> Result<Map<String, Value>> {

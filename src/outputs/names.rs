@@ -56,6 +56,11 @@ pub(super) fn hidden(target: &Path, kind: &str) -> Result<PathBuf> {
     Ok(target.with_file_name(hidden))
 }
 
+/// Whether the name is one of those that belong to the program.
+pub(super) fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(HIDDEN_PREFIX.as_bytes()))
+}
+
 /// Whether an output named `full` would take the place of the input: under its name, through a link, or as another name of it.
 pub(super) fn replaces(full: &Path, input: &Path) -> bool {
     let named = full_name(input).is_ok_and(|name| name == full);

@@ -23,7 +23,8 @@ pub struct PartFile {
     /// Whether what has the target's name may be replaced.
     replaces: bool,
     record: Option<Arc<Mutex<Record>>>,
-    published: bool,
+    /// Whether the hidden name is gone.
+    is_gone: bool,
 }
 
 impl PartFile {
@@ -51,7 +52,7 @@ impl PartFile {
         if file.metadata().is_ok_and(|facts| facts.len() > 0) {
             file.truncate(0).map_err(|error| Error::io(target, error))?;
         }
-        Ok(Self { target: target.to_path_buf(), path, file, replaces, record, published: false })
+        Ok(Self { target: target.to_path_buf(), path, file, replaces, record, is_gone: false })
     }
 
     /// The name that the file is to take.
@@ -111,6 +112,15 @@ impl PartFile {
         })
     }
 
+    /// Removes the file, which was only wanted for a while.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub(crate) fn discard(mut self) -> Result<()> {
+        self.is_gone = true;
+        disk::remove_file(&self.path).map_err(|error| Error::io(&self.path, error))
+    }
+
     /// Gives the file its name.
     fn publish_unsynced(mut self) -> Result<()> {
         let fail = |error| Error::io(&self.target, error);
@@ -126,14 +136,14 @@ impl PartFile {
                 _ => fail(error),
             })?;
         }
-        self.published = true;
+        self.is_gone = true;
         Ok(())
     }
 }
 
 impl Drop for PartFile {
     fn drop(&mut self) {
-        if !self.published {
+        if !self.is_gone {
             // Whatever led here is what there is to tell.
             let _ = disk::remove_file(&self.path);
         }
@@ -145,18 +155,27 @@ impl Drop for PartFile {
 pub(super) struct Lock {
     path: PathBuf,
     _file: LockedFile,
+    released: bool,
 }
 
 impl Lock {
     pub fn take(target: &Path) -> Result<Self> {
         let path = hidden(target, ".lock")?;
-        Ok(Self { _file: locked(target, &path)?, path })
+        Ok(Self { _file: locked(target, &path)?, path, released: false })
+    }
+
+    /// Removes the file.
+    pub fn release(mut self) -> Result<()> {
+        self.released = true;
+        disk::remove_file(&self.path).map_err(|error| Error::io(&self.path, error))
     }
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        let _ = disk::remove_file(&self.path);
+        if !self.released {
+            let _ = disk::remove_file(&self.path);
+        }
     }
 }
 

@@ -8,6 +8,8 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {
     folder: PathBuf,
+    /// Whether the pictures are named by their folder.
+    is_folder: bool,
     before: String,
     digits: usize,
     after: String,
@@ -39,18 +41,23 @@ impl Pattern {
             return Err(wrong());
         }
         let folder = super::names::folder_of(path).to_path_buf();
-        Ok(Self { folder, before: before.to_owned(), digits, after: after.to_owned() })
+        Ok(Self { folder, is_folder: false, before: before.to_owned(), digits, after: after.to_owned() })
     }
 
     /// Pictures of six digits in a folder.
     pub(crate) fn in_folder(folder: &Path) -> Self {
         let (before, after) = (String::new(), ".png".to_owned());
-        Self { folder: folder.to_path_buf(), before, digits: 6, after }
+        Self { folder: folder.to_path_buf(), is_folder: true, before, digits: 6, after }
     }
 
     /// The folder that the pictures lie in.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Whether the pictures are named by their folder.
+    pub(super) fn is_folder(&self) -> bool {
+        self.is_folder
     }
 
     /// The name of a picture.

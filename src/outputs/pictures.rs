@@ -52,12 +52,12 @@ impl Pictures {
     /// [`Error::Output`] where they cannot.
     pub fn prepare(&mut self) -> Result<()> {
         let folder = self.pattern.folder();
-        if !folder.exists() {
+        if self.pattern.is_folder() && !folder.exists() {
             let problem = |error| Error::output(folder, format!("the folder cannot be made ({error})"));
             disk::create_folder(folder).map_err(problem)?;
             self.made_folder = true;
         }
-        PartFile::begin(&self.pattern.file(0), true, None).map(drop)
+        PartFile::begin(&self.pattern.file(0), true, None)?.discard()
     }
 
     /// Writes the next picture, a PNG file.

@@ -9,6 +9,7 @@ use image::{ExtendedColorType, ImageBuffer, PixelWithColorType};
 
 use super::part::PartFile;
 use crate::error::{Error, Result};
+use crate::inputs::{guarded, open};
 
 /// The field that says which program made a picture, as the PNG specification names it.
 const SOFTWARE: &str = "Software";
@@ -70,7 +71,11 @@ pub(crate) fn is_own(path: &Path) -> bool {
 
 /// The texts before the picture, or all of them.
 fn read(path: &Path, all: bool) -> Result<BTreeMap<String, String>> {
-    let file = File::open(path).map_err(|error| Error::io(path, error))?;
+    let file = open(path)?;
+    guarded(path, || read_from(path, file, all))
+}
+
+fn read_from(path: &Path, file: File, all: bool) -> Result<BTreeMap<String, String>> {
     let fail = |error: png::DecodingError| Error::input(path, error.to_string());
     let mut decoder = png::Decoder::new_with_limits(BufReader::new(file), png::Limits { bytes: MOST_TEXT });
     decoder.set_ignore_text_chunk(false);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::disk;
 use super::folder::{Earlier, write_folder};
-use super::names::{folder_of, full_name, replaces, there_already};
+use super::names::{folder_of, full_name, is_hidden, replaces, there_already};
 use super::part::{Lock, PartFile, remove_parts};
 use super::pattern::{Pattern, names_folder};
 use super::pictures::{Pictures, Replaced};
@@ -338,7 +338,7 @@ impl Reservation {
     /// [`Error::Io`].
     pub fn finish(mut self) -> Result<()> {
         self.begun.clear();
-        self.locks.clear();
+        self.locks.drain(..).try_for_each(Lock::release)?;
         self.finished = true;
         self.remove_record()
     }
@@ -363,7 +363,8 @@ fn there(wanted: &Wanted, full: &Path) -> Option<PathBuf> {
         Wanted::File(_) | Wanted::OneOfMany(_) => full.symlink_metadata().is_ok().then(|| full.to_path_buf()),
         Wanted::Pictures(path) => Pattern::parse(path).ok()?.there().pop().map(|(_, path)| path),
         Wanted::Folder(path) | Wanted::Kept(path) => match path.read_dir() {
-            Ok(mut entries) => entries.next().and_then(|entry| Some(entry.ok()?.path())),
+            // What the program itself has left there does not count.
+            Ok(entries) => entries.flatten().map(|entry| entry.path()).find(|path| !is_hidden(path)),
             Err(_) => path.symlink_metadata().is_ok().then(|| path.clone()),
         },
     }

@@ -27,7 +27,7 @@ fn swapped(mut person: Person) -> Person {
         person.body.swap(left as usize, right as usize);
     }
     std::mem::swap(&mut person.left_hand, &mut person.right_hand);
-    person.face = person.face.map(|face| other_side(&face));
+    person.face = person.face.map(|face| Box::new(other_side(&face)));
     person
 }
 

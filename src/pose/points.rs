@@ -19,9 +19,9 @@ impl Person {
         points[..HANDS].copy_from_slice(&self.body);
         let hands = [&self.left_hand, &self.right_hand];
         for (row, hand) in points[HANDS..FACE].chunks_exact_mut(HAND_POINTS).zip(hands) {
-            row.copy_from_slice(&hand.unwrap_or([None; HAND_POINTS]));
+            row.copy_from_slice(hand.as_deref().unwrap_or(&[None; HAND_POINTS]));
         }
-        points[FACE..].copy_from_slice(&self.face.unwrap_or([None; FACE_POINTS]));
+        points[FACE..].copy_from_slice(self.face.as_deref().unwrap_or(&[None; FACE_POINTS]));
         points
     }
 
@@ -36,8 +36,8 @@ impl Person {
     }
 }
 
-fn group<const N: usize>(points: &[Option<Keypoint>]) -> Option<[Option<Keypoint>; N]> {
-    points.iter().any(Option::is_some).then(|| points.try_into().unwrap_or([None; N]))
+fn group<const N: usize>(points: &[Option<Keypoint>]) -> Option<Box<[Option<Keypoint>; N]>> {
+    points.iter().any(Option::is_some).then(|| Box::new(points.try_into().unwrap_or([None; N])))
 }
 
 /// The points of each frame.

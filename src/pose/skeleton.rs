@@ -217,17 +217,17 @@ pub type Hand = [Option<Keypoint>; HAND_POINTS];
 /// The 68 points of a face.
 pub type Face = [Option<Keypoint>; FACE_POINTS];
 
-/// One figure. Groups that were not looked for, or of which nothing was seen, are `None`.
+/// One figure. Groups that were not looked for, or of which nothing was seen, are `None`: most figures have a body alone.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Person {
     /// The body's joints.
     pub body: Body,
     /// The figure's left hand.
-    pub left_hand: Option<Hand>,
+    pub left_hand: Option<Box<Hand>>,
     /// The figure's right hand.
-    pub right_hand: Option<Hand>,
+    pub right_hand: Option<Box<Hand>>,
     /// The face.
-    pub face: Option<Face>,
+    pub face: Option<Box<Face>>,
 }
 
 impl Person {

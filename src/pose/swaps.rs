@@ -42,12 +42,12 @@ pub fn repair_swaps(sequence: &mut PoseSequence, cuts: &[usize]) -> usize {
 /// Exchanges the hands where that brings them nearer to the wrists.
 fn exchange_hands(person: &mut Person) {
     let wrists = [Joint::LeftWrist, Joint::RightWrist].map(|wrist| person.joint(wrist));
-    let away = |hands: [Option<Hand>; 2]| -> f32 {
-        let roots = hands.map(|hand| hand.and_then(|points| points[0]));
+    let away = |hands: [&Option<Box<Hand>>; 2]| -> f32 {
+        let roots = hands.map(|hand| hand.as_ref().and_then(|points| points[0]));
         let pairs = wrists.iter().zip(roots).filter_map(|(wrist, root)| Some(((*wrist)?, root?)));
         pairs.map(|(wrist, root)| (wrist.x - root.x).hypot(wrist.y - root.y)).sum()
     };
-    if away([person.right_hand, person.left_hand]) < away([person.left_hand, person.right_hand]) {
+    if away([&person.right_hand, &person.left_hand]) < away([&person.left_hand, &person.right_hand]) {
         std::mem::swap(&mut person.left_hand, &mut person.right_hand);
     }
 }

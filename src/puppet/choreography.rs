@@ -30,6 +30,7 @@ pub use text::ParseError;
 use std::path::Path;
 
 use crate::error::Error;
+use crate::inputs::read_text;
 use crate::puppet::figure::FigurePose;
 
 /// How a key pose is reached from the one before it.
@@ -94,6 +95,8 @@ pub struct Choreography {
 }
 
 /// The dances that come with the program: name and text.
+/// Longest file of a dance that is read.
+const MAX_BYTES: u64 = 1 << 20;
 const DANCES: [(&str, &str); 10] = [
     ("walk", include_str!("choreography/dances/walk.txt")),
     ("wave", include_str!("choreography/dances/wave.txt")),
@@ -139,7 +142,7 @@ impl Choreography {
         if known || !(path.is_file() || dance.contains(['.', '/', '\\'])) {
             return Self::named(dance).map_err(|error| Error::setting("dance", error.to_string()));
         }
-        let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
+        let text = read_text(path, MAX_BYTES)?;
         text.parse().map_err(|error: ParseError| Error::input(path, error.to_string()))
     }
 

@@ -15,6 +15,7 @@ use image::RgbImage;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
+use crate::inputs::{read, read_picture};
 use crate::outputs::{disk, png, remove_parts, there_already, write_png, write_whole};
 use crate::render::animator::Rendered;
 use crate::render::trajectory::TrajectoryTensors;
@@ -151,21 +152,23 @@ impl Journal {
 
     /// The poses that the journal in `folder` keeps.
     pub fn kept_poses(folder: &Path) -> Option<Vec<u8>> {
-        fs::read(folder.join(POSES)).ok()
+        read(&folder.join(POSES), MAX_BYTES).ok()
     }
 
     /// The picture of a finished frame.
     pub fn picture(&self, frame: usize) -> Result<RgbImage> {
         let path = self.picture_path(frame);
-        let bytes = fs::read(&path).map_err(|error| Error::io(&path, error))?;
-        let image = image::load_from_memory_with_format(&bytes, image::ImageFormat::Png);
-        image.map(|image| image.into_rgb8()).map_err(|error| damaged(&path, error.to_string()))
+        let image = read_picture(&path).map_err(|error| match error {
+            Error::Input { problem, .. } => damaged(&path, problem),
+            other => other,
+        })?;
+        Ok(image.into_rgb8())
     }
 
     /// The latent of a finished frame, on the CPU.
     pub fn latent(&self, frame: usize) -> Result<Tensor> {
         let path = self.latent_path(frame);
-        let bytes = fs::read(&path).map_err(|error| Error::io(&path, error))?;
+        let bytes = read(&path, MAX_BYTES)?;
         let mut tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)
             .map_err(|error| damaged(&path, error.to_string()))?;
         tensors.remove("latent").ok_or_else(|| damaged(&path, "holds no latent".into()))
@@ -178,7 +181,7 @@ impl Journal {
             let all = "delete the folder to render all frames again";
             Error::input(&path, format!("{problem}; the frames before it have no trajectory any more: {all}"))
         };
-        let bytes = fs::read(&path).map_err(|error| lost(error.to_string()))?;
+        let bytes = read(&path, MAX_BYTES).map_err(|error| lost(error.to_string()))?;
         let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)
             .map_err(|error| lost(error.to_string()))?;
         Ok(tensors.into_iter().collect())
@@ -212,6 +215,10 @@ impl Drop for Journal {
     }
 }
 
+/// Longest file of latents, trajectories or poses that is read.
+const MAX_BYTES: u64 = 1 << 32;
+/// Longest plan that is read.
+const MAX_PLAN_BYTES: u64 = 1 << 26;
 const PLAN: &str = "plan.json";
 const POSES: &str = "poses.safetensors";
 
@@ -321,7 +328,7 @@ fn damaged(path: &Path, problem: String) -> Error {
 }
 
 fn read_plan(path: &Path) -> Result<Value> {
-    let text = fs::read(path).map_err(|error| Error::io(path, error))?;
+    let text = read(path, MAX_PLAN_BYTES)?;
     let problem = "is no plan of a render; move it away, or choose another output";
     let plan: Option<Value> = serde_json::from_slice(&text).ok();
     plan.filter(|plan| plan.get("dreamtuner").is_some()).ok_or_else(|| Error::output(path, problem))

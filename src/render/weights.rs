@@ -163,7 +163,11 @@ impl WeightFiles {
         Ok(found)
     }
 
-    fn check(&self) -> Result<()> {
+    /// Refuses weights and strengths outside their ranges.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] with the value and the allowed range.
+    pub fn check(&self) -> Result<()> {
         for (path, weight) in &self.loras {
             if !(-10.0..=10.0).contains(weight) {
                 let problem = format!("weight {weight} of {}; -10 to 10 is allowed", path.display());

@@ -6,9 +6,10 @@ use candle_core::{DType, Device};
 use image::RgbImage;
 
 use crate::animate::checks::check_picture;
-use crate::animate::reference_input::{ReferenceFiles, ReferenceInput, opaque, pose_image, read_picture};
+use crate::animate::reference_input::{ReferenceFiles, ReferenceInput, opaque, pose_image};
 use crate::animate::sizes::sized;
 use crate::error::{Error, Result};
+use crate::inputs::{check_rereadable, read_picture};
 use crate::kept::Kept;
 use crate::model::weights::SubjectPhrase;
 use crate::picture::{Fit, WHITE, fit_image};
@@ -51,12 +52,7 @@ impl Still {
     /// [`Error::Setting`] for settings out of range, [`Error::Io`] for files that are not there.
     pub fn check(&self) -> Result<()> {
         check_picture(self.size, &self.settings)?;
-        let files =
-            [Some(&self.reference.picture), self.pose.as_ref(), self.init.as_ref().map(|init| &init.path)];
-        for path in files.into_iter().flatten() {
-            std::fs::metadata(path).map_err(|error| Error::io(path, error))?;
-        }
-        Ok(())
+        self.inputs().into_iter().try_for_each(check_rereadable)
     }
 
     /// The files and folders that are read.

@@ -5,15 +5,15 @@
 //! same subject). File names are relative to the folder. `dreamtuner puppet dataset` writes such folders.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
+use image::{GrayImage, Luma, Rgb, RgbImage};
 use rayon::prelude::*;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::frame::MAX_SIDE;
+use crate::inputs::{picture_size, read_picture, read_text};
 use crate::picture::{Fit, fit_image};
 
 const METADATA: &str = "metadata.jsonl";
@@ -69,11 +69,7 @@ impl DataFolder {
     /// A folder without a list, lines that are not as above, more than one broken picture in twenty.
     pub fn open(folder: &Path, caption: Option<&str>) -> Result<Self> {
         let path = folder.join(METADATA);
-        let size = fs::metadata(&path).map_err(|error| Error::io(&path, error))?.len();
-        if size > MAX_METADATA_BYTES {
-            return Err(Error::input(&path, format!("{size} bytes; at most {MAX_METADATA_BYTES} are read")));
-        }
-        let text = fs::read_to_string(&path).map_err(|error| Error::io(&path, error))?;
+        let text = read_text(&path, MAX_METADATA_BYTES)?;
         let lines: Vec<(usize, &str)> =
             text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).collect();
         let examples = lines
@@ -157,9 +153,9 @@ impl Example {
     fn problem(&self) -> Option<String> {
         let mut first = None;
         for path in self.files() {
-            let size = match image::image_dimensions(path) {
+            let size = match picture_size(path) {
                 Ok(size) => size,
-                Err(error) => return Some(format!("{}: {error}", path.display())),
+                Err(error) => return Some(error.to_string()),
             };
             if size.0.max(size.1) > MAX_SIDE || size.0.min(size.1) == 0 {
                 return Some(format!(
@@ -183,14 +179,11 @@ impl Example {
     /// # Errors
     /// [`Error::Input`] for a file that cannot be decoded.
     pub fn read(&self, width: u32, height: u32) -> Result<Pictures> {
-        let open = |path: &PathBuf| -> Result<DynamicImage> {
-            image::open(path).map_err(|error| Error::input(path, error.to_string()))
-        };
         let fitted = |image: RgbImage| fit_image(&image, width, height, Fit::Cover, Rgb([0; 3]));
-        let mask = fitted(open(&self.mask)?.to_rgb8());
-        let control = self.control.as_ref().map(|path| Ok::<_, Error>(fitted(open(path)?.to_rgb8())));
+        let mask = fitted(read_picture(&self.mask)?.to_rgb8());
+        let control = self.control.as_ref().map(|path| Ok::<_, Error>(fitted(read_picture(path)?.to_rgb8())));
         Ok(Pictures {
-            image: fitted(open(&self.image)?.to_rgb8()),
+            image: fitted(read_picture(&self.image)?.to_rgb8()),
             mask: GrayImage::from_fn(width, height, |x, y| Luma([mask.get_pixel(x, y).0[0]])),
             control: control.transpose()?,
         })

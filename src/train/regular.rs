@@ -8,6 +8,7 @@ use image::RgbImage;
 use super::studio::open;
 use super::tune::{Event, TuneJob};
 use crate::error::{Error, Result};
+use crate::inputs::read_picture;
 use crate::outputs::{disk, write_png};
 use crate::render::interrupt::Interrupt;
 use crate::render::settings::RenderSettings;
@@ -39,7 +40,7 @@ pub fn pictures(
             let picture = studio.picture(sitting, settings(job, index, side), interrupt, &mut |_, _| {})?;
             write_png(&path, &picture)?;
         }
-        let picture = image::open(&path).map_err(|error| Error::input(&path, error.to_string()))?.to_rgb8();
+        let picture = read_picture(&path)?.into_rgb8();
         if picture.dimensions() != (side, side) {
             let problem = format!("{}×{}, {side}×{side} was expected", picture.width(), picture.height());
             return Err(Error::input(&path, problem));

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::adamw::AdamW;
 use super::curve::Curve;
 use crate::error::{Error, Result};
+use crate::inputs::read;
 use crate::outputs::write_whole;
 use crate::render::journal::differences;
 
@@ -21,6 +22,8 @@ pub struct StateFile {
     plan: Value,
 }
 
+/// Longest file that is read.
+const MAX_BYTES: u64 = 1 << 36;
 /// What stands in the file's header besides the tensors' places.
 const NOTES: &str = "training";
 
@@ -40,7 +43,7 @@ impl StateFile {
         if !self.path.exists() {
             return Ok(None);
         }
-        let bytes = std::fs::read(&self.path).map_err(|error| Error::io(&self.path, error))?;
+        let bytes = read(&self.path, MAX_BYTES)?;
         let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|error| damaged(error.to_string()))?;
         let notes = header.metadata().as_ref().and_then(|notes| notes.get(NOTES));
         let notes = notes.ok_or_else(|| damaged("is no state of a training".into()))?;

@@ -9,6 +9,7 @@ use ffmpeg_next::format::stream::Disposition;
 use ffmpeg_next::{Dictionary, Packet, Rational, Stream, media};
 
 use crate::error::{Error, Result};
+use crate::inputs::check_rereadable;
 
 static INITIALIZED: Once = Once::new();
 
@@ -40,11 +41,12 @@ pub(super) fn url(path: &Path) -> std::result::Result<String, &'static str> {
 /// A file that is missing, empty, a folder, or in no format that FFmpeg knows.
 pub(super) fn open_input(path: &Path) -> Result<Input> {
     initialize();
+    check_rereadable(path)?;
     let facts = std::fs::metadata(path).map_err(|source| Error::io(path, source))?;
     if facts.is_dir() {
         return Err(Error::input(path, "is a folder; a video file was expected"));
     }
-    if facts.is_file() && facts.len() == 0 {
+    if facts.len() == 0 {
         return Err(Error::input(path, "is empty (0 bytes)"));
     }
     std::fs::File::open(path).map_err(|source| Error::io(path, source))?;

@@ -84,6 +84,7 @@ impl GifWriter {
             pass.write(&frame?).map_err(failed)?;
         }
         pass.finish().map_err(failed)?;
+        spool_file.discard()?;
         Ok(written)
     }
 }

@@ -3,20 +3,18 @@
 use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 
-use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageReader as PictureFile, Limits, RgbImage};
+use image::{DynamicImage, RgbImage};
 
 use super::decode::{DecodeSettings, FrameReader};
 use super::facts::rational_rate;
 use super::timeline::Timeline;
 use crate::error::{Error, Result};
-use crate::frame::{Frame, MAX_SIDE};
+use crate::frame::Frame;
+use crate::inputs::read_picture;
 
 /// Pictures a second of a folder, unless told otherwise.
 const DEFAULT_RATE: f64 = 24.0;
 const EXTENSIONS: [&str; 7] = ["png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff"];
-/// Most memory that one picture may take while it is decoded, in bytes.
-const MAX_MEMORY: u64 = 1 << 30;
 
 /// Reads the pictures of a folder in natural order (`2.png` before `10.png`), or a single picture, as frames.
 ///
@@ -47,7 +45,7 @@ impl ImageReader {
     ///
     /// # Errors
     /// Settings out of range; a start past the last picture; a folder that cannot be read or has no pictures; a first
-    /// picture that cannot be decoded or is larger than [`MAX_SIDE`] on a side.
+    /// picture that cannot be decoded or is larger than [`MAX_SIDE`](crate::frame::MAX_SIDE) on a side.
     pub fn open(path: impl AsRef<Path>, settings: &DecodeSettings) -> Result<Self> {
         let path = path.as_ref();
         settings.validate()?;
@@ -56,7 +54,7 @@ impl ImageReader {
             let problem = format!("holds no pictures ({})", EXTENSIONS.join(", "));
             return Err(Error::input(path, problem));
         };
-        let (width, height) = read_picture(first)?.dimensions();
+        let (width, height) = over_black(read_picture(first)?).dimensions();
         let rate = settings.frames_per_second.unwrap_or(DEFAULT_RATE);
         let start = settings.start.unwrap_or(0.0);
         let length = files.len() as f64 / rate;
@@ -90,7 +88,7 @@ impl Iterator for ImageReader {
             if let Some((path, time)) = self.timeline.next() {
                 let index = self.delivered;
                 self.delivered += 1;
-                let picture = read_picture(&path).map_err(|problem| problem.at_frame(index));
+                let picture = read_picture(&path).map(over_black).map_err(|problem| problem.at_frame(index));
                 if picture.is_err() {
                     self.ended = true;
                     self.timeline = Timeline::new(0.0, None, None);
@@ -186,35 +184,6 @@ fn split_number(text: &str) -> (&str, &str) {
     let end = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
     let (digits, rest) = text.split_at(end);
     (digits.trim_start_matches('0'), rest)
-}
-
-/// Decodes one picture, whatever its name says it is.
-fn read_picture(path: &Path) -> Result<RgbImage> {
-    let facts = std::fs::metadata(path).map_err(|source| Error::io(path, source))?;
-    if facts.len() == 0 {
-        return Err(Error::input(path, "is empty (0 bytes)"));
-    }
-    let unusable = |problem: image::ImageError| match problem {
-        image::ImageError::IoError(source) if source.kind() != std::io::ErrorKind::UnexpectedEof => {
-            Error::io(path, source)
-        }
-        other => Error::input(path, format!("not a readable picture: {other}")),
-    };
-    let file = PictureFile::open(path).and_then(PictureFile::with_guessed_format);
-    let mut file = file.map_err(|source| Error::io(path, source))?;
-    let mut limits = Limits::default();
-    limits.max_alloc = Some(MAX_MEMORY);
-    file.limits(limits);
-    let mut decoder = file.into_decoder().map_err(unusable)?;
-    let (width, height) = decoder.dimensions();
-    if !(1..=MAX_SIDE).contains(&width) || !(1..=MAX_SIDE).contains(&height) {
-        let problem = format!("is {width}×{height} pixels; allowed: 1 to {MAX_SIDE} on each side");
-        return Err(Error::input(path, problem));
-    }
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(unusable)?;
-    picture.apply_orientation(orientation);
-    Ok(over_black(picture))
 }
 
 fn over_black(picture: DynamicImage) -> RgbImage {

@@ -183,7 +183,7 @@ fn outputs_that_cannot_be_written() {
     stage.refuses("-o out.png", 6, &["out.png", "frame%04d.png"]);
     stage.refuses("--sheet=s.jpg", 6, &["s.jpg", ".png"]);
     stage.refuses("--compare=c.txt", 6, &["c.txt", ".mp4"]);
-    stage.refuses("--save-config absent/render.toml", 5, &["absent/render.toml"]);
+    stage.refuses("--save-config absent/render.toml", 6, &["absent/render.toml", "does not exist"]);
 }
 
 #[cfg(unix)]
@@ -227,7 +227,7 @@ impl Drop for SmallDisk {
 #[test]
 fn a_full_disk_loses_nothing_that_is_finished() {
     let stage = Stage::new(12);
-    let Some(disk) = SmallDisk::mount(&stage, "64k") else {
+    let Some(disk) = SmallDisk::mount(&stage, "96k") else {
         eprintln!("skipped: no file system can be mounted here");
         return;
     };

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
+use dreamtuner::outputs::HIDDEN_PREFIX;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde_json::{Value, json};
@@ -137,7 +138,11 @@ fn killed_at_twenty_random_moments() {
         }
         let new: Vec<String> = stage.names().difference(&inputs).cloned().collect();
         for name in &new {
-            assert!([".out.mkv.part", "out.mkv", "out.mkv.frames"].contains(&name.as_str()), "{name}");
+            assert!(
+                [".dreamtuner-out.mkv.part", ".dreamtuner-out.mkv.record", "out.mkv", "out.mkv.frames"]
+                    .contains(&name.as_str()),
+                "{name}"
+            );
         }
         if stage.path("out.mkv").exists() {
             assert!(stage.frames("out.mkv") == frames, "a clip with other frames after {kills} kills");
@@ -155,7 +160,7 @@ fn killed_at_twenty_random_moments() {
     println!("{KILLS} kills: {rendered} frames rendered, {lost} begun frames lost");
     assert_eq!(stage.kept("out.mkv"), expected);
     assert!(stage.frames("out.mkv") == frames);
-    assert!(!stage.path(".out.mkv.part").exists());
+    assert!(stage.names().iter().all(|name| !name.starts_with(HIDDEN_PREFIX)), "{:?}", stage.names());
 }
 
 /// A render of four frames that was killed after its second.
@@ -276,7 +281,7 @@ fn frames_that_were_kept_are_gone_when_the_next_render_begins() {
     running.child.kill().unwrap();
     running.end();
     let left: Vec<String> = names(&stage.path("out.mkv.frames")).into_iter().collect();
-    assert_eq!(left, ["lock", "plan.json"]);
+    assert_eq!(left, ["plan.json"]);
 }
 
 #[test]
@@ -285,7 +290,7 @@ fn two_renders_of_one_output() {
     let mut first = Running::start(stage.animate_command("--steps 8"));
     first.wait_for("step", 0);
     let second = run(stage.animate_command("--steps 8"));
-    second.failed(6, &["out.mkv.frames", "another render is writing here"]);
+    second.failed(6, &["out.mkv", "another run of this program is writing it"]);
     let first = first.end();
     assert_eq!(first.code, Some(0), "{}", first.stderr);
     assert_eq!(stage.frames("out.mkv").len(), 6);
@@ -322,7 +327,7 @@ fn interrupted_and_resumed(signal: &str) {
     assert!(stage.frames("out.mkv") == straight[..done]);
     assert_eq!(stage.frames("out.compare.mkv").len(), done);
     assert!(stage.path("out.sheet.png").exists());
-    assert!(!stage.path(".out.mkv.part").exists());
+    assert!(!stage.path(".dreamtuner-out.mkv.part").exists());
     let run = stage.animate("--keep-frames --sheet --compare --json").succeeded();
     let resumed = run.events().iter().filter(|event| event["event"] == "resumed").count();
     assert_eq!(resumed, done);

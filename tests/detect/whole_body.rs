@@ -35,9 +35,9 @@ fn assert_is(found: &Person, expected: &Expected) {
     let body = Person::from_coco(&seen).body;
     let groups = [
         (found.body.as_slice(), body.as_slice()),
-        (found.face.as_ref().unwrap(), &seen[23..91]),
-        (found.left_hand.as_ref().unwrap(), &seen[91..112]),
-        (found.right_hand.as_ref().unwrap(), &seen[112..133]),
+        (found.face.as_deref().unwrap(), &seen[23..91]),
+        (found.left_hand.as_deref().unwrap(), &seen[91..112]),
+        (found.right_hand.as_deref().unwrap(), &seen[112..133]),
     ];
     for (points, wanted) in groups {
         assert_eq!(points.len(), wanted.len());

@@ -162,8 +162,9 @@ fn written_files_read_back_equal() {
     let folder = tempfile::tempdir().unwrap();
     let mut person = standing(256.0, 256.0, 333.3);
     person.body[4] = None;
-    person.face = Some(std::array::from_fn(|n| (n % 2 == 0).then(|| keypoint(n as f32 * 1.7, 3.3))));
-    person.right_hand = Some(std::array::from_fn(|n| Some(keypoint(n as f32 / 7.0, -3.0))));
+    person.face =
+        Some(Box::new(std::array::from_fn(|n| (n % 2 == 0).then(|| keypoint(n as f32 * 1.7, 3.3)))));
+    person.right_hand = Some(Box::new(std::array::from_fn(|n| Some(keypoint(n as f32 / 7.0, -3.0)))));
     let mut original =
         sequence(vec![vec![person.clone(), standing(100.0, 100.0, 50.0)], vec![], vec![person]]);
     original.frames_per_second = Some(23.976);
@@ -174,13 +175,11 @@ fn written_files_read_back_equal() {
     let mut reserved = Reservation::begin(vec![Wanted::Folder(frames.clone())], &[], true, "frames").unwrap();
     write_openpose_folder(&original, &frames, &mut reserved).unwrap();
     assert_eq!(read_poses(&frames, &ReadSettings::default()).unwrap(), original);
+    reserved.finish().unwrap();
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "no temporary files are left");
-    assert!(
-        write_openpose_folder(&original, &frames, &mut reserved)
-            .unwrap_err()
-            .to_string()
-            .contains("already holds files")
-    );
+    let mut reserved = Reservation::begin(vec![Wanted::Folder(frames.clone())], &[], true, "frames").unwrap();
+    let refused = write_openpose_folder(&original, &frames, &mut reserved).unwrap_err();
+    assert!(refused.to_string().contains("already holds files"), "{refused}");
     assert!(PartFile::replacing(&folder.path().join("missing/poses.json")).is_err());
     let text = fs::read_to_string(&file).unwrap();
     let list: Value = serde_json::from_str(&text).unwrap();

@@ -159,8 +159,8 @@ fn left_and_right_are_put_back() {
 fn hands_go_back_with_their_wrists() {
     let mut truth = dance("wave");
     for person in truth.poses.iter_mut().flat_map(|pose| &mut pose.people) {
-        person.left_hand = Some([person.joint(Joint::LeftWrist); HAND_POINTS]);
-        person.right_hand = Some([person.joint(Joint::RightWrist); HAND_POINTS]);
+        person.left_hand = Some(Box::new([person.joint(Joint::LeftWrist); HAND_POINTS]));
+        person.right_hand = Some(Box::new([person.joint(Joint::RightWrist); HAND_POINTS]));
     }
     let mut swapped = truth.clone();
     for (frame, with_hands) in [(12, true), (30, false)] {

@@ -60,9 +60,9 @@ fn any_person(limit: f32) -> impl Strategy<Value = Person> {
     )
         .prop_map(|(body, left, right, face)| Person {
             body: body.try_into().unwrap(),
-            left_hand: left.map(|hand| hand.try_into().unwrap()),
-            right_hand: right.map(|hand| hand.try_into().unwrap()),
-            face: face.map(|face| face.try_into().unwrap()),
+            left_hand: left.map(|hand| Box::new(hand.try_into().unwrap())),
+            right_hand: right.map(|hand| Box::new(hand.try_into().unwrap())),
+            face: face.map(|face| Box::new(face.try_into().unwrap())),
         })
 }
 

@@ -123,8 +123,8 @@ fn hands_faces_several_people_and_empty_frames_are_no_hindrance() {
         let (x, y) = (center.x + radius * angle.cos(), center.y + radius * angle.sin());
         Some(Keypoint { x, y, confidence: 1.0 })
     };
-    person.left_hand = Some(std::array::from_fn(|n| around(wrist, n as f32 * 1.5, n)));
-    person.face = Some(std::array::from_fn(|n| around(nose, 10.0 + n as f32 / 3.0, n)));
+    person.left_hand = Some(Box::new(std::array::from_fn(|n| around(wrist, n as f32 * 1.5, n))));
+    person.face = Some(Box::new(std::array::from_fn(|n| around(nose, 10.0 + n as f32 / 3.0, n))));
     let two = pose(512, 512, vec![person, standing(400.0, 300.0, 250.0)]);
     let mut image = draw_pose(&two, 512, 512, &DrawSettings::default());
     let black = RgbImage::new(512, 512);

@@ -9,6 +9,7 @@ use dreamtuner::animate::outputs::OutputFiles;
 use dreamtuner::animate::pose_source::{PoseKind, PoseSettings};
 use dreamtuner::animate::reference_input::{FileChoice, ReferenceFiles};
 use dreamtuner::detect::PoseModel;
+use dreamtuner::inputs::read_options;
 use dreamtuner::picture::Fit;
 use dreamtuner::pose::{PersonChoice, Retarget};
 use dreamtuner::render::clip::Outcome;
@@ -19,7 +20,7 @@ use serde_json::json;
 
 use crate::config_file::{self, FileOption};
 use crate::exit;
-use crate::parse::{ControlNetOption, Size};
+use crate::parse::{ControlNetOption, Size, pixels};
 use crate::progress::Display;
 use crate::render_options::{CoherenceArgs, RenderArgs, TimeArgs, as_text};
 use crate::signal::stop_on_signal;
@@ -35,8 +36,7 @@ A render that was stopped or killed goes on where it was when the same command i
 Exit codes: dreamtuner --help";
 
 /// Options from a file.
-pub const CONFIG: FileOption =
-    FileOption { command: "animate", flag: "--config", read: config_file::read_toml };
+pub const CONFIG: FileOption = FileOption { command: "animate", flag: "--config", read: read_options };
 
 /// Options of `dreamtuner animate`.
 #[derive(Debug, Args, Serialize)]
@@ -121,7 +121,7 @@ pub struct AnimateArgs {
     #[arg(long, value_name = "FILE", help_heading = "Sampling")]
     noise: Option<PathBuf>,
     /// Decode and encode in tiles of this many pixels a side; 0 never does; above 1024 pixels a side by itself
-    #[arg(long, value_name = "PIXELS", help_heading = "Machine")]
+    #[arg(long, value_name = "PIXELS", help_heading = "Machine", value_parser = pixels)]
     vae_tile: Option<usize>,
 
     /// Options from a TOML file; what stands on the command line wins, and options that can be repeated add up

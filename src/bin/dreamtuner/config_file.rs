@@ -8,9 +8,9 @@ use std::path::Path;
 
 use clap::error::ErrorKind;
 use clap::{Args, Command};
+use dreamtuner::inputs::as_arguments;
 use dreamtuner::{Error, Result};
 use serde::Serialize;
-use toml::Value;
 
 /// A command that takes options from a file.
 pub struct FileOption {
@@ -38,25 +38,13 @@ pub fn with_file<Options: Args>(arguments: Vec<OsString>, file: &FileOption) -> 
         .mut_args(|argument| argument.required(false));
     let mut options = Vec::new();
     for (name, value) in &table {
-        let own = of_value(path, name, value)?;
+        let own = as_arguments(path, name, value)?;
         check(path, name, &own, &command)?;
         options.extend(own);
     }
     // The program's name and the command come first.
     let (program, own) = arguments.split_at(2);
     Ok([program, &options, own].concat())
-}
-
-/// The options in a TOML file.
-pub fn read_toml(path: &Path) -> Result<toml::Table> {
-    let bytes = std::fs::read(path).map_err(|error| Error::io(path, error))?;
-    let text = String::from_utf8(bytes).map_err(|error| Error::input(path, error.to_string()))?;
-    parse(path, &text)
-}
-
-/// The options in the text of a file.
-pub fn parse(path: &Path, text: &str) -> Result<toml::Table> {
-    text.parse().map_err(|error: toml::de::Error| Error::input(path, error.message()))
 }
 
 /// `options` with others in the place of some: those of `changes`, by name.
@@ -73,7 +61,7 @@ pub fn changed<Options: Args + Serialize>(
     changes.iter().for_each(|(name, _)| _ = table.remove(name));
     let mut line = Vec::new();
     for (name, value) in &table {
-        line.extend(of_value(Path::new(setting), name, value)?);
+        line.extend(as_arguments(Path::new(setting), name, value)?);
     }
     line.extend(changes.iter().map(|(name, value)| OsString::from(format!("--{name}={value}"))));
     let command = Options::augment_args(Command::new("options")).no_binary_name(true);
@@ -119,29 +107,6 @@ fn named_by(flag: &str, arguments: &[OsString]) -> Option<OsString> {
             None => None,
         }
     })
-}
-
-/// An option of a file as the command line has it: nothing, once, or, for a list, for each of its values.
-fn of_value(path: &Path, name: &str, value: &Value) -> Result<Vec<OsString>> {
-    let values = if let Value::Array(items) = value { items.as_slice() } else { std::slice::from_ref(value) };
-    let options = values.iter().map(|value| option(path, name, value)).collect::<Result<Vec<_>>>()?;
-    Ok(options.into_iter().flatten().collect())
-}
-
-fn option(path: &Path, name: &str, value: &Value) -> Result<Option<OsString>> {
-    let text = match value {
-        Value::Boolean(true) => return Ok(Some(format!("--{name}").into())),
-        Value::Boolean(false) => return Ok(None),
-        Value::String(text) => text.clone(),
-        Value::Integer(number) => number.to_string(),
-        Value::Float(number) => number.to_string(),
-        other => {
-            let problem =
-                format!("{name} = {other}: text, numbers, true, false and lists of them are allowed");
-            return Err(Error::input(path, problem));
-        }
-    };
-    Ok(Some(format!("--{name}={text}").into()))
 }
 
 /// `options` as TOML, for the file `path`, which `--config` can read.

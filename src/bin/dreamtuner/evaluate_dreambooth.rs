@@ -167,7 +167,7 @@ impl DreamboothArgs {
             pose: self.pose.clone(),
             pose_model: PoseModel::default(),
             size: self.size.map(|size| (size.width, size.height)),
-            weights: self.render.weights_where(self.pose.is_some() || self.refine),
+            weights: self.render.weights_where(self.pose.is_some() || self.refine)?,
             subjects: self.subjects.clone(),
             device,
             dtype,

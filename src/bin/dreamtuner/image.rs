@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device};
 use clap::{ArgAction, Args};
-use dreamtuner::animate::reference_input::{FileChoice, ReferenceFiles, read_picture};
+use dreamtuner::animate::reference_input::{FileChoice, ReferenceFiles};
 use dreamtuner::detect::PoseModel;
 use dreamtuner::diffusion::Sampler;
+use dreamtuner::inputs::{parse_options, read_picture};
 use dreamtuner::model::weights::ModelDefaults;
 use dreamtuner::outputs::{self, Reservation, Wanted, key_of, read_png_text};
 use dreamtuner::render::interrupt::Interrupt;
@@ -19,7 +20,7 @@ use serde::Serialize;
 use crate::config_file::{self, FileOption};
 use crate::exit;
 use crate::image_grid::{Axis, Grid};
-use crate::parse::{ControlNetOption, Size};
+use crate::parse::{ControlNetOption, Size, pixels};
 use crate::render_options::{RenderArgs, as_text};
 use crate::say::{print, say};
 use crate::signal::stop_on_signal;
@@ -112,13 +113,15 @@ pub struct PictureArgs {
     #[serde(flatten)]
     pub render: RenderArgs,
     /// Decode and encode in tiles of this many pixels a side; 0 never does; above 1024 pixels a side by itself
-    #[arg(long, value_name = "PIXELS", help_heading = "Machine")]
+    #[arg(long, value_name = "PIXELS", help_heading = "Machine", value_parser = pixels)]
     vae_tile: Option<usize>,
 }
 
 /// Makes the pictures; the exit code.
 pub fn run(arguments: &ImageArgs) -> Result<i32> {
     let (device, dtype) = arguments.picture.render.device.choose()?;
+    // Before anything is said of the grid: a value out of range is not its fault.
+    arguments.picture.still(&device, dtype)?.check()?;
     let grid = Grid::new(&arguments.grid, arguments.number, arguments.picture.render.seed)?;
     let outputs = names(arguments, grid.cells.len())?;
     let options = grid.cells.iter().map(|changes| config_file::changed(&arguments.picture, changes, "grid"));
@@ -193,7 +196,7 @@ fn reserve(arguments: &ImageArgs, pictures: &[PathBuf], stills: &[Still]) -> Res
 fn read_options(path: &Path) -> Result<toml::Table> {
     let texts = read_png_text(path)?;
     if let Some(options) = texts.get(OPTIONS) {
-        return config_file::parse(path, options);
+        return parse_options(path, options);
     }
     let Some(text) = texts.get(PARAMETERS) else {
         return Err(Error::input(path, "does not say how it was made"));
@@ -242,7 +245,7 @@ impl PictureArgs {
             },
             pose: self.pose.clone(),
             size: self.size.map(|size| (size.width, size.height)),
-            weights: self.render.weights_where(shown),
+            weights: self.render.weights_where(shown)?,
             settings: self.settings()?,
             vae_tile: self.vae_tile,
             init: self.init.clone().zip(self.strength).map(|(path, strength)| Init { path, strength }),

@@ -25,7 +25,7 @@ mod train;
 mod tune;
 
 use clap::{Parser, Subcommand};
-use dreamtuner::outputs;
+use dreamtuner::{inputs, outputs};
 use tracing_subscriber::EnvFilter;
 
 #[derive(Debug, Parser)]
@@ -74,9 +74,16 @@ enum Command {
 }
 
 fn main() {
+    // Panics of decoders become errors, which say all there is to say.
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !inputs::is_guarded() {
+            hook(panic);
+        }
+    }));
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")))
-        .with_writer(std::io::stderr)
+        .with_writer(|| say::Warnings)
         .with_target(false)
         .without_time()
         .init();

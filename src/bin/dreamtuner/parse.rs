@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use dreamtuner::frame::MAX_SIDE;
 use dreamtuner::render::weights::ControlNetFile;
 use serde::{Serialize, Serializer};
 
@@ -37,6 +38,13 @@ impl Serialize for Size {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
+}
+
+/// A number of pixels that no picture exceeds by much.
+pub fn pixels(text: &str) -> Result<usize, String> {
+    let allowed = 0..=4 * MAX_SIDE as usize;
+    let number = text.parse().ok().filter(|number| allowed.contains(number));
+    number.ok_or_else(|| format!("{text}; 0 to {} is allowed", allowed.end()))
 }
 
 /// `X,Y` in pixels.

@@ -15,6 +15,9 @@ use serde::{Serialize, Serializer};
 use crate::device::DeviceArgs;
 use crate::parse::{ControlNetOption, LoraOption};
 
+/// Most memory for features, in MiB: a terabyte.
+const MOST_FEATURE_MEMORY: u64 = 1 << 20;
+
 /// Weights, likeness, sampling and machine.
 #[derive(Debug, Args, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -108,8 +111,9 @@ pub struct RenderArgs {
     pub device: DeviceArgs,
     /// Memory for the features of the reference, and again for those of the first frame if it counts, in MiB; what exceeds it
     /// goes to a temporary file, with --low-memory everything
-    #[arg(long, default_value_t = 256, value_name = "MIB", help_heading = "Machine")]
-    feature_memory: usize,
+    #[arg(long, default_value_t = 256, value_name = "MIB", help_heading = "Machine",
+        value_parser = clap::value_parser!(u64).range(..=MOST_FEATURE_MEMORY))]
+    feature_memory: u64,
     /// Compute the reference's features anew for every frame: slow, for comparison
     #[arg(long, help_heading = "Machine")]
     recompute_features: bool,
@@ -220,9 +224,13 @@ impl RenderArgs {
     }
 
     /// The same, without ControlNets where nothing is `shown` to them: a model need not have one then.
-    pub fn weights_where(&self, shown: bool) -> WeightFiles {
+    ///
+    /// # Errors
+    /// Weights and strengths outside their ranges, also of ControlNets that are left out.
+    pub fn weights_where(&self, shown: bool) -> Result<WeightFiles> {
         let weights = self.weights();
-        if shown { weights } else { WeightFiles { controlnets: Vec::new(), ..weights } }
+        weights.check()?;
+        Ok(if shown { weights } else { WeightFiles { controlnets: Vec::new(), ..weights } })
     }
 
     /// What the model is called.
@@ -236,7 +244,7 @@ impl RenderArgs {
         if self.recompute_features {
             return FeatureCache::Recompute;
         }
-        let budget = if self.device.low_memory { 0 } else { self.feature_memory };
+        let budget = if self.device.low_memory { 0 } else { self.feature_memory as usize };
         FeatureCache::Keep { bytes: budget.saturating_mul(1 << 20) }
     }
 

@@ -1,7 +1,9 @@
 //! Writing to the terminal without minding that it may be gone: a render of hours must not end with it.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
+use std::sync::{Mutex, PoisonError};
 
 use dreamtuner::{Error, Result};
 
@@ -15,5 +17,25 @@ pub fn print(text: &str) -> Result<()> {
     match writeln!(std::io::stdout(), "{text}") {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::io("standard output", error)),
         _ => Ok(()),
+    }
+}
+
+/// The standard error, for warnings: files are read more than once, but what is odd about one is said once.
+pub struct Warnings;
+
+static SAID: Mutex<BTreeSet<Vec<u8>>> = Mutex::new(BTreeSet::new());
+
+impl Write for Warnings {
+    /// A warning comes as one piece.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let is_new = SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(line.to_vec());
+        if is_new {
+            io::stderr().write_all(line)?;
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
     }
 }

@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::inputs::read_text;
 use crate::video::pictures_in;
 
 /// The file that names subjects, their classes and the prompts.
+const MAX_BYTES: u64 = 1 << 20;
 const INDEX: &str = "prompts_and_classes.txt";
 /// Heading of the table of subjects.
 const TABLE: &str = "subject_name,class";
@@ -59,7 +61,7 @@ impl DataSet {
         let inner = folder.join("dataset");
         let folder = if inner.join(INDEX).is_file() { inner.as_path() } else { folder };
         let path = folder.join(INDEX);
-        let text = std::fs::read_to_string(&path).map_err(|error| Error::io(&path, error))?;
+        let text = read_text(&path, MAX_BYTES)?;
         let index = Index::parse(&text).map_err(|problem| Error::input(&path, problem))?;
         let subjects = index.subjects.into_iter().map(|(name, class)| {
             let pictures = pictures_in(&folder.join(&name))?;

@@ -3,7 +3,7 @@
 
 use super::Start;
 use crate::kernels::product::{
-    DEPTH, Left, Output, Panels, ROWS, Size, WIDEST_PANEL, arch, panel_width, panel_width_for, product, share,
+    DEPTH, Left, Panels, ROWS, Size, WIDEST_PANEL, arch, panel_width, panel_width_for, product, share,
 };
 use crate::kernels::scratch::{Shared, with_scratch};
 use crate::kernels::stored::Values;
@@ -129,7 +129,7 @@ struct Block<'a> {
     weight: Values<'a>,
     packed: &'a mut [f32],
     widened: &'a mut [f32],
-    output: Shared,
+    output: Shared<'a>,
 }
 
 impl WithSimd for Block<'_> {
@@ -169,11 +169,9 @@ impl WithSimd for Block<'_> {
                     let columns = pixels.min(column + (end - place) * panel) - column;
                     let right = Panels { values: &packed[(place - panels.start) * step..], step };
                     let size = Size { rows: count, depth: some.len(), columns };
+                    let output = output.rows((picture * shape.outputs + row) * pixels + column, pixels);
                     // SAFETY: rows and columns of its own.
-                    unsafe {
-                        let start = output.at((picture * shape.outputs + row) * pixels + column);
-                        product(simd, size, left, right, Output { start, row_step: pixels }, true);
-                    }
+                    unsafe { product(simd, size, left, right, output, true) };
                     place = end;
                 }
             }

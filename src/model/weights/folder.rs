@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::tensor_file::{has_pickle_extension, pickle_problem};
 use crate::error::{Error, Result};
+use crate::inputs::read;
 
 /// Largest JSON file that is read.
 const MAX_JSON_BYTES: u64 = 64 << 20;
@@ -20,11 +21,7 @@ const VARIANTS: [&str; 4] = ["", ".fp16", ".bf16", ".non_ema"];
 /// # Errors
 /// A file that is missing, larger than 64 MB, not JSON, or not an object.
 pub(super) fn read_json(path: &Path) -> Result<Value> {
-    let size = fs::metadata(path).map_err(|error| Error::io(path, error))?.len();
-    if size > MAX_JSON_BYTES {
-        return Err(Error::weights(path, format!("{size} bytes; at most {MAX_JSON_BYTES} are read")));
-    }
-    let text = fs::read(path).map_err(|error| Error::io(path, error))?;
+    let text = read(path, MAX_JSON_BYTES).map_err(Error::of_weights)?;
     let value: Value =
         serde_json::from_slice(&text).map_err(|error| Error::weights(path, format!("not JSON: {error}")))?;
     if value.is_object() { Ok(value) } else { Err(Error::weights(path, "is not a JSON object")) }

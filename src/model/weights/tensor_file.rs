@@ -13,6 +13,7 @@ use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
 use crate::error::{Error, Result};
+use crate::inputs;
 
 /// Largest header that is read. Stable Diffusion's own takes 0.2 MB; a LoRA's training notes can take a few.
 const MAX_HEADER_BYTES: usize = 64 << 20;
@@ -52,11 +53,13 @@ impl TensorFile {
     /// # Errors
     /// A file that is missing, empty, truncated, a pickle, or whose header contradicts its size.
     pub fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|error| Error::io(path, error))?;
-        let kind = file.metadata().map_err(|error| Error::io(path, error))?;
-        if !kind.is_file() {
+        // A pipe would be waited for.
+        let is_special = path.metadata().is_ok_and(|facts| !facts.is_file());
+        if is_special {
             return Err(Error::weights(path, "is not a file; a .safetensors file was expected"));
         }
+        let file = File::open(path).map_err(|error| Error::io(path, error))?;
+        let kind = file.metadata().map_err(|error| Error::io(path, error))?;
         if kind.len() == 0 {
             return Err(Error::weights(path, "the file is empty (0 bytes)"));
         }
@@ -259,7 +262,7 @@ fn refuse_other_formats(path: &Path, content: &[u8]) -> Result<()> {
 /// Whether a file on disk is a Python pickle rather than safetensors.
 pub(super) fn is_pickle_file(path: &Path) -> Result<bool> {
     let mut start = Vec::new();
-    let file = File::open(path).map_err(|error| Error::io(path, error))?;
+    let file = inputs::open(path).map_err(Error::of_weights)?;
     file.take(LENGTH_BYTES as u64 + 1).read_to_end(&mut start).map_err(|error| Error::io(path, error))?;
     Ok(!start.is_empty() && start.get(LENGTH_BYTES) != Some(&b'{') && is_pickle(path, &start))
 }

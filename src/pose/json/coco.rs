@@ -3,11 +3,16 @@
 use std::collections::HashMap;
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::natural::natural_order;
-use super::openpose::{RawFrame, frame, triples};
+use super::openpose::{RawFrame, few_people, frame, triples};
+use super::raw;
 use super::value::{Parsed, Problem, canvas, each, list, numbers, shown};
 use crate::pose::{COCO_POINTS, Person};
+
+/// Most images of a file.
+const MAX_IMAGES: usize = 500_000;
 
 /// 17 triples or 51 numbers.
 fn keypoints(value: &Value) -> Parsed<Person> {
@@ -52,7 +57,7 @@ pub(super) fn frame_entry(value: &Value) -> Parsed<RawFrame> {
             Some(Value::Number(_)) => vec![keypoints(value)?],
             // 17 triples are one person, any other list of lists or objects several.
             Some(Value::Array(first)) if first.len() == 3 => vec![keypoints(value)?],
-            Some(_) => each(items, person_entry)?,
+            Some(_) => each(few_people(items)?, person_entry)?,
         },
         other => {
             let text = format!("{} is no frame: expected people, keypoints, a list or null", shown(other));
@@ -76,22 +81,29 @@ fn person_entry(value: &Value) -> Parsed<Person> {
 }
 
 /// Whether a list holds detections with their image rather than frames.
-pub(super) fn is_results(items: &[Value]) -> bool {
-    items.iter().any(|item| item.get("image_id").is_some())
+pub(super) fn is_results(entries: &[&RawValue]) -> Parsed<bool> {
+    for entry in entries.iter().filter(|entry| entry.get().contains("image_id")) {
+        if raw::value(entry)?.get("image_id").is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Groups detections by `image_id`. The frames are `images` where given, else the distinct ids in natural order.
-pub(super) fn results(items: &[Value], images: Option<&Value>) -> Parsed<Vec<RawFrame>> {
-    let detections = each(items, |item| Ok((image_id(item, "image_id")?, keypoints_of(item)?)))?;
+pub(super) fn results(entries: &[&RawValue], images: Option<&RawValue>) -> Parsed<Vec<RawFrame>> {
+    let detections = raw::each(entries, |item| Ok((image_id(item, "image_id")?, keypoints_of(item)?)))?;
+    let images = images.filter(|images| images.get() != "null");
     let mut order: Vec<(String, RawFrame)> = match images {
-        None | Some(Value::Null) => {
+        None => {
             let mut names: Vec<&String> = detections.iter().map(|(name, _)| name).collect();
             names.sort_by(|a, b| natural_order(a, b));
             names.dedup();
             names.into_iter().map(|name| (name.clone(), RawFrame::default())).collect()
         }
         Some(images) => {
-            list(images).and_then(|images| each(images, image)).map_err(|p| p.within(".images"))?
+            let images = raw::entries(images, MAX_IMAGES);
+            images.and_then(|images| raw::each(&images, image)).map_err(|p| p.within(".images"))?
         }
     };
     let places: HashMap<String, usize> =

@@ -30,6 +30,7 @@
 mod coco;
 mod natural;
 mod openpose;
+mod raw;
 mod read;
 mod units;
 mod value;

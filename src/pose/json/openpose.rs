@@ -13,6 +13,8 @@ pub(super) const RIGHT_HAND_KEY: &str = "hand_right_keypoints_2d";
 
 /// Key of a person's number, a list of one.
 pub(super) const NUMBER_KEY: &str = "person_id";
+/// Most people in one frame.
+const MOST_SEEN: usize = 1000;
 /// Larger numbers do not count as such.
 const MAX_PEOPLE: usize = 256;
 
@@ -34,7 +36,8 @@ pub(super) fn frame(object: &Value) -> Parsed<RawFrame> {
     let people = match object.get("people") {
         None | Some(Value::Null) => Vec::new(),
         Some(people) => {
-            list(people).and_then(|people| each(people, person)).map_err(|p| p.within(".people"))?
+            let people = list(people).and_then(few_people);
+            people.and_then(|people| each(people, person)).map_err(|p| p.within(".people"))?
         }
     };
     let seen: Vec<(Person, Option<usize>)> =
@@ -42,10 +45,21 @@ pub(super) fn frame(object: &Value) -> Parsed<RawFrame> {
     let numbers = seen.iter().map(|(_, number)| *number).collect();
     Ok(RawFrame {
         canvas: canvas(object, "canvas_width", "canvas_height")?,
-        frames_per_second: frame_rate(object)?,
+        frames_per_second: object.get("fps").map_or(Ok(None), frame_rate)?,
         people: seen.into_iter().map(|(person, _)| person).collect(),
         numbers,
     })
+}
+
+/// Refuses a frame with more people than one can be seen in.
+pub(super) fn few_people(people: &[Value]) -> Parsed<&[Value]> {
+    match people.len() > MOST_SEEN {
+        true => Err(Problem::new(format!(
+            "{} people; at most {MOST_SEEN} in one frame are allowed",
+            people.len()
+        ))),
+        false => Ok(people),
+    }
 }
 
 /// A person, and their number, which is -1 or absent where the file does not follow people.
@@ -103,6 +117,6 @@ fn first<const N: usize>(points: &[Option<Keypoint>]) -> [Option<Keypoint>; N] {
 }
 
 /// The first `N` points, or `None` when none of them is seen.
-fn seen<const N: usize>(points: Option<Vec<Option<Keypoint>>>) -> Option<[Option<Keypoint>; N]> {
-    points.map(|points| first(&points)).filter(|group| group.iter().any(Option::is_some))
+fn seen<const N: usize>(points: Option<Vec<Option<Keypoint>>>) -> Option<Box<[Option<Keypoint>; N]>> {
+    points.map(|points| first(&points)).filter(|group| group.iter().any(Option::is_some)).map(Box::new)
 }

@@ -2,18 +2,23 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::natural::natural_order;
 use super::openpose::RawFrame;
 use super::units::{self, Units};
-use super::value::{Parsed, Problem, each, frame_rate, list, shown};
-use super::{coco, openpose};
+use super::value::{Parsed, Problem, frame_rate, shown};
+use super::{coco, openpose, raw};
 use crate::error::{Error, Result};
+use crate::inputs::read;
 use crate::pose::{MAX_CANVAS, Person, Pose, PoseSequence};
 
 /// Larger files are refused: a minute of body, hands and face takes some 20 MB.
 const MAX_FILE_SIZE: u64 = 256 << 20;
+/// Most frames of a sequence: almost an hour at 30 frames a second.
+const MAX_FRAMES: usize = 100_000;
+/// Most people in all frames together.
+const MAX_PEOPLE: usize = 500_000;
 
 /// What a pose file may leave open.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -27,7 +32,7 @@ pub struct ReadSettings {
 /// the shapes). Frames without anybody stay empty.
 ///
 /// # Errors
-/// A missing, empty, over-long (256 MiB) or truncated file, a folder without `*.json`, another shape, a list of the
+/// A missing, empty, over-long (256 MiB, 100,000 frames, 500,000 people in all) or truncated file, a folder without `*.json`, another shape, a list of the
 /// wrong length, a value that is not a finite number, a coordinate beyond ±100,000 pixels, canvases that differ or
 /// are out of range, or nobody in any frame. The error names the file, the place and the value.
 pub fn read_poses(path: &Path, settings: &ReadSettings) -> Result<PoseSequence> {
@@ -38,15 +43,13 @@ pub fn read_poses(path: &Path, settings: &ReadSettings) -> Result<PoseSequence> 
             return Err(Error::setting("canvas", problem));
         }
     }
-    let metadata = std::fs::metadata(path).map_err(|source| Error::io(path, source))?;
-    let files = if metadata.is_dir() { json_files(path)? } else { vec![path.to_path_buf()] };
+    let files = if path.is_dir() { json_files(path)? } else { vec![path.to_path_buf()] };
     let mut frames: Vec<RawFrame> = Vec::new();
     for file in &files {
-        let value = read_value(file)?;
-        let found = frames_of(&value).and_then(|found| units::check_range(&found).map(|()| found));
-        frames.extend(found.map_err(|problem| Error::input(file, problem.message()))?);
+        frames.extend(read_frames(file)?);
+        check_counts(&frames).map_err(|problem| Error::input(path, problem.message()))?;
     }
-    assemble(&frames, settings).map_err(|problem| Error::input(path, problem.message()))
+    assemble(frames, settings).map_err(|problem| Error::input(path, problem.message()))
 }
 
 /// The folder's JSON files in natural order, hidden ones left out.
@@ -67,14 +70,28 @@ fn json_files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files.into_iter().map(|(_, path)| path).collect())
 }
 
-fn read_value(path: &Path) -> Result<Value> {
-    let size = std::fs::metadata(path).map_err(|source| Error::io(path, source))?.len();
-    if size == 0 || size > MAX_FILE_SIZE {
-        return Err(Error::input(path, format!("{size} bytes; a pose file has 1 to {MAX_FILE_SIZE}")));
+/// The frames of one file.
+fn read_frames(path: &Path) -> Result<Vec<RawFrame>> {
+    let bytes = read(path, MAX_FILE_SIZE)?;
+    if bytes.is_empty() {
+        return Err(Error::input(path, format!("0 bytes; a pose file has 1 to {MAX_FILE_SIZE}")));
     }
-    let bytes = std::fs::read(path).map_err(|source| Error::io(path, source))?;
     let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
-    serde_json::from_slice(text).map_err(|error| Error::input(path, describe(&error, text)))
+    let raw = raw::check(text).map_err(|error| Error::input(path, describe(&error, text)))?;
+    let found = frames_of(raw).and_then(|frames| units::check_range(&frames).map(|()| frames));
+    found.map_err(|problem| Error::input(path, problem.message()))
+}
+
+/// Refuses more than can be kept in memory.
+fn check_counts(frames: &[RawFrame]) -> Parsed<()> {
+    let people: usize = frames.iter().map(|frame| frame.people.len()).sum();
+    match (frames.len() > MAX_FRAMES, people > MAX_PEOPLE) {
+        (true, _) => Err(Problem::new(format!("{} frames; at most {MAX_FRAMES} are allowed", frames.len()))),
+        (_, true) => {
+            Err(Problem::new(format!("{people} people in all frames; at most {MAX_PEOPLE} are allowed")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The parser's words, or plainer ones for numbers that Python writes and JSON does not have.
@@ -92,34 +109,42 @@ fn describe(error: &serde_json::Error, text: &[u8]) -> String {
 }
 
 /// Recognises the shape of a file.
-fn frames_of(value: &Value) -> Parsed<Vec<RawFrame>> {
-    match value {
-        Value::Array(items) => list_of_frames(items),
-        Value::Object(object) => {
-            if let Some(annotations) = object.get("annotations") {
-                let images = object.get("images");
-                list(annotations)
-                    .map_err(|p| p.within(".annotations"))
-                    .and_then(|items| coco::results(items, images))
-            } else if let Some(frames) = object.get("frames") {
-                let items = list(frames).map_err(|p| p.within(".frames"))?;
-                let mut found = list_of_frames(items).map_err(|p| p.within(".frames"))?;
-                if let Some(first) = found.first_mut() {
-                    first.frames_per_second = frame_rate(value)?.or(first.frames_per_second);
-                }
-                Ok(found)
-            } else if object.contains_key("people") {
-                Ok(vec![openpose::frame(value)?])
-            } else {
-                Err(Problem::new("an object without people, frames or annotations is no pose file"))
-            }
+fn frames_of(raw: &RawValue) -> Parsed<Vec<RawFrame>> {
+    if raw::is_list(raw) {
+        return list_of_frames(raw);
+    }
+    if !raw.get().starts_with('{') {
+        let text = format!("{} is no pose file: expected a list or an object", shown(&raw::value(raw)?));
+        return Err(Problem::new(text));
+    }
+    let fields = raw::fields(raw)?;
+    let field = |name: &str| fields.iter().find(|(key, _)| key == name).map(|(_, value)| *value);
+    if let Some(annotations) = field("annotations") {
+        let entries = raw::entries(annotations, MAX_PEOPLE).map_err(|p| p.within(".annotations"))?;
+        return coco::results(&entries, field("images"));
+    }
+    if let Some(frames) = field("frames") {
+        let mut found = list_of_frames(frames).map_err(|p| p.within(".frames"))?;
+        if let (Some(first), Some(rate)) = (found.first_mut(), field("fps")) {
+            first.frames_per_second = frame_rate(&raw::value(rate)?)?.or(first.frames_per_second);
         }
-        other => Err(Problem::new(format!("{} is no pose file: expected a list or an object", shown(other)))),
+        return Ok(found);
+    }
+    match field("people") {
+        Some(_) => Ok(vec![openpose::frame(&raw::value(raw)?)?]),
+        None => Err(Problem::new("an object without people, frames or annotations is no pose file")),
     }
 }
 
-fn list_of_frames(items: &[Value]) -> Parsed<Vec<RawFrame>> {
-    if coco::is_results(items) { coco::results(items, None) } else { each(items, coco::frame_entry) }
+fn list_of_frames(raw: &RawValue) -> Parsed<Vec<RawFrame>> {
+    let entries = raw::entries(raw, MAX_PEOPLE)?;
+    if coco::is_results(&entries)? {
+        return coco::results(&entries, None);
+    }
+    if entries.len() > MAX_FRAMES {
+        return Err(Problem::new(format!("{} frames; at most {MAX_FRAMES} are allowed", entries.len())));
+    }
+    raw::each(&entries, coco::frame_entry)
 }
 
 /// Whether no two people of a frame have the same number.
@@ -128,7 +153,7 @@ fn are_distinct(numbers: &[usize]) -> bool {
 }
 
 /// Puts all frames on one canvas, in pixels.
-fn assemble(frames: &[RawFrame], settings: &ReadSettings) -> Parsed<PoseSequence> {
+fn assemble(frames: Vec<RawFrame>, settings: &ReadSettings) -> Parsed<PoseSequence> {
     if frames.iter().all(|frame| frame.people.is_empty()) {
         let text = format!(
             "nobody in any of the {} frames (a point counts from a confidence above {})",
@@ -137,8 +162,8 @@ fn assemble(frames: &[RawFrame], settings: &ReadSettings) -> Parsed<PoseSequence
         );
         return Err(Problem::new(text));
     }
-    let units = units::recognise(frames);
-    let (width, height) = units::resolve_canvas(frames, units, settings.canvas)?;
+    let units = units::recognise(&frames);
+    let (width, height) = units::resolve_canvas(&frames, units, settings.canvas)?;
     if units == Units::Pixels
         && settings.canvas.is_none()
         && frames.iter().all(|frame| frame.canvas.is_none())
@@ -146,24 +171,42 @@ fn assemble(frames: &[RawFrame], settings: &ReadSettings) -> Parsed<PoseSequence
         tracing::warn!("the pose file states no canvas: {width}×{height} is assumed");
     }
     let (scale, offset) = units::to_pixels(units, (width, height));
-    let place = |frame: &RawFrame| Pose {
-        width,
-        height,
-        people: frame.people.iter().map(|person| person.transformed(scale, offset)).collect(),
-    };
     let frames_per_second = frames.iter().find_map(|frame| frame.frames_per_second);
-    let mut poses: Vec<Pose> = frames.iter().map(place).collect();
     let tracked = frames.iter().all(|frame| frame.numbers.as_deref().is_some_and(are_distinct));
     if tracked {
-        for (pose, frame) in poses.iter_mut().zip(frames) {
-            let numbers = frame.numbers.as_deref().unwrap_or_default();
-            let count = numbers.iter().max().map_or(0, |last| last + 1);
-            let mut people = vec![Person::default(); count];
-            for (&number, person) in numbers.iter().zip(pose.people.drain(..)) {
-                people[number] = person;
-            }
-            pose.people = people;
-        }
+        check_places(&frames)?;
     }
+    let place = |frame: RawFrame| {
+        let people = frame.people.into_iter().map(|person| person.transformed(scale, offset));
+        let people = match frame.numbers.filter(|_| tracked) {
+            Some(numbers) => in_places(people, &numbers),
+            None => people.collect(),
+        };
+        Pose { width, height, people }
+    };
+    let poses = frames.into_iter().map(place).collect();
     Ok(PoseSequence { width, height, frames_per_second, tracked, poses })
+}
+
+/// Refuses numbers of people so large that the places of those before them, in all frames, could not be kept.
+fn check_places(frames: &[RawFrame]) -> Parsed<()> {
+    let places = |frame: &RawFrame| frame.numbers.iter().flatten().max().map_or(0, |last| last + 1);
+    let all: usize = frames.iter().map(places).sum();
+    if all <= 2 * MAX_PEOPLE {
+        return Ok(());
+    }
+    let text = format!(
+        "people's numbers ask for {all} places in all frames; at most {} are allowed",
+        2 * MAX_PEOPLE
+    );
+    Err(Problem::new(text))
+}
+
+/// Each person in the place of their number.
+fn in_places(people: impl Iterator<Item = Person>, numbers: &[usize]) -> Vec<Person> {
+    let mut placed = vec![Person::default(); numbers.iter().max().map_or(0, |last| last + 1)];
+    for (&number, person) in numbers.iter().zip(people) {
+        placed[number] = person;
+    }
+    placed
 }

@@ -90,11 +90,11 @@ pub(super) fn canvas(object: &Value, width: &str, height: &str) -> Parsed<Option
     }
 }
 
-/// The frames per second under the key `fps`.
-pub(super) fn frame_rate(object: &Value) -> Parsed<Option<f64>> {
-    match object.get("fps") {
-        None | Some(Value::Null) => Ok(None),
-        Some(value) => {
+/// The frames per second that the key `fps` states.
+pub(super) fn frame_rate(fps: &Value) -> Parsed<Option<f64>> {
+    match fps {
+        Value::Null => Ok(None),
+        value => {
             let rate = number(value).map_err(|p| p.within(".fps"))?;
             if rate > 0.0 && rate <= 1000.0 {
                 Ok(Some(rate))

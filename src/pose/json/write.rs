@@ -49,9 +49,9 @@ fn flat(points: &[Option<Keypoint>]) -> Vec<f32> {
 fn person_file(person: &Person, number: Option<usize>) -> PersonFile {
     let groups = [
         (BODY_KEY, Some(flat(&person.body))),
-        (FACE_KEY, person.face.as_ref().map(|face| flat(face))),
-        (LEFT_HAND_KEY, person.left_hand.as_ref().map(|hand| flat(hand))),
-        (RIGHT_HAND_KEY, person.right_hand.as_ref().map(|hand| flat(hand))),
+        (FACE_KEY, person.face.as_deref().map(|face| flat(face))),
+        (LEFT_HAND_KEY, person.left_hand.as_deref().map(|hand| flat(hand))),
+        (RIGHT_HAND_KEY, person.right_hand.as_deref().map(|hand| flat(hand))),
     ];
     PersonFile { number, groups }
 }

@@ -155,15 +155,17 @@ fn rebuilt(person: &Person, scales: &[f32; Joint::COUNT]) -> Option<Person> {
             result.body[bone.joint as usize] = Some(Keypoint { x, y, confidence: seen.confidence });
         }
     }
-    let carried = |hand: &Option<Hand>, wrist: Joint, forearm: usize| {
+    let carried = |hand: &Option<Box<Hand>>, wrist: Joint, forearm: usize| {
         let (from, to) = (place(&person.body, wrist)?, place(&result.body, wrist)?);
-        hand.map(|hand| hand.map(|point| point.map(|point| carry(point, from, to, scales[forearm]))))
+        let carried = |point: Option<Keypoint>| point.map(|point| carry(point, from, to, scales[forearm]));
+        hand.as_deref().map(|hand| Box::new(hand.map(carried)))
     };
     let right_hand = carried(&person.right_hand, Joint::RightWrist, 11);
     let left_hand = carried(&person.left_hand, Joint::LeftWrist, 12);
     let face =
         place(&person.body, Joint::Nose).zip(place(&result.body, Joint::Nose)).and_then(|(from, to)| {
-            person.face.map(|face| face.map(|point| point.map(|point| carry(point, from, to, scales[14]))))
+            let carried = |point: Option<Keypoint>| point.map(|point| carry(point, from, to, scales[14]));
+            person.face.as_deref().map(|face| Box::new(face.map(carried)))
         });
     let result = Person { right_hand, left_hand, face, ..result };
     (!result.is_empty()).then_some(result)

@@ -2,7 +2,7 @@
 
 use super::{FREQUENCIES, Maps, Part, SIDE, WIDEST, load, times, transposed, write_line};
 use crate::kernels::product::panel_width_for;
-use crate::kernels::scratch::Shared;
+use crate::kernels::scratch::{Output, Shared};
 use pulp::{Simd, WithSimd};
 use std::array::from_fn;
 use std::ops::Range;
@@ -12,7 +12,7 @@ pub(super) struct Transform<'a> {
     pub part: Part<'a>,
     pub panel: usize,
     pub channels: Range<usize>,
-    pub values: Shared,
+    pub values: Shared<'a>,
 }
 
 /// Tiles side by side: value by value, a lane for each.
@@ -40,11 +40,10 @@ impl WithSimd for Transform<'_> {
                         &mut tiles,
                     );
                 }
+                let place =
+                    values.rows((panel * inputs + channel) * width + start, part.panels * inputs * width);
                 // SAFETY: the panel's and channel's own place, for each frequency.
-                unsafe {
-                    let place = values.at((panel * inputs + channel) * width + start);
-                    write_frequencies(simd, &tiles, place, part.panels * inputs * width);
-                }
+                unsafe { write_frequencies(simd, &tiles, place) };
             }
         }
     }
@@ -72,12 +71,13 @@ fn gather(maps: Maps, map: &[f32], (y, x): (usize, usize), lane: usize, tiles: &
     }
 }
 
-/// `Bᵀ·d·B`, row by row.
+/// `Bᵀ·d·B`, row by row: a row of `place` for each frequency.
 ///
 /// # Safety
-/// At `place` and at every `step` from there on, for each frequency, there must be room for a vector.
+/// Nobody else may use the first vector of these rows meanwhile.
 #[inline(always)]
-unsafe fn write_frequencies<S: Simd>(simd: S, tiles: &Tiles, place: *mut f32, step: usize) {
+unsafe fn write_frequencies<S: Simd>(simd: S, tiles: &Tiles, place: Output) {
+    let (start, step) = (place.first(FREQUENCIES, S::F32_LANES), place.row_step);
     let mut columns = [[simd.splat_f32s(0.0); SIDE]; SIDE];
     for column in 0..SIDE {
         let mut line = [simd.splat_f32s(0.0); SIDE];
@@ -89,8 +89,8 @@ unsafe fn write_frequencies<S: Simd>(simd: S, tiles: &Tiles, place: *mut f32, st
     let lines = transposed(columns);
     for row in 0..SIDE {
         let line = values_line(simd, lines[row]);
-        // SAFETY: the caller vouches for it.
-        unsafe { write_line(line, place.add(row * SIDE * step), step) };
+        // SAFETY: there is room, as was just made sure; the rest the caller vouches for.
+        unsafe { write_line(line, start.add(row * SIDE * step), step) };
     }
 }
 

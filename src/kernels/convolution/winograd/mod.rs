@@ -7,10 +7,8 @@ mod input;
 mod output;
 mod weights;
 
-use crate::kernels::product::{
-    DEPTH, Left, Output, Panels, ROWS, Size, arch, panel_width, panel_width_for, product,
-};
-use crate::kernels::scratch::{Shared, with_scratch};
+use crate::kernels::product::{DEPTH, Left, Panels, ROWS, Size, arch, panel_width, panel_width_for, product};
+use crate::kernels::scratch::{Output, Shared, with_scratch};
 use crate::kernels::stored::Values;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
@@ -87,7 +85,7 @@ struct Part<'a> {
     input: &'a [f32],
     weights: Weights<'a>,
     start: Start<'a>,
-    output: Shared,
+    output: Shared<'a>,
     first: usize,
     count: usize,
     panels: usize,
@@ -152,7 +150,7 @@ struct Product<'a> {
     /// `(outputs, inputs)`.
     weights: &'a [f32],
     values: &'a [f32],
-    products: Shared,
+    products: Shared<'a>,
 }
 
 impl WithSimd for Product<'_> {
@@ -183,7 +181,7 @@ struct Anew<'a> {
     /// `(frequencies, outputs, inputs)`, each [`AT_ONCE`] inputs.
     scratch: &'a mut [f32],
     values: &'a [f32],
-    products: Shared,
+    products: Shared<'a>,
 }
 
 impl WithSimd for Anew<'_> {
@@ -197,9 +195,9 @@ impl WithSimd for Anew<'_> {
             let depth = first..inputs.min(first + AT_ONCE);
             for (index, row) in rows.clone().enumerate() {
                 let some = row * inputs + depth.start..row * inputs + depth.end;
-                let place = scratch[index * AT_ONCE..].as_mut_ptr();
-                // SAFETY: index < OUTPUTS_ANEW, so that every frequency's line lies within the scratch memory.
-                unsafe { transform_some(simd, kernels, some, place, ANEW_STEP) };
+                let place = Output::of(&mut scratch[index * AT_ONCE..], ANEW_STEP);
+                // SAFETY: borrowed by nobody else.
+                unsafe { transform_some(simd, kernels, some, place) };
             }
             for frequency in 0..FREQUENCIES {
                 let left =
@@ -230,11 +228,9 @@ impl Part<'_> {
         let values = &values[frequency * columns * inputs..][..columns * inputs];
         let right = Panels { values: &values[depth.start * width..], step: inputs * width };
         let size = Size { rows: rows.len(), depth: depth.len(), columns };
+        let place = products.rows((frequency * outputs + rows.start) * columns, columns);
         // SAFETY: rows of the caller's own of a matrix (outputs, columns) for every frequency.
-        unsafe {
-            let first = products.at((frequency * outputs + rows.start) * columns);
-            product(simd, size, left, right, Output { start: first, row_step: columns }, depth.start > 0);
-        }
+        unsafe { product(simd, size, left, right, place, depth.start > 0) };
     }
 }
 

@@ -69,7 +69,7 @@ fn scatter(part: Part, channel: usize, tile: usize, lane: usize, tiles: &Tiles) 
         let start = first + row * width;
         let count = RESULTS.min(width - x);
         // SAFETY: the tile's own pixels, which lie inside the map.
-        let line = unsafe { std::slice::from_raw_parts_mut(part.output.at(start), count) };
+        let line = unsafe { part.output.slice(start, count) };
         for (column, value) in line.iter_mut().enumerate() {
             let residual = part.start.residual.map_or(0.0, |residual| residual[start + column]);
             *value = tiles[row * RESULTS + column][lane] + residual;

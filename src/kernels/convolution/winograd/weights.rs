@@ -2,7 +2,7 @@
 
 use super::{FREQUENCIES, SIDE, load, times, transposed, write_line};
 use crate::kernels::product::arch;
-use crate::kernels::scratch::Shared;
+use crate::kernels::scratch::{Output, Shared};
 use crate::kernels::stored::Values;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
@@ -64,7 +64,7 @@ struct Transform<'a> {
     first: usize,
     /// Of all kernels.
     count: usize,
-    place: Shared,
+    place: Shared<'a>,
 }
 
 impl WithSimd for Transform<'_> {
@@ -75,28 +75,23 @@ impl WithSimd for Transform<'_> {
         let Self { weight, first, count, place } = self;
         let some = AT_ONCE.min(count - first);
         let mut lines = [[0.0; AT_ONCE]; FREQUENCIES];
-        // SAFETY: every line has a place for each kernel.
-        unsafe { transform_some(simd, weight, first..first + some, lines.as_mut_ptr().cast(), AT_ONCE) };
+        let place_of_lines = Output::of(lines.as_flattened_mut(), AT_ONCE);
+        // SAFETY: borrowed by nobody else.
+        unsafe { transform_some(simd, weight, first..first + some, place_of_lines) };
         for (frequency, line) in lines.iter().enumerate() {
-            // SAFETY: first + some <= count, and every kernel has its own places.
-            let own = unsafe { std::slice::from_raw_parts_mut(place.at(frequency * count + first), some) };
+            // SAFETY: every kernel has its own places.
+            let own = unsafe { place.slice(frequency * count + first, some) };
             own.copy_from_slice(&line[..some]);
         }
     }
 }
 
-/// Transforms some kernels, at most [`AT_ONCE`]: frequencies lie `step` values apart.
+/// Transforms some kernels, at most [`AT_ONCE`]: a row of `place` for each frequency.
 ///
 /// # Safety
-/// From `place` on there must be [`AT_ONCE`] values for every frequency, nobody else's.
+/// Nobody else may use the first [`AT_ONCE`] values of these rows meanwhile.
 #[inline(always)]
-pub(super) unsafe fn transform_some<S: Simd>(
-    simd: S,
-    weight: Values,
-    some: Range<usize>,
-    place: *mut f32,
-    step: usize,
-) {
+pub(super) unsafe fn transform_some<S: Simd>(simd: S, weight: Values, some: Range<usize>, place: Output) {
     let mut kernels = [0.0; TAPS * AT_ONCE];
     weight.widen(TAPS * some.start, &mut kernels[..TAPS * some.len()]);
     let mut taps = [[0.0; AT_ONCE]; TAPS];
@@ -107,22 +102,17 @@ pub(super) unsafe fn transform_some<S: Simd>(
     }
     for start in (0..some.len()).step_by(S::F32_LANES) {
         // SAFETY: a vector does not reach beyond `AT_ONCE`, which is a multiple of its lanes.
-        unsafe { write_frequencies(simd, &taps, start, place.add(start), step) };
+        unsafe { write_frequencies(simd, &taps, start, place.from_column(start)) };
     }
 }
 
-/// `G·g·Gᵀ`, row by row, of as many kernels from `start` on as a vector has lanes.
+/// `G·g·Gᵀ`, row by row, of as many kernels from `start` on as a vector has lanes: a row of `place` for each frequency.
 ///
 /// # Safety
-/// At `place` and at every `step` from there on, for each frequency, there must be room for a vector.
+/// Nobody else may use the first vector of these rows meanwhile.
 #[inline(always)]
-unsafe fn write_frequencies<S: Simd>(
-    simd: S,
-    taps: &[[f32; AT_ONCE]; TAPS],
-    start: usize,
-    place: *mut f32,
-    step: usize,
-) {
+unsafe fn write_frequencies<S: Simd>(simd: S, taps: &[[f32; AT_ONCE]; TAPS], start: usize, place: Output) {
+    let (first, step) = (place.first(FREQUENCIES, S::F32_LANES), place.row_step);
     let mut columns = [[simd.splat_f32s(0.0); SIDE]; 3];
     for column in 0..3 {
         let mut line = [simd.splat_f32s(0.0); 3];
@@ -134,8 +124,8 @@ unsafe fn write_frequencies<S: Simd>(
     let lines = transposed(columns);
     for row in 0..SIDE {
         let line = weights_line(simd, lines[row]);
-        // SAFETY: the caller vouches for it.
-        unsafe { write_line(line, place.add(row * SIDE * step), step) };
+        // SAFETY: there is room, as was just made sure; the rest the caller vouches for.
+        unsafe { write_line(line, first.add(row * SIDE * step), step) };
     }
 }
 
