@@ -23,6 +23,8 @@
 //! Without the feature `video` the library needs no FFmpeg: pictures in, pictures out, by
 //! [`Animator`](render::animator::Animator).
 
+#![warn(clippy::disallowed_methods)]
+
 #[cfg(feature = "video")]
 pub mod animate;
 pub mod detect;

@@ -21,8 +21,10 @@ use crate::video::Container;
 pub fn check(job: &Job) -> Result<()> {
     check_outputs(job)?;
     check_settings(job)?;
-    // All of them are hashed, too.
-    job.inputs().into_iter().try_for_each(check_rereadable)
+    job.weights.check()?;
+    // All of them are hashed, too; weights are looked at when they are opened.
+    let is_weights = |path: &Path| job.weights.files().any(|file| file == path);
+    job.inputs().into_iter().filter(|path| !is_weights(path)).try_for_each(check_rereadable)
 }
 
 /// Refuses settings outside their ranges.

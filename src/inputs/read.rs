@@ -69,7 +69,8 @@ pub(crate) fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
 /// # Errors
 /// As [`read`]; [`Error::Input`] for one that is not UTF-8.
 pub fn read_text(path: &Path, most: u64) -> Result<String> {
-    String::from_utf8(read(path, most)?).map_err(|error| Error::input(path, error.to_string()))
+    let bytes = read(path, most)?;
+    String::from_utf8(bytes).map_err(|error| Error::input(path, format!("is no UTF-8 text: {error}")))
 }
 
 #[cfg(unix)]
@@ -85,6 +86,7 @@ fn is_pipe(_: FileType) -> bool {
 
 /// Opens a pipe, which by itself would wait for a writer without end.
 #[cfg(unix)]
+#[allow(clippy::disallowed_methods, reason = "only read")]
 fn open_pipe(path: &Path) -> Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
 

@@ -84,7 +84,7 @@ impl<'a> Output<'a> {
     /// # Panics
     /// Where that is past its end.
     #[inline(always)]
-    pub(super) fn from_column(self, column: usize) -> Self {
+    pub(super) fn shifted(self, column: usize) -> Self {
         assert!(column <= self.room, "column {column} of {}", self.room);
         // SAFETY: within the room, or one past its end.
         Self { start: unsafe { self.start.add(column) }, room: self.room - column, ..self }

@@ -65,6 +65,7 @@ static PLAN: OnceLock<Plan> = OnceLock::new();
 ///
 /// # Errors
 /// [`Error::Setting`] for a variable that says something else; [`Error::Io`] for a log that cannot be written.
+#[allow(clippy::disallowed_methods, reason = "the log is no output")]
 pub fn from_environment() -> Result<()> {
     const FAULT: &str = "DREAMTUNER_DISK_FAULT";
     let (fault, log) = (std::env::var(FAULT).ok(), std::env::var_os("DREAMTUNER_DISK_LOG"));

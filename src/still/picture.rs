@@ -52,13 +52,18 @@ impl Still {
     /// [`Error::Setting`] for settings out of range, [`Error::Io`] for files that are not there.
     pub fn check(&self) -> Result<()> {
         check_picture(self.size, &self.settings)?;
-        self.inputs().into_iter().try_for_each(check_rereadable)
+        self.own_inputs().try_for_each(check_rereadable)
     }
 
     /// The files and folders that are read.
     pub fn inputs(&self) -> Vec<&Path> {
+        self.own_inputs().chain(self.weights.files()).collect()
+    }
+
+    /// All but the weights.
+    fn own_inputs(&self) -> impl Iterator<Item = &Path> {
         let own = self.pose.iter().chain(self.init.as_ref().map(|init| &init.path)).map(PathBuf::as_path);
-        self.reference.files().chain(own).chain(self.weights.files()).collect()
+        self.reference.files().chain(own)
     }
 }
 

@@ -223,7 +223,8 @@ fn bad_files_get_one_clear_error() {
         (json!([{"people": [], "canvas_width": 0, "canvas_height": 9}]).to_string(), "0 is not in 1..=16384"),
         (json!([{"people": [], "canvas_width": 10}]).to_string(), "only one of canvas_width"),
         (json!([{"people": [], "fps": -1}]).to_string(), "[0].fps: -1"),
-        ("[".repeat(100_000), "not valid JSON: recursion limit"),
+        ("[".repeat(100_000), "not valid JSON: EOF"),
+        ("[".repeat(1000) + &"]".repeat(1000), "not valid JSON: recursion limit"),
         ("\u{0}\u{1}\u{2}".to_owned(), "not valid JSON"),
     ];
     for (text, expected) in cases {

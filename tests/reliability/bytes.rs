@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Most memory that the process may ever have had, in KiB.
 const MEMORY: u64 = 1 << 20;
 /// How long mutations are tried, and how many at most.
-const TIME: Duration = Duration::from_secs(8);
+const TIME: Duration = Duration::from_secs(5);
 const CASES: u32 = 100_000;
 
 /// Values that are often the first to be forgotten.

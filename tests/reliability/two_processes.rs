@@ -25,7 +25,7 @@ fn both(folder: &TempDir, lines: [&str; 2]) -> [(bool, String); 2] {
 
 fn frames(folder: &TempDir, name: &str) -> usize {
     let reader = open_frames(folder.path().join(name), &DecodeSettings::default()).unwrap();
-    reader.map(|frame| frame.unwrap()).count()
+    reader.collect::<dreamtuner::Result<Vec<_>>>().unwrap().len()
 }
 
 fn assert_told(ends: &[(bool, String); 2]) {

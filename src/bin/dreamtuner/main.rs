@@ -1,5 +1,7 @@
 //! The command line: what is asked is parsed here, done in one file for each command, and turned into an exit code.
 
+#![warn(clippy::disallowed_methods)]
+
 mod animate;
 mod attention;
 mod attention_sheet;

@@ -40,6 +40,14 @@ impl Serialize for Size {
     }
 }
 
+/// A number of things, of which nobody has more than four billion.
+pub fn count(text: &str) -> Result<usize, String> {
+    let number: Result<u32, _> = text.parse();
+    number
+        .map(|number| number as usize)
+        .map_err(|_| format!("{text}; a whole number up to {} is allowed", u32::MAX))
+}
+
 /// A number of pixels that no picture exceeds by much.
 pub fn pixels(text: &str) -> Result<usize, String> {
     let allowed = 0..=4 * MAX_SIDE as usize;

@@ -13,7 +13,7 @@ use dreamtuner::video::DecodeSettings;
 use serde::{Serialize, Serializer};
 
 use crate::device::DeviceArgs;
-use crate::parse::{ControlNetOption, LoraOption};
+use crate::parse::{ControlNetOption, LoraOption, count};
 
 /// Most memory for features, in MiB: a terabyte.
 const MOST_FEATURE_MEMORY: u64 = 1 << 20;
@@ -26,7 +26,7 @@ pub struct RenderArgs {
     #[arg(long, default_value = "", value_name = "TEXT", hide_default_value = true, help_heading = "Text")]
     negative_prompt: String,
     /// Layer of the text encoder that is used, counted from the last
-    #[arg(long, default_value_t = 1, value_name = "LAYER", help_heading = "Text")]
+    #[arg(long, default_value_t = 1, value_name = "LAYER", help_heading = "Text", value_parser = count)]
     clip_skip: usize,
 
     /// `mini` (inside the program), a diffusers folder, or a .safetensors file of SD 1.x or 2.x
@@ -72,7 +72,7 @@ pub struct RenderArgs {
     #[arg(long, value_name = "WEIGHT", help_heading = "Likeness")]
     pub reference_weight: Option<f64>,
     /// Steps of each frame [default: the model's own, else 20]
-    #[arg(long, value_name = "NUMBER", help_heading = "Sampling")]
+    #[arg(long, value_name = "NUMBER", help_heading = "Sampling", value_parser = count)]
     steps: Option<usize>,
     /// How the steps are taken: ddim, euler, euler-ancestral, dpm++-2m, dpm++-2m-karras, unipc, lcm
     #[arg(long, default_value = "ddim", value_name = "NAME", help_heading = "Sampling")]
@@ -88,7 +88,7 @@ pub struct RenderArgs {
     #[arg(long, default_value_t, value_name = "START:END", help_heading = "Sampling")]
     guidance_interval: GuidanceInterval,
     /// Compute the U-Net's deep layers in one of so many steps only (DeepCache): faster, not quite the same
-    #[arg(long, default_value_t = 1, value_name = "STEPS", help_heading = "Sampling")]
+    #[arg(long, default_value_t = 1, value_name = "STEPS", help_heading = "Sampling", value_parser = count)]
     deep_cache: usize,
     /// Guidance scale towards the text (ω_c) [default: the model's own, else 7.5]
     #[arg(long, value_name = "SCALE", help_heading = "Sampling")]

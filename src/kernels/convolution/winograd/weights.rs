@@ -102,7 +102,7 @@ pub(super) unsafe fn transform_some<S: Simd>(simd: S, weight: Values, some: Rang
     }
     for start in (0..some.len()).step_by(S::F32_LANES) {
         // SAFETY: a vector does not reach beyond `AT_ONCE`, which is a multiple of its lanes.
-        unsafe { write_frequencies(simd, &taps, start, place.from_column(start)) };
+        unsafe { write_frequencies(simd, &taps, start, place.shifted(start)) };
     }
 }
 
