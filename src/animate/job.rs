@@ -144,7 +144,9 @@ fn render(job: &Job, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event)) -> 
     let plan = plan(job, &stage.settings, search, stage.fingerprints.clone(), stage.pose.frames)?;
     let encode =
         EncodeSettings { metadata: vec![("comment".into(), plan.to_string())], ..stage.encode.clone() };
-    if reserved.resume(&key_of(&format!("{plan} {encode:?}")))? == Before::Complete {
+    let before = reserved.resume(&key_of(&format!("{plan} {encode:?}")));
+    // Of outputs of an unfinished render with other settings, these are what there is to tell.
+    if before.map_err(|error| Journal::of_other_plan(&folder, &plan).unwrap_or(error))? == Before::Complete {
         return end_again(job, &stage, reserved, on_event);
     }
     // 2. The journal, then the outputs.

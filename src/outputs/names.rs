@@ -1,6 +1,7 @@
 //! Names of files that are to be written.
 
 use std::ffi::OsString;
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
 use super::disk::same_file;
@@ -61,10 +62,23 @@ pub(super) fn is_hidden(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(HIDDEN_PREFIX.as_bytes()))
 }
 
-/// Whether an output named `full` would take the place of the input: under its name, through a link, or as another name of it.
-pub(super) fn replaces(full: &Path, input: &Path) -> bool {
-    let named = full_name(input).is_ok_and(|name| name == full);
-    let linked = input.canonicalize().is_ok_and(|name| name == full);
-    let facts = std::fs::metadata(full).ok().zip(std::fs::metadata(input).ok());
-    named || linked || facts.is_some_and(|(output, input)| cfg!(unix) && same_file(&output, &input))
+/// A file or folder that is read.
+pub(super) struct Input<'a> {
+    pub path: &'a Path,
+    /// Its own name, and that of what it leads to if it is a link, both with their folders in full.
+    names: [Option<PathBuf>; 2],
+    facts: Option<Metadata>,
+}
+
+impl<'a> Input<'a> {
+    pub fn new(path: &'a Path) -> Self {
+        Self { path, names: [full_name(path).ok(), path.canonicalize().ok()], facts: path.metadata().ok() }
+    }
+
+    /// Whether an output with the full name `full` would take its place: under its name, through a link, or as another name of it.
+    pub fn is(&self, full: &Path) -> bool {
+        let named = self.names.iter().flatten().any(|name| name == full);
+        let facts = self.facts.as_ref().zip(full.metadata().ok());
+        named || facts.is_some_and(|(input, output)| cfg!(unix) && same_file(input, &output))
+    }
 }

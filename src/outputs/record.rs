@@ -154,6 +154,13 @@ impl Record {
         Ok(())
     }
 
+    /// Takes back that all outputs are in place.
+    pub fn forget_complete(&mut self) -> Result<()> {
+        self.complete = None;
+        let shortened = self.file.truncate(self.length).and_then(|()| self.file.sync());
+        shortened.map_err(|error| Error::io(&self.path, error))
+    }
+
     fn append(&mut self, line: &Line) -> Result<()> {
         let mut text =
             serde_json::to_vec(line).map_err(|error| Error::output(&self.path, error.to_string()))?;

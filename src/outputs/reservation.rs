@@ -1,11 +1,12 @@
 //! The outputs of one command: looked at before it begins, kept from others while it runs, and known again if it is cut off.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::disk;
 use super::folder::{Earlier, write_folder};
-use super::names::{folder_of, full_name, is_hidden, replaces, there_already};
+use super::names::{Input, folder_of, full_name, is_hidden, there_already};
 use super::part::{Lock, PartFile, remove_parts};
 use super::pattern::{Pattern, names_folder};
 use super::pictures::{Pictures, Replaced};
@@ -108,7 +109,10 @@ impl Reservation {
     /// [`Error::Output`] for a folder that is missing or cannot be written to, a name that stands there twice, that is there
     /// already, or that an input has, and while another process writes one of them.
     pub fn new(wanted: Vec<Wanted>, inputs: &[&Path], overwrite: bool) -> Result<Self> {
+        let inputs: BTreeSet<&Path> = inputs.iter().copied().collect();
+        let inputs: Vec<Input> = inputs.into_iter().map(Input::new).collect();
         let mut names: Vec<(Wanted, PathBuf)> = Vec::with_capacity(wanted.len());
+        let mut known = BTreeSet::new();
         for output in wanted {
             let path = output.path();
             if matches!(output, Wanted::Folder(_) | Wanted::Kept(_)) {
@@ -116,10 +120,13 @@ impl Reservation {
                 disk::create_folders(parents).map_err(|error| Error::io(parents, error))?;
             }
             let full = full_name(path)?;
-            if names.iter().any(|(_, other)| *other == full) {
+            if !known.insert(full.clone()) {
                 return Err(Error::output(path, "is named for two outputs"));
             }
-            spare_inputs(path, &full, inputs)?;
+            if let Some(input) = inputs.iter().find(|input| input.is(&full)) {
+                let problem = format!("would replace an input, {}", input.path.display());
+                return Err(Error::output(path, problem));
+            }
             if matches!(output, Wanted::File(_) | Wanted::OneOfMany(_)) && path.is_dir() {
                 return Err(Error::output(path, "is a folder"));
             }
@@ -198,10 +205,12 @@ impl Reservation {
             self.record().begin(key)?;
         }
         let is_there = |(wanted, full): &(Wanted, PathBuf)| there(wanted, full).is_some();
-        match before {
-            Before::Complete if !self.wanted.iter().all(is_there) => Ok(Before::Unfinished),
-            before => Ok(before),
+        if before == Before::Complete && !self.wanted.iter().all(is_there) {
+            // Somebody has removed one since: the work begins again.
+            self.record().forget_complete()?;
+            return Ok(Before::Unfinished);
         }
+        Ok(before)
     }
 
     /// Refuses what is there and may not be replaced.
@@ -276,8 +285,8 @@ impl Reservation {
         }
     }
 
-    /// Makes the folder `path`, into which files are about to be written; what an earlier run has written there. What a killed process has left incomplete in one that
-    /// is worked on again is removed.
+    /// Makes the folder `path`, into which files are about to be written; what an earlier run has written there. What a killed
+    /// process has left incomplete in one that is worked on again is removed.
     ///
     /// # Errors
     /// [`Error::Io`]; [`Error::Output`] for a folder that is not among the outputs.
@@ -367,14 +376,6 @@ fn there(wanted: &Wanted, full: &Path) -> Option<PathBuf> {
             Ok(entries) => entries.flatten().map(|entry| entry.path()).find(|path| !is_hidden(path)),
             Err(_) => path.symlink_metadata().is_ok().then(|| path.clone()),
         },
-    }
-}
-
-/// Refuses an output that is an input.
-fn spare_inputs(path: &Path, full: &Path, inputs: &[&Path]) -> Result<()> {
-    match inputs.iter().find(|input| replaces(full, input)) {
-        Some(input) => Err(Error::output(path, format!("would replace an input, {}", input.display()))),
-        None => Ok(()),
     }
 }
 

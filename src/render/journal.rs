@@ -56,12 +56,23 @@ impl Journal {
         look(folder, overwrite).map(drop)
     }
 
+    /// The [`Error::Plan`] of a folder that holds finished frames of another plan; `None` for any other.
+    pub fn of_other_plan(folder: &Path, plan: &Value) -> Option<Error> {
+        let Ok(Found::Journal(earlier)) = look(folder, false) else { return None };
+        let differences = differences(&earlier, plan);
+        let other = count_finished(folder) > 0 && !differences.is_empty();
+        other.then(|| Error::Plan { path: folder.to_path_buf(), differences })
+    }
+
     /// Opens the journal in `folder`, or begins one. `plan` is a JSON object of all that decides the frames, of which `frames` is the
     /// number. With `overwrite`, pictures kept by a finished render and a journal with another plan are removed.
     ///
     /// # Errors
     /// [`Error::Plan`] if the folder holds frames of another plan; [`Error::Io`]; those of [`check`](Self::check).
     pub fn open(folder: &Path, plan: &Value, overwrite: bool) -> Result<Self> {
+        if let Some(error) = Self::of_other_plan(folder, plan).filter(|_| !overwrite) {
+            return Err(error);
+        }
         let found = look(folder, overwrite)?;
         disk::create_folder(folder).map_err(|error| Error::io(folder, error))?;
         let mut journal = Self { folder: folder.to_path_buf(), finished: 0, closed: false };
@@ -69,16 +80,11 @@ impl Journal {
             Found::Nothing => {}
             Found::Kept => remove_own(folder, usize::MAX, |kind| kind == OwnFile::Picture)?,
             Found::Journal(earlier) => {
-                let finished = count_finished(folder);
-                let differences = differences(&earlier, plan);
-                if finished > 0 && differences.is_empty() {
-                    journal.finished = finished;
-                    return Ok(journal);
+                if differences(&earlier, plan).is_empty() {
+                    journal.finished = count_finished(folder);
                 }
-                if finished > 0 && !overwrite {
-                    // What is finished is not this one's to remove.
-                    journal.closed = true;
-                    return Err(Error::Plan { path: folder.to_path_buf(), differences });
+                if journal.finished > 0 {
+                    return Ok(journal);
                 }
                 remove_own(folder, frames_of(&earlier), |kind| kind != OwnFile::Plan)?;
             }

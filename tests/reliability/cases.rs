@@ -97,6 +97,23 @@ pub fn case(name: &'static str, inputs: &Path) -> Case {
             ),
             true,
         ),
+        "eval-dreambooth" => {
+            let data = inputs.join("subjects");
+            std::fs::create_dir_all(data.join("red")).unwrap();
+            image::RgbImage::from_pixel(32, 32, image::Rgb([200, 30, 30]))
+                .save(data.join("red/0.png"))
+                .unwrap();
+            let index =
+                "subject_name,class\nred,square\nPrompts\n'a {0} {1}'.format(unique_token, class_token)\n";
+            std::fs::write(data.join("prompts_and_classes.txt"), index).unwrap();
+            let data = data.display();
+            (
+                format!(
+                    "eval dreambooth {data} --model {model} --steps 1 --size 16x16 -n 1 --mask none -o {{o}}/results"
+                ),
+                true,
+            )
+        }
         other => panic!("there is no case {other}"),
     };
     let arguments = line.split_whitespace().map(str::to_owned).collect();

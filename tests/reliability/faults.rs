@@ -203,4 +203,5 @@ cases! {
     tuning: "tune",
     training: "train",
     benchmark: "eval-puppets",
+    benchmark_of_subjects: "eval-dreambooth",
 }

@@ -297,6 +297,40 @@ fn a_render_with_other_settings_is_begun_anew_if_asked_to() {
     assert!(!desk.path("o.mp4.frames").exists());
 }
 
+/// A render that was interrupted has left a part of the clip, which is its own to replace, and no other's.
+#[test]
+fn an_interrupted_render_is_not_lost_to_another() {
+    let desk = Desk::new();
+    let poses: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(desk.path("dance.json")).unwrap()).unwrap();
+    std::fs::write(desk.path("dance.json"), serde_json::to_vec(&vec![poses[0].clone(); 200]).unwrap())
+        .unwrap();
+    let mut command = program();
+    command.current_dir(desk.folder.path()).args([
+        "animate",
+        "--model",
+        &desk.model,
+        "--steps",
+        "1",
+        "--size",
+        "16x16",
+    ]);
+    command.args("--reference hero.png --reference-pose none --pose dance.json -o o.mkv".split(' '));
+    let child = command.spawn().unwrap();
+    while !desk.path("o.mkv.frames/000002.png").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    let stop = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(stop.success() && child.wait_with_output().unwrap().status.code() == Some(130));
+    assert!(desk.path("o.mkv").exists());
+    let before = desk.files();
+    let run = desk.animate("-o o.mkv --seed 3");
+    desk.refused(&before, run, 7, &["settings.seed: 0 → 3"]);
+    desk.animate("-o o.mkv").succeeded();
+    let before = desk.files();
+    desk.refused(&before, desk.animate("-o o.mkv"), 6, &["is there already"]);
+}
+
 /// A clip that is whole is not refused because its render was cut off while it tidied up.
 #[test]
 fn tidying_up_is_finished_by_the_same_command() {
@@ -311,7 +345,8 @@ fn tidying_up_is_finished_by_the_same_command() {
     run(command.args(line.split_whitespace())).succeeded();
     let calls = std::fs::read_to_string(&log).unwrap();
     let last = calls.lines().count();
-    let published = calls.lines().position(|line| line.ends_with("Rename o.mp4")).unwrap() + 1;
+    let call = |end: &str| calls.lines().position(|line| line.ends_with(end)).unwrap() + 1;
+    let (first_frame, published) = (call("Rename o.mp4.frames/000000.png"), call("Rename o.mp4"));
     let clip = std::fs::read(desk.path("o.mp4")).unwrap();
     for call in published + 4..=last {
         std::fs::remove_file(desk.path("o.mp4")).unwrap();
@@ -326,4 +361,17 @@ fn tidying_up_is_finished_by_the_same_command() {
         assert!(left.is_empty() && !desk.path("o.mp4.frames").exists(), "{left:?}");
     }
     assert!(Path::new(&log).exists() && last > published + 8);
+    // Where the clip is removed meanwhile, it is rendered again, and its new frames are not tidied up.
+    let faulty = |call: usize| {
+        let mut command = program();
+        command.current_dir(desk.folder.path()).env("DREAMTUNER_DISK_FAULT", format!("{call}:kill"));
+        assert!(run(command.args(line.split_whitespace())).signal.is_some());
+    };
+    std::fs::remove_file(desk.path("o.mp4")).unwrap();
+    faulty(last);
+    std::fs::remove_file(desk.path("o.mp4")).unwrap();
+    faulty(first_frame + 6);
+    assert!(desk.path("o.mp4.frames/000000.png").exists(), "{:?}", desk.files());
+    let end = desk.animate("-o o.mp4 --json").succeeded();
+    assert!(end.stderr.is_empty() && std::fs::read(desk.path("o.mp4")).unwrap() == clip);
 }
