@@ -12,5 +12,5 @@ pub use guard::is_guarded;
 pub use options::{as_arguments, parse_options, read_options};
 pub(crate) use picture::picture_size;
 pub use picture::read_picture;
-pub use read::read_text;
-pub(crate) use read::{check_rereadable, open, read};
+pub use read::{check_rereadable, read_text};
+pub(crate) use read::{open, read};

@@ -37,7 +37,7 @@ fn check_kind(path: &Path) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::Io`]; [`Error::Input`].
-pub(crate) fn check_rereadable(path: &Path) -> Result<()> {
+pub fn check_rereadable(path: &Path) -> Result<()> {
     let kind = path.metadata().map_err(|error| Error::io(path, error))?.file_type();
     match kind.is_file() || kind.is_dir() {
         true => Ok(()),

@@ -45,7 +45,8 @@ impl LockedFile {
         }
     }
 
-    /// Another handle of the same file, under the same lock, which lasts as long as any of them.
+    /// For FFmpeg: another handle of the same file, under the same lock, which lasts as long as any of them.
+    #[cfg(feature = "video")]
     pub fn try_clone(&self) -> io::Result<Self> {
         Ok(Self { file: self.file.try_clone()?, path: self.path.clone() })
     }

@@ -24,11 +24,14 @@ mod whole;
 
 pub(crate) use folder::write_unsynced;
 pub use folder::{Earlier, make_folder};
+#[cfg(feature = "video")]
+pub(crate) use names::existing_folder;
+pub(crate) use names::there_already;
 pub use names::{HIDDEN_PREFIX, is_png};
-pub(crate) use names::{existing_folder, there_already};
 pub use part::PartFile;
 pub(crate) use part::remove_parts;
 pub use pattern::Pattern;
+#[cfg(feature = "video")]
 pub(crate) use pattern::names_folder;
 pub use pictures::Pictures;
 pub use png::read_text as read_png_text;

@@ -74,6 +74,7 @@ impl PartFile {
     ///
     /// # Errors
     /// [`Error::Io`].
+    #[cfg(feature = "video")]
     pub(crate) fn writer(&self) -> Result<LockedFile> {
         self.file.try_clone().map_err(|error| Error::io(&self.target, error))
     }
