@@ -24,12 +24,7 @@ fn puppets_are_cut_out_of_every_scene() {
         let mask = find_foreground(&puppet.image, person).unwrap().unwrap();
         intersection_over_union(&mask, &puppet.mask)
     };
-    let all: Vec<f64> = (0..2)
-        .flat_map(|round| {
-            Scene::ALL.iter().enumerate().map(move |(index, &scene)| (2 * index + round, scene))
-        })
-        .map(|(seed, scene)| likeness(seed as u64, scene))
-        .collect();
+    let all: Vec<f64> = (0..).zip(Scene::ALL).map(|(seed, &scene)| likeness(seed, scene)).collect();
     let mean = all.iter().sum::<f64>() / all.len() as f64;
     assert!(mean >= 0.95, "mean {mean:.3} of {all:.3?}");
 }

@@ -67,9 +67,9 @@ fn share_found(pictures: impl Iterator<Item = Picture>) -> f64 {
 /// In the pose of reference pictures, and in dance poses, before white.
 #[test]
 fn finds_the_joints_of_puppets() {
-    let standing = share_found((0..32).map(puppets::standing));
+    let standing = share_found((0..16).map(puppets::standing));
     assert!(standing >= 0.9, "standing: {standing}");
-    let dancing = share_found((0..32).map(|seed| puppets::dancing(seed, seed, Scene::White)));
+    let dancing = share_found((0..16).map(|seed| puppets::dancing(seed, seed, Scene::White)));
     assert!(dancing >= 0.9, "dancing: {dancing}");
 }
 

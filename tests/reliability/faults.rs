@@ -13,7 +13,7 @@ use super::support::{Files, Run, files, run};
 /// How the disk fails.
 const FAILURES: [&str; 4] = ["kill", "no-space", "io", "full"];
 /// Calls that are tried at each failure unless all are asked for, of quick commands and of slow ones.
-const TRIED: (usize, usize) = (7, 2);
+const TRIED: (usize, usize) = (4, 2);
 /// A file of the user's that lies where the command writes.
 const BYSTANDER: &str = "notes.txt";
 

@@ -373,5 +373,6 @@ fn tidying_up_is_finished_by_the_same_command() {
     faulty(first_frame + 6);
     assert!(desk.path("o.mp4.frames/000000.png").exists(), "{:?}", desk.files());
     let end = desk.animate("-o o.mp4 --json").succeeded();
-    assert!(end.stderr.is_empty() && std::fs::read(desk.path("o.mp4")).unwrap() == clip);
+    assert_eq!(end.errors(), 0, "{}", end.stderr);
+    assert!(std::fs::read(desk.path("o.mp4")).unwrap() == clip);
 }
