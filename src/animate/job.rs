@@ -10,7 +10,6 @@ use super::plan::{plan, search};
 use super::pose_source::{PoseSettings, PoseSource};
 use super::reference_input::ReferenceFiles;
 use super::stage::Stage;
-use crate::detect::PoseModelChoice;
 use crate::error::{Error, Result};
 use crate::outputs::{Before, Reservation, Tidying, key_of};
 use crate::picture::Fit;
@@ -106,9 +105,7 @@ impl Job {
     /// The files and folders that are read.
     pub fn inputs(&self) -> Vec<&Path> {
         let mut inputs = vec![self.pose.as_path()];
-        if let PoseModelChoice::File(path) = self.pose_settings.model.choice() {
-            inputs.push(path);
-        }
+        inputs.extend(self.pose_settings.model.choice().file());
         inputs.extend(self.reference.files());
         inputs.extend(self.weights.files());
         inputs.extend(self.control_videos.iter().flatten().chain(&self.noise).map(PathBuf::as_path));
@@ -197,7 +194,8 @@ fn end_again(
     let outcome = Outcome::Complete { frames: stage.pose.frames };
     let written = job.outputs.all().map(Path::to_path_buf).collect();
     reserved.finish()?;
-    on_event(Event::End { outcome, written, frames: job.keep_frames.then_some(folder) });
+    // The run that was cut off has said whether frames are kept.
+    on_event(Event::End { outcome, written, frames: folder.is_dir().then_some(folder) });
     Ok(outcome)
 }
 
@@ -216,7 +214,8 @@ fn finish(
         }
         _ => {}
     }
-    Ok((outcome, outputs.finish()?))
+    let all = matches!(outcome, Outcome::Complete { .. });
+    Ok((outcome, outputs.finish(all)?))
 }
 
 fn close(

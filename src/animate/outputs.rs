@@ -52,6 +52,9 @@ pub struct Outputs {
 impl Outputs {
     /// Begins every output. A file appears under its final name with [`Self::finish`];
     /// the pictures of a folder appear one by one, each of them whole.
+    ///
+    /// # Errors
+    /// Names and settings that no clip can have; [`Error::Output`], [`Error::Io`] where nothing can be written.
     pub fn create(
         files: &OutputFiles,
         reserved: &mut Reservation,
@@ -78,6 +81,9 @@ impl Outputs {
     }
 
     /// Adds a frame to each output.
+    ///
+    /// # Errors
+    /// A full disk, among others.
     pub fn write(&mut self, finished: &FinishedFrame) -> Result<()> {
         self.clip.write(&finished.frame)?;
         if let Some((writer, reference)) = &mut self.compare {
@@ -91,12 +97,16 @@ impl Outputs {
         Ok(())
     }
 
-    /// Completes every output and gives it its final name; the names.
-    pub fn finish(self) -> Result<Vec<PathBuf>> {
-        self.clip.finish()?;
+    /// Completes every output and gives it its final name; the names. `all` says whether all frames were written.
+    ///
+    /// # Errors
+    /// No frames; a full disk; files that do not hold what was written to them.
+    pub fn finish(self, all: bool) -> Result<Vec<PathBuf>> {
+        let finish = |writer: VideoWriter| if all { writer.finish() } else { writer.finish_early() };
+        finish(self.clip)?;
         let mut written = vec![self.files.clip];
         if let Some((writer, _)) = self.compare {
-            writer.finish()?;
+            finish(writer)?;
             written.extend(self.files.compare);
         }
         if let Some((file, sheet)) = self.sheet {

@@ -68,7 +68,11 @@ impl ReferenceFiles {
     /// The files that are read.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         let controls = self.controls.iter().filter_map(FileChoice::file);
-        [self.picture.as_path()].into_iter().chain(self.mask.file()).chain(controls)
+        [self.picture.as_path()]
+            .into_iter()
+            .chain(self.mask.file())
+            .chain(controls)
+            .chain(self.model.choice().file())
     }
 
     /// The pose in a pose file, or of the person in a picture.

@@ -61,6 +61,16 @@ pub enum PoseModelChoice {
     File(PathBuf),
 }
 
+impl PoseModelChoice {
+    /// The file or folder that it is read from.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::MoveNet(_) => None,
+            Self::File(path) => Some(path),
+        }
+    }
+}
+
 impl PoseModel {
     /// A model that has not been read yet.
     pub fn new(choice: PoseModelChoice) -> Self {

@@ -13,23 +13,12 @@ use crate::error::{Error, Result};
 pub(crate) fn open(path: &Path) -> Result<File> {
     let fail = |error| Error::io(path, error);
     let kind = path.metadata().map_err(fail)?.file_type();
-    if is_pipe(kind) {
-        return open_pipe(path);
-    }
-    check_kind(path)?;
-    File::open(path).map_err(fail)
-}
-
-/// Refuses what is neither a file nor a pipe: devices are read without end.
-///
-/// # Errors
-/// [`Error::Io`]; [`Error::Input`] with what it is.
-fn check_kind(path: &Path) -> Result<()> {
-    let kind = path.metadata().map_err(|error| Error::io(path, error))?.file_type();
-    match kind.is_file() || is_pipe(kind) {
-        true => Ok(()),
-        false if kind.is_dir() => Err(Error::input(path, "is a folder; a file was expected")),
-        false => Err(Error::input(path, "is a device or a socket; a file was expected")),
+    match kind {
+        kind if is_pipe(kind) => open_pipe(path),
+        kind if kind.is_file() => File::open(path).map_err(fail),
+        kind if kind.is_dir() => Err(Error::input(path, "is a folder; a file was expected")),
+        // Devices are read without end.
+        _ => Err(Error::input(path, "is a device or a socket; a file was expected")),
     }
 }
 
@@ -96,6 +85,10 @@ fn open_pipe(path: &Path) -> Result<File> {
     /// Seconds that a writer may take to come.
     const PATIENCE: i64 = 5;
     let fail = |error: io::Error| Error::io(path, error);
+    // A pipe without a name of its own (`| dreamtuner … /dev/stdin`) has its writer.
+    if path.canonicalize().is_err() {
+        return File::open(path).map_err(fail);
+    }
     let flags = OFlags::NONBLOCK.bits() as i32;
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(fail)?;
     let patience = Timespec { tv_sec: PATIENCE, tv_nsec: 0 };

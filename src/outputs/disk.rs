@@ -6,6 +6,10 @@ use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::fault::{self, Call};
+use super::names::folder_of;
+
+/// How often a file may be gone that has just been opened.
+const MOST_TRIES: usize = 1000;
 
 /// A file that is written, locked against other processes.
 #[derive(Debug)]
@@ -25,7 +29,7 @@ pub(crate) enum Locked {
 impl LockedFile {
     /// Opens the file at `path`, or makes it, and locks it. Where the file system has no locks, it is only opened.
     pub fn open(path: &Path) -> io::Result<Locked> {
-        loop {
+        for _ in 0..MOST_TRIES {
             if fs::symlink_metadata(path).is_ok_and(|facts| !facts.is_file()) {
                 return Err(io::Error::new(ErrorKind::AlreadyExists, "is no regular file"));
             }
@@ -35,7 +39,7 @@ impl LockedFile {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Ok(Locked::Taken),
                 // Some network file systems have no locks.
-                Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {}
+                Err(TryLockError::Error(error)) if has_no_locks(&error) => {}
                 Err(TryLockError::Error(error)) => return Err(error),
             }
             // Whoever had it before may have renamed or removed it since it was opened.
@@ -43,6 +47,7 @@ impl LockedFile {
                 return Ok(Locked::Here(Self { file, path: path.to_path_buf() }));
             }
         }
+        Ok(Locked::Taken)
     }
 
     /// For FFmpeg: another handle of the same file, under the same lock, which lasts as long as any of them.
@@ -95,6 +100,15 @@ impl Seek for LockedFile {
     }
 }
 
+/// Whether the file system has no locks.
+fn has_no_locks(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    if error.raw_os_error() == Some(rustix::io::Errno::NOLCK.raw_os_error()) {
+        return true;
+    }
+    error.kind() == ErrorKind::Unsupported
+}
+
 /// Whether these are the facts of the file that is open.
 fn is_same(facts: &Metadata, file: &File) -> bool {
     file.metadata().is_ok_and(|own| same_file(facts, &own))
@@ -128,7 +142,10 @@ pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     }
     // A second name is given as exclusively, and where there are none, only another program could come in between.
     match fs::hard_link(from, to) {
-        Ok(()) => return fs::remove_file(from),
+        Ok(()) => {
+            fault::before(Call::Remove, from)?;
+            return fs::remove_file(from);
+        }
         Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(error),
         Err(_) => {}
     }
@@ -168,7 +185,11 @@ pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
         return Ok(());
     }
     fault::before(Call::CreateFolder, path)?;
-    fs::create_dir(path)
+    match fs::create_dir(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        done => done,
+    }?;
+    sync_folder(folder_of(path))
 }
 
 /// Makes a folder, and those that it lies in.

@@ -1,5 +1,6 @@
 //! Folders that are whole or not there, and folders that are filled file by file.
 
+use std::fs::Metadata;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,13 +10,15 @@ use super::part::{PART, PartFile};
 use crate::error::{Error, Result};
 
 /// Writes a folder of files (name and bytes) under a hidden name and gives it its own, `path`, which may be that of an empty
-/// folder.
+/// folder. `note` is called with the facts of the folder before that.
 pub(super) fn write_folder(
     path: &Path,
     files: impl IntoIterator<Item = Result<(String, Vec<u8>)>>,
+    note: impl FnOnce(&Metadata) -> Result<()>,
 ) -> Result<()> {
     let hidden = hidden(path, PART)?;
     let written = fill(&hidden, files).and_then(|()| {
+        note(&hidden.metadata().map_err(|error| Error::io(path, error))?)?;
         let publish = || {
             disk::remove_empty_folder(path)?;
             disk::rename_new(&hidden, path)?;
@@ -38,7 +41,14 @@ fn fill(folder: &Path, files: impl IntoIterator<Item = Result<(String, Vec<u8>)>
 
 /// Removes a hidden folder that a killed process has left, and the files in it.
 fn clear(folder: &Path) -> Result<()> {
-    let Ok(entries) = folder.read_dir() else { return Ok(()) };
+    match folder.symlink_metadata() {
+        Err(_) => return Ok(()),
+        Ok(facts) if !facts.is_dir() => {
+            return Err(Error::output(folder, "is in the way, and is not of this program"));
+        }
+        Ok(_) => {}
+    }
+    let entries = folder.read_dir().map_err(|error| Error::io(folder, error))?;
     for entry in entries.flatten() {
         disk::remove_file(&entry.path()).map_err(|error| Error::io(entry.path(), error))?;
     }

@@ -20,6 +20,7 @@ mod pictures;
 pub(crate) mod png;
 mod record;
 mod reservation;
+mod wanted;
 mod whole;
 
 pub(crate) use folder::write_unsynced;
@@ -36,5 +37,6 @@ pub(crate) use pattern::names_folder;
 pub use pictures::Pictures;
 pub use png::read_text as read_png_text;
 pub use record::Tidying;
-pub use reservation::{Before, Output, Reservation, Wanted, key_of};
+pub use reservation::{Before, Reservation, key_of};
+pub use wanted::{Output, Wanted};
 pub use whole::{write_json, write_png, write_whole};

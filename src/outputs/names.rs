@@ -14,6 +14,9 @@ pub const HIDDEN_PREFIX: &str = ".dreamtuner-";
 /// Longest name of a file, in bytes, on the file systems in use.
 const LONGEST_NAME: usize = 255;
 
+/// Kinds of files that are read from folders: poses, pictures, weights with their configurations.
+const READ_FROM_FOLDERS: [&str; 7] = ["json", "jsonl", "png", "jpg", "txt", "safetensors", "onnx"];
+
 /// Whether the name is that of a PNG file.
 pub fn is_png(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"))
@@ -80,5 +83,17 @@ impl<'a> Input<'a> {
         let named = self.names.iter().flatten().any(|name| name == full);
         let facts = self.facts.as_ref().zip(full.metadata().ok());
         named || facts.is_some_and(|(input, output)| cfg!(unix) && same_file(input, &output))
+    }
+
+    /// Whether it is a folder that is read, and the file `full` is of a kind that is read from folders: clips never are.
+    pub fn holds(&self, full: &Path) -> bool {
+        let is_read = full.extension().is_some_and(|extension| {
+            let is = |other: &&str| extension.eq_ignore_ascii_case(other);
+            READ_FROM_FOLDERS.iter().any(is)
+        });
+        let folder = full.parent().and_then(|folder| folder.canonicalize().ok());
+        is_read
+            && self.facts.as_ref().is_some_and(Metadata::is_dir)
+            && folder.zip(self.names[1].as_ref()).is_some_and(|(folder, input)| folder.starts_with(input))
     }
 }

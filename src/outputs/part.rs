@@ -12,6 +12,17 @@ use crate::error::{Error, Result};
 /// How the hidden names of incomplete files end.
 pub(super) const PART: &str = ".part";
 
+/// What may be replaced under a file's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Replaced {
+    /// Nothing.
+    Nothing,
+    /// What the command itself has published, as its record says.
+    Published,
+    /// Whatever is there.
+    Anything,
+}
+
 /// A file that grows under a hidden name beside its own, and takes its name once it is whole ([`publish`](Self::publish)). One
 /// that is dropped before leaves nothing behind. A process that is killed leaves the hidden file, which the next one to write
 /// the same output takes over.
@@ -20,8 +31,7 @@ pub struct PartFile {
     target: PathBuf,
     path: PathBuf,
     file: LockedFile,
-    /// Whether what has the target's name may be replaced.
-    replaces: bool,
+    replaced: Replaced,
     record: Option<Arc<Mutex<Record>>>,
     /// Whether the hidden name is gone.
     is_gone: bool,
@@ -34,11 +44,15 @@ impl PartFile {
     /// [`Error::Output`] where the folder is missing or cannot be written to, where `target` is a folder, or while another process
     /// writes the same file.
     pub fn replacing(target: &Path) -> Result<Self> {
-        Self::begin(target, true, None)
+        Self::begin(target, Replaced::Anything, None)
     }
 
-    /// As [`replacing`](Self::replacing); what has the name may only be replaced where `replaces` says so.
-    pub(super) fn begin(target: &Path, replaces: bool, record: Option<Arc<Mutex<Record>>>) -> Result<Self> {
+    /// As [`replacing`](Self::replacing); of what has the name, only what `replaced` says may be replaced.
+    pub(super) fn begin(
+        target: &Path,
+        replaced: Replaced,
+        record: Option<Arc<Mutex<Record>>>,
+    ) -> Result<Self> {
         let folder = folder_of(target);
         if !folder.is_dir() {
             return Err(Error::output(target, format!("its folder {} does not exist", folder.display())));
@@ -48,11 +62,12 @@ impl PartFile {
         }
         let path = hidden(target, PART)?;
         let mut file = locked(target, &path)?;
-        // What a killed process has left.
+        // What a killed process has left goes. It may have the target's name too, so it is not written over.
         if file.metadata().is_ok_and(|facts| facts.len() > 0) {
-            file.truncate(0).map_err(|error| Error::io(target, error))?;
+            disk::remove_file(&path).map_err(|error| Error::io(&path, error))?;
+            file = locked(target, &path)?;
         }
-        Ok(Self { target: target.to_path_buf(), path, file, replaces, record, is_gone: false })
+        Ok(Self { target: target.to_path_buf(), path, file, replaced, record, is_gone: false })
     }
 
     /// The name that the file is to take.
@@ -65,9 +80,9 @@ impl PartFile {
         &self.path
     }
 
-    /// Lets the file replace what has its name, or not.
-    pub(super) fn set_replaces(&mut self, replaces: bool) {
-        self.replaces = replaces;
+    /// Says what the file may replace.
+    pub(super) fn set_replaced(&mut self, replaced: Replaced) {
+        self.replaced = replaced;
     }
 
     /// A handle that writes into the file, for a writer that wants to have one of its own.
@@ -91,7 +106,7 @@ impl PartFile {
     /// As [`write_bytes`](Self::write_bytes); the system brings the file to the disk when it likes.
     pub(super) fn write_unsynced(mut self, bytes: &[u8]) -> Result<()> {
         self.file.write_all(bytes).map_err(|error| Error::io(&self.target, error))?;
-        self.publish_unsynced()
+        self.publish_unsynced().map(drop)
     }
 
     /// Brings the file to the disk and gives it its name.
@@ -102,11 +117,10 @@ impl PartFile {
     pub fn publish(self) -> Result<()> {
         self.file.sync().map_err(|error| Error::io(&self.target, error))?;
         let target = self.target.clone();
-        let replaces = self.replaces;
-        self.publish_unsynced()?;
+        let may_replace = self.publish_unsynced()?;
         disk::sync_folder(folder_of(&target)).map_err(|error| {
             // The error is what there is to tell; a file that replaced another has to stay.
-            if !replaces {
+            if !may_replace {
                 let _ = disk::remove_file(&target);
             }
             Error::io(&target, error)
@@ -122,14 +136,18 @@ impl PartFile {
         disk::remove_file(&self.path).map_err(|error| Error::io(&self.path, error))
     }
 
-    /// Gives the file its name.
-    fn publish_unsynced(mut self) -> Result<()> {
+    /// Gives the file its name; whether it might have replaced another.
+    fn publish_unsynced(mut self) -> Result<bool> {
         let fail = |error| Error::io(&self.target, error);
+        let mut may_replace = self.replaced == Replaced::Anything;
         if let Some(record) = &self.record {
             let facts = self.file.metadata().map_err(fail)?;
-            record.lock().unwrap_or_else(PoisonError::into_inner).note(&full_name(&self.target)?, &facts)?;
+            let full = full_name(&self.target)?;
+            let mut record = record.lock().unwrap_or_else(PoisonError::into_inner);
+            may_replace |= self.replaced == Replaced::Published && record.published(&full);
+            record.note(&full, &facts)?;
         }
-        if self.replaces {
+        if may_replace {
             disk::rename(&self.path, &self.target).map_err(fail)?;
         } else {
             disk::rename_new(&self.path, &self.target).map_err(|error| match error.kind() {
@@ -138,7 +156,7 @@ impl PartFile {
             })?;
         }
         self.is_gone = true;
-        Ok(())
+        Ok(may_replace)
     }
 }
 
@@ -160,8 +178,9 @@ pub(super) struct Lock {
 }
 
 impl Lock {
-    pub fn take(target: &Path) -> Result<Self> {
-        let path = hidden(target, ".lock")?;
+    /// Locks what is called `target`, by a file beside `anchor`.
+    pub fn take(target: &Path, anchor: &Path) -> Result<Self> {
+        let path = hidden(anchor, ".lock")?;
         Ok(Self { _file: locked(target, &path)?, path, released: false })
     }
 
@@ -192,12 +211,24 @@ pub(super) fn locked(target: &Path, path: &Path) -> Result<LockedFile> {
     }
 }
 
-/// Removes files that a killed process has left incomplete in a folder where nothing else is writing.
+/// Removes files that killed processes have left incomplete in a folder and in the folders in it; what a process is writing stays.
 pub(crate) fn remove_parts(folder: &Path) -> Result<()> {
+    remove_parts_to(folder, 1)
+}
+
+fn remove_parts_to(folder: &Path, depth: usize) -> Result<()> {
     for entry in folder.read_dir().map_err(|error| Error::io(folder, error))? {
-        let path = entry.map_err(|error| Error::io(folder, error))?.path();
-        if is_part(&path) {
-            disk::remove_file(&path).map_err(|error| Error::io(&path, error))?;
+        let entry = entry.map_err(|error| Error::io(folder, error))?;
+        let path = entry.path();
+        let kind = entry.file_type().map_err(|error| Error::io(&path, error))?;
+        if kind.is_dir() && depth > 0 {
+            remove_parts_to(&path, depth - 1)?;
+        }
+        if kind.is_file() && is_part(&path) {
+            let unused = LockedFile::open(&path).map_err(|error| Error::io(&path, error))?;
+            if let Locked::Here(_file) = unused {
+                disk::remove_file(&path).map_err(|error| Error::io(&path, error))?;
+            }
         }
     }
     Ok(())

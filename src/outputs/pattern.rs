@@ -65,6 +65,12 @@ impl Pattern {
         self.folder.join(self.name(number))
     }
 
+    /// The pattern itself, as the name of a file: one for all ways to write it.
+    pub(super) fn file_name(&self) -> String {
+        let width = if self.digits == 1 { String::new() } else { format!("0{}", self.digits) };
+        format!("{}%{width}d{}", self.before, self.after)
+    }
+
     fn name(&self, number: usize) -> String {
         format!("{}{number:0digits$}{}", self.before, self.after, digits = self.digits)
     }

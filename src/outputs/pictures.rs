@@ -1,44 +1,33 @@
 //! Numbered pictures, each whole or not there.
 
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::disk;
-use super::part::PartFile;
+use super::part::{PartFile, Replaced};
 use super::pattern::Pattern;
 use super::png;
 use super::record::Record;
 use crate::error::{Error, Result};
-
-/// What may be replaced by pictures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Replaced {
-    /// Nothing.
-    Nothing,
-    /// Pictures that say that this program made them.
-    Own,
-    /// Whatever has their names.
-    Anything,
-}
 
 /// A sequence of pictures that may be written.
 #[derive(Debug)]
 pub struct Pictures {
     pattern: Pattern,
     replaced: Replaced,
-    /// Where it is noted that they were begun, under which name.
-    record: Option<(Arc<Mutex<Record>>, PathBuf)>,
+    /// Where they are noted.
+    record: Option<Arc<Mutex<Record>>>,
     made_folder: bool,
     written: usize,
 }
 
 impl Pictures {
-    pub(super) fn new(
-        pattern: Pattern,
-        replaced: Replaced,
-        record: Option<(Arc<Mutex<Record>>, PathBuf)>,
-    ) -> Self {
+    pub(super) fn new(pattern: Pattern, replaced: Replaced, record: Option<Arc<Mutex<Record>>>) -> Self {
         Self { pattern, replaced, record, made_folder: false, written: 0 }
+    }
+
+    /// Pictures that replace what is there under their names.
+    pub(super) fn replacing(pattern: Pattern) -> Self {
+        Self::new(pattern, Replaced::Anything, None)
     }
 
     /// Their names.
@@ -57,7 +46,7 @@ impl Pictures {
             disk::create_folder(folder).map_err(problem)?;
             self.made_folder = true;
         }
-        PartFile::begin(&self.pattern.file(0), true, None)?.discard()
+        PartFile::begin(&self.pattern.file(0), Replaced::Nothing, None)?.discard()
     }
 
     /// Writes the next picture, a PNG file.
@@ -65,29 +54,21 @@ impl Pictures {
     /// # Errors
     /// [`Error::Io`]; [`Error::Output`] where something has its name that may not be replaced.
     pub fn write(&mut self, image: &image::RgbImage, texts: &[(&str, &str)]) -> Result<()> {
-        if let Some((record, name)) = self.record.take() {
-            record.lock().unwrap_or_else(PoisonError::into_inner).note_folder(&name)?;
-        }
         let file = self.pattern.file(self.written);
-        let replaces = match self.replaced {
-            Replaced::Anything => true,
-            Replaced::Own => png::is_own(&file),
-            Replaced::Nothing => false,
-        };
-        PartFile::begin(&file, replaces, None)?.write_png(image, texts)?;
+        PartFile::begin(&file, self.replaced, self.record.clone())?.write_png(image, texts)?;
         self.written += 1;
         Ok(())
     }
 
-    /// Removes what an earlier, longer sequence of the program has left behind the last picture; how many. Pictures that are not
-    /// its own stay.
+    /// Where anything may be replaced, removes what an earlier, longer sequence of the program has left behind the last picture;
+    /// how many. Pictures that are not its own stay.
     ///
     /// # Errors
     /// [`Error::Io`].
     pub fn remove_surplus(&self) -> Result<usize> {
         let mut removed = 0;
         for (number, path) in self.pattern.there() {
-            if number < self.written || self.replaced == Replaced::Nothing {
+            if number < self.written || self.replaced != Replaced::Anything {
                 continue;
             }
             if png::is_own(&path) {

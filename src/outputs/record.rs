@@ -5,6 +5,7 @@
 //! it is known again; a last line may say that the outputs are complete and only tidying up is left. The file is also the lock
 //! of the outputs: as long as a command runs, no other writes them.
 
+use std::collections::BTreeMap;
 use std::fs::Metadata;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ pub(super) struct Record {
     path: PathBuf,
     /// What decides the outputs that the lines are about.
     key: Option<String>,
-    entries: Vec<Entry>,
+    entries: BTreeMap<String, Entry>,
     complete: Option<Tidying>,
     /// Where the last whole line ends.
     length: u64,
@@ -65,22 +66,24 @@ impl Entry {
 }
 
 impl Record {
-    /// Opens the record beside `output`, locks it, and reads what an earlier run has left in it.
+    /// Opens the record of `output`, beside `anchor`, locks it, and reads what an earlier run has left in it.
     ///
     /// # Errors
     /// [`Error::Output`] while another process writes these outputs, or where nothing can be written.
-    pub fn open(output: &Path) -> Result<Self> {
-        let path = hidden(output, ".record")?;
+    pub fn open(output: &Path, anchor: &Path) -> Result<Self> {
+        let path = hidden(anchor, ".record")?;
         let mut file = locked(output, &path)?;
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(|error| Error::io(&path, error))?;
-        let mut record = Self { file, path, key: None, entries: Vec::new(), complete: None, length: 0 };
+        let mut record = Self { file, path, key: None, entries: BTreeMap::new(), complete: None, length: 0 };
         // A line that was cut off by a kill, and all after it, does not count.
         for line in text.split_inclusive(|&byte| byte == b'\n').take_while(|line| line.ends_with(b"\n")) {
             let Ok(line_read) = serde_json::from_slice(line) else { break };
             match line_read {
                 Line::Header { key, .. } if record.key.is_none() => record.key = Some(key),
-                Line::Entry(entry) if record.key.is_some() => record.entries.push(entry),
+                Line::Entry(entry) if record.key.is_some() => {
+                    record.entries.insert(entry.output.clone(), entry);
+                }
                 Line::Complete { complete } if record.key.is_some() => {
                     // Not counted: what is noted next takes its place.
                     record.complete = Some(complete);
@@ -106,7 +109,10 @@ impl Record {
     /// Whether the file that has the output's full name is the one that was published.
     pub fn published(&self, output: &Path) -> bool {
         let facts = std::fs::symlink_metadata(output);
-        facts.is_ok_and(|facts| self.entries.contains(&Entry::of(output, &facts)))
+        facts.is_ok_and(|facts| {
+            let found = Entry::of(output, &facts);
+            self.entries.get(&found.output) == Some(&found)
+        })
     }
 
     /// Whether any output was published.
@@ -116,8 +122,7 @@ impl Record {
 
     /// When the folder with the full name `folder` was begun, in nanoseconds since 1970, if it was.
     pub fn began(&self, folder: &Path) -> Option<u64> {
-        let name = folder.to_string_lossy();
-        self.entries.iter().find(|entry| entry.output == name).map(|entry| entry.modified)
+        self.entries.get(&*folder.to_string_lossy()).map(|entry| entry.modified)
     }
 
     /// Begins anew, about outputs that `key` decides.
@@ -143,7 +148,7 @@ impl Record {
 
     fn add(&mut self, entry: Entry) -> Result<()> {
         self.append(&Line::Entry(entry.clone()))?;
-        self.entries.push(entry);
+        self.entries.insert(entry.output.clone(), entry);
         Ok(())
     }
 

@@ -1,78 +1,22 @@
 //! The outputs of one command: looked at before it begins, kept from others while it runs, and known again if it is cut off.
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::disk;
-use super::folder::{Earlier, write_folder};
-use super::names::{Input, folder_of, full_name, is_hidden, there_already};
-use super::part::{Lock, PartFile, remove_parts};
-use super::pattern::{Pattern, names_folder};
-use super::pictures::{Pictures, Replaced};
-use super::png;
+use super::folder::{Earlier, nanoseconds, write_folder};
+use super::names::{Input, full_name, there_already};
+use super::part::{Lock, PartFile, Replaced, remove_parts};
+use super::pattern::Pattern;
+use super::pictures::Pictures;
 use super::record::{Record, Tidying};
+use super::wanted::{MadeFolders, Named, Output, Wanted};
 use super::whole::write_json;
 use crate::error::{Error, Result};
 
 /// The file by which the program knows a folder that it works on again.
 const MARK: &str = ".dreamtuner-folder.json";
-
-/// Something that a command is to write.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wanted {
-    /// A file.
-    File(PathBuf),
-    /// A file among many, which is begun only when it is written.
-    OneOfMany(PathBuf),
-    /// Numbered pictures: a folder, or a pattern such as `%04d.png`.
-    Pictures(PathBuf),
-    /// A new folder with files of several kinds.
-    Folder(PathBuf),
-    /// A folder that is worked on again and again: one that the program has made, or an empty one.
-    Kept(PathBuf),
-}
-
-impl Wanted {
-    /// A clip: one file, or numbered pictures, as its name says.
-    pub fn clip(path: &Path) -> Self {
-        let is_pattern = path.file_name().is_some_and(|name| name.as_encoded_bytes().contains(&b'%'));
-        match names_folder(path) || path.is_dir() || is_pattern {
-            true => Self::Pictures(path.to_path_buf()),
-            false => Self::File(path.to_path_buf()),
-        }
-    }
-
-    /// Its name.
-    pub fn path(&self) -> &Path {
-        match self {
-            Self::File(path) | Self::OneOfMany(path) | Self::Pictures(path) => path,
-            Self::Folder(path) | Self::Kept(path) => path,
-        }
-    }
-}
-
-/// A clip that may be written.
-#[derive(Debug)]
-pub enum Output {
-    /// One file.
-    File(PartFile),
-    /// Numbered pictures.
-    Pictures(Pictures),
-}
-
-impl Output {
-    /// A clip that replaces what is there under its name.
-    ///
-    /// # Errors
-    /// [`Error::Output`] for a name that cannot be written, or while another process writes it.
-    pub fn replacing(path: &Path) -> Result<Self> {
-        match Wanted::clip(path) {
-            Wanted::File(path) => Ok(Self::File(PartFile::replacing(&path)?)),
-            _ => Ok(Self::Pictures(Pictures::new(Pattern::parse(path)?, Replaced::Anything, None))),
-        }
-    }
-}
 
 /// How far an earlier run of the same command came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +35,7 @@ pub enum Before {
 /// that was killed may replace that, and nothing else, when it is given again. [`finish`](Self::finish) ends it.
 #[derive(Debug)]
 pub struct Reservation {
-    wanted: Vec<(Wanted, PathBuf)>,
+    outputs: Vec<Named>,
     overwrite: bool,
     /// Whether the record is about the same outputs, made in the same way.
     resumed: bool,
@@ -99,6 +43,7 @@ pub struct Reservation {
     locks: Vec<Lock>,
     record: Arc<Mutex<Record>>,
     finished: bool,
+    made: MadeFolders,
 }
 
 impl Reservation {
@@ -111,39 +56,27 @@ impl Reservation {
     pub fn new(wanted: Vec<Wanted>, inputs: &[&Path], overwrite: bool) -> Result<Self> {
         let inputs: BTreeSet<&Path> = inputs.iter().copied().collect();
         let inputs: Vec<Input> = inputs.into_iter().map(Input::new).collect();
-        let mut names: Vec<(Wanted, PathBuf)> = Vec::with_capacity(wanted.len());
-        let mut known = BTreeSet::new();
+        let mut made = MadeFolders::default();
+        let mut outputs: Vec<Named> = Vec::with_capacity(wanted.len());
         for output in wanted {
-            let path = output.path();
-            if matches!(output, Wanted::Folder(_) | Wanted::Kept(_)) {
-                let parents = folder_of(path);
-                disk::create_folders(parents).map_err(|error| Error::io(parents, error))?;
+            let output = Named::new(output, &mut made)?;
+            if outputs.iter().any(|other| other.full == output.full) {
+                return Err(Error::output(output.wanted.path(), "is named for two outputs"));
             }
-            let full = full_name(path)?;
-            if !known.insert(full.clone()) {
-                return Err(Error::output(path, "is named for two outputs"));
-            }
-            if let Some(input) = inputs.iter().find(|input| input.is(&full)) {
-                let problem = format!("would replace an input, {}", input.path.display());
-                return Err(Error::output(path, problem));
-            }
-            if matches!(output, Wanted::File(_) | Wanted::OneOfMany(_)) && path.is_dir() {
-                return Err(Error::output(path, "is a folder"));
-            }
-            names.push((output, full));
+            output.check_inputs(&inputs)?;
+            outputs.push(output);
         }
-        let Some((main, _)) = names.first() else {
-            return Err(Error::output("", "names no output"));
-        };
-        let record = Record::open(main.path())?;
+        let main = outputs.first().ok_or_else(|| Error::output("", "names no output"))?;
+        let record = Record::open(main.wanted.path(), &main.anchor())?;
         let mut reservation = Self {
-            wanted: names,
+            outputs,
             overwrite,
             resumed: record.key().is_some(),
             begun: Vec::new(),
             locks: Vec::new(),
             record: Arc::new(Mutex::new(record)),
             finished: false,
+            made,
         };
         // What was published by a run with other settings is refused once these are known.
         reservation.refuse_others()?;
@@ -151,26 +84,27 @@ impl Reservation {
         Ok(reservation)
     }
 
-    /// As [`new`](Self::new), and [`resume`](Self::resume) at once.
+    /// As [`new`](Self::new), and [`resume`](Self::resume) at once, with a key of the `settings` and of what the inputs are.
     ///
     /// # Errors
     /// Those of both.
-    pub fn begin(wanted: Vec<Wanted>, inputs: &[&Path], overwrite: bool, key: &str) -> Result<Self> {
+    pub fn begin(wanted: Vec<Wanted>, inputs: &[&Path], overwrite: bool, settings: &str) -> Result<Self> {
         let mut reservation = Self::new(wanted, inputs, overwrite)?;
-        reservation.resume(key)?;
+        let inputs: String = inputs.iter().map(|input| facts_of(input)).collect();
+        reservation.resume(&key_of(&format!("{settings} {inputs}")))?;
         Ok(reservation)
     }
 
     fn lock(&mut self) -> Result<()> {
-        for (place, (output, _)) in self.wanted.iter().enumerate() {
-            match output {
+        for output in &self.outputs {
+            match &output.wanted {
                 Wanted::File(path) => {
-                    self.begun.push(PartFile::begin(path, false, Some(self.record.clone()))?);
+                    let record = Some(self.record.clone());
+                    self.begun.push(PartFile::begin(path, Replaced::Nothing, record)?);
                 }
-                // The record is the lock of the first output, and files among many are locked while they are written.
+                // Files among many are locked while they are written.
                 Wanted::OneOfMany(_) => {}
-                _ if place == 0 => {}
-                other => self.locks.push(Lock::take(other.path())?),
+                other => self.locks.push(Lock::take(other.path(), &output.anchor())?),
             }
         }
         Ok(())
@@ -204,8 +138,7 @@ impl Reservation {
         if !self.resumed {
             self.record().begin(key)?;
         }
-        let is_there = |(wanted, full): &(Wanted, PathBuf)| there(wanted, full).is_some();
-        if before == Before::Complete && !self.wanted.iter().all(is_there) {
+        if before == Before::Complete && self.outputs.iter().any(|output| output.there().is_empty()) {
             // Somebody has removed one since: the work begins again.
             self.record().forget_complete()?;
             return Ok(Before::Unfinished);
@@ -215,39 +148,52 @@ impl Reservation {
 
     /// Refuses what is there and may not be replaced.
     fn refuse_others(&self) -> Result<()> {
-        let other = self.wanted.iter().find_map(|(wanted, full)| self.other(wanted, full));
-        other.map_or(Ok(()), Err)
+        self.outputs.iter().try_for_each(|output| self.refuse_other(output))
     }
 
-    fn other(&self, wanted: &Wanted, full: &Path) -> Option<Error> {
+    fn refuse_other(&self, output: &Named) -> Result<()> {
         let record = self.record();
-        match wanted {
-            _ if self.overwrite => None,
-            Wanted::File(path) | Wanted::OneOfMany(path) => {
-                let own = self.resumed && record.published(full);
-                (!own && full.symlink_metadata().is_ok()).then(|| there_already(path))
-            }
-            Wanted::Pictures(path) => {
-                let pattern = Pattern::parse(path).ok()?;
-                let resumed = self.resumed && record.began(full).is_some();
-                let mut there = pattern.there().into_iter().map(|(_, path)| path);
-                there.find(|path| !(resumed && png::is_own(path))).map(|path| there_already(&path))
-            }
+        let own = |path: &Path| self.resumed && record.published(path);
+        let mut there = output.there().into_iter();
+        match &output.wanted {
             Wanted::Folder(path) => {
-                let resumed = self.resumed && record.began(full).is_some();
-                (!resumed && there(wanted, full).is_some()).then(|| there_already(path))
+                let problem = "this folder already holds files; an empty or new one is needed";
+                let is_other = there.next().is_some() && !own(&output.full);
+                if is_other { Err(Error::output(path, problem)) } else { Ok(()) }
+            }
+            _ if self.overwrite => Ok(()),
+            Wanted::File(path) | Wanted::OneOfMany(path) => {
+                let other = there.find(|path| !own(path));
+                other.map_or(Ok(()), |_| Err(there_already(path)))
+            }
+            Wanted::Pictures(_) => {
+                let other = there.find(|path| !full_name(path).is_ok_and(|full| own(&full)));
+                other.map_or(Ok(()), |other| Err(there_already(&other)))
+            }
+            Wanted::FilledFolder(path) => {
+                let begun = self.resumed && record.began(&output.full).is_some();
+                if begun || there.next().is_none() { Ok(()) } else { Err(there_already(path)) }
             }
             Wanted::Kept(path) => {
-                let others = !path.join(MARK).is_file() && there(wanted, full).is_some();
                 let problem = "holds files that are not of this program; --overwrite writes among them";
-                others.then(|| Error::output(path, problem))
+                let is_other = there.next().is_some() && !path.join(MARK).is_file();
+                if is_other { Err(Error::output(path, problem)) } else { Ok(()) }
             }
         }
     }
 
-    fn wanted(&self, path: &Path) -> Result<&(Wanted, PathBuf)> {
-        let found = self.wanted.iter().find(|(wanted, _)| wanted.path() == path);
+    fn output(&self, path: &Path) -> Result<&Named> {
+        let found = self.outputs.iter().find(|output| output.wanted.path() == path);
         found.ok_or_else(|| Error::output(path, "was not said to be written"))
+    }
+
+    /// What may be replaced.
+    fn replaced(&self) -> Replaced {
+        match (self.overwrite, self.resumed) {
+            (true, _) => Replaced::Anything,
+            (false, true) => Replaced::Published,
+            (false, false) => Replaced::Nothing,
+        }
     }
 
     /// The file `path`, to be written.
@@ -255,14 +201,13 @@ impl Reservation {
     /// # Errors
     /// [`Error::Output`] for a file that is not among the outputs, or while another process writes it.
     pub fn file(&mut self, path: &Path) -> Result<PartFile> {
-        let (_, full) = self.wanted(path)?;
-        let replaces = self.overwrite || self.resumed && self.record().published(full);
+        self.output(path)?;
         let begun = self.begun.iter().position(|part| part.target() == path);
         let mut part = match begun {
             Some(place) => self.begun.swap_remove(place),
-            None => PartFile::begin(path, replaces, Some(self.record.clone()))?,
+            None => PartFile::begin(path, Replaced::Nothing, Some(self.record.clone()))?,
         };
-        part.set_replaces(replaces);
+        part.set_replaced(self.replaced());
         Ok(part)
     }
 
@@ -271,15 +216,10 @@ impl Reservation {
     /// # Errors
     /// As [`file`](Self::file).
     pub fn clip(&mut self, path: &Path) -> Result<Output> {
-        match self.wanted(path)? {
-            (Wanted::Pictures(_), full) => {
-                let replaced = match (self.overwrite, self.resumed && self.record().began(full).is_some()) {
-                    (true, _) => Replaced::Anything,
-                    (_, true) => Replaced::Own,
-                    _ => Replaced::Nothing,
-                };
-                let begins = (self.record.clone(), full.clone());
-                Ok(Output::Pictures(Pictures::new(Pattern::parse(path)?, replaced, Some(begins))))
+        match self.output(path)?.wanted {
+            Wanted::Pictures(_) => {
+                let record = Some(self.record.clone());
+                Ok(Output::Pictures(Pictures::new(Pattern::parse(path)?, self.replaced(), record)))
             }
             _ => self.file(path).map(Output::File),
         }
@@ -291,18 +231,17 @@ impl Reservation {
     /// # Errors
     /// [`Error::Io`]; [`Error::Output`] for a folder that is not among the outputs.
     pub fn begin_folder(&mut self, path: &Path) -> Result<Earlier> {
-        let (wanted, full) = self.wanted(path)?;
+        let Named { wanted, full } = self.output(path)?;
         let began = if self.resumed { self.record().began(full) } else { None };
-        if matches!(wanted, Wanted::Folder(_)) && began.is_none() {
-            self.record().note_folder(full)?;
-        }
-        disk::create_folder(path).map_err(|error| Error::io(path, error))?;
-        if matches!(wanted, Wanted::Folder(_)) {
-            return Ok(Earlier { began });
-        }
-        let mark = path.join(MARK);
-        if !mark.is_file() {
-            write_json(&mark, &serde_json::json!({"dreamtuner": env!("CARGO_PKG_VERSION")}))?;
+        if matches!(wanted, Wanted::FilledFolder(_)) {
+            if began.is_none() {
+                self.record().note_folder(full)?;
+            }
+        } else {
+            let mark = path.join(MARK);
+            if !mark.is_file() {
+                write_json(&mark, &serde_json::json!({"dreamtuner": env!("CARGO_PKG_VERSION")}))?;
+            }
         }
         remove_parts(path)?;
         Ok(Earlier { began })
@@ -311,21 +250,18 @@ impl Reservation {
     /// Writes all of the new folder `path`: files with their names and bytes. It is whole or not there.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Output`] for a folder that is not among the outputs, or holds files; those of `files`.
+    /// [`Error::Io`]; [`Error::Output`] for a folder that is not among the outputs; those of `files`.
     pub fn write_folder(
         &mut self,
         path: &Path,
         files: impl IntoIterator<Item = Result<(String, Vec<u8>)>>,
     ) -> Result<()> {
-        let (wanted, full) = self.wanted(path)?;
-        if there(wanted, full).is_some() {
-            // An earlier run was cut off after it had given the folder its name.
-            let done = self.resumed && self.record().began(full).is_some();
-            let problem = "this folder already holds files; an empty or new one is needed";
-            return if done { Ok(()) } else { Err(Error::output(path, problem)) };
+        let full = &self.output(path)?.full;
+        // An earlier run may have been cut off after it had given the folder its name.
+        if self.resumed && self.record().published(full) {
+            return Ok(());
         }
-        self.record().note_folder(full)?;
-        write_folder(path, files)
+        write_folder(path, files, |facts| self.record().note(full, facts))
     }
 
     /// Whether the earlier run of the same command has published the file `path`, and it is still there.
@@ -349,6 +285,7 @@ impl Reservation {
         self.begun.clear();
         self.locks.drain(..).try_for_each(Lock::release)?;
         self.finished = true;
+        self.made.keep();
         self.remove_record()
     }
 
@@ -366,17 +303,20 @@ impl Drop for Reservation {
     }
 }
 
-/// What is there of an output.
-fn there(wanted: &Wanted, full: &Path) -> Option<PathBuf> {
-    match wanted {
-        Wanted::File(_) | Wanted::OneOfMany(_) => full.symlink_metadata().is_ok().then(|| full.to_path_buf()),
-        Wanted::Pictures(path) => Pattern::parse(path).ok()?.there().pop().map(|(_, path)| path),
-        Wanted::Folder(path) | Wanted::Kept(path) => match path.read_dir() {
-            // What the program itself has left there does not count.
-            Ok(entries) => entries.flatten().map(|entry| entry.path()).find(|path| !is_hidden(path)),
-            Err(_) => path.symlink_metadata().is_ok().then(|| path.clone()),
-        },
+/// By what a file, or the files in a folder and the folders in it, would be known to have changed: names, lengths, times.
+fn facts_of(path: &Path) -> String {
+    fn walk(path: &Path, depth: usize, facts: &mut String) {
+        let Ok(found) = path.metadata() else { return };
+        let modified = found.modified().map_or(0, nanoseconds);
+        let _ = write!(facts, "{}:{}:{modified} ", path.display(), found.len());
+        let Ok(entries) = path.read_dir() else { return };
+        let mut entries: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        entries.sort();
+        entries.iter().filter(|_| depth > 0).for_each(|entry| walk(entry, depth - 1, facts));
     }
+    let mut facts = String::new();
+    walk(&path.canonicalize().unwrap_or_else(|_| path.to_path_buf()), 2, &mut facts);
+    facts
 }
 
 /// What decides a command's outputs, for [`Reservation::resume`]: a hash of it, and of the program's version.

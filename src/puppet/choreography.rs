@@ -94,9 +94,9 @@ pub struct Choreography {
     pub keys: Vec<Key>,
 }
 
-/// The dances that come with the program: name and text.
 /// Longest file of a dance that is read.
 const MAX_BYTES: u64 = 1 << 20;
+/// The dances that come with the program: name and text.
 const DANCES: [(&str, &str); 10] = [
     ("walk", include_str!("choreography/dances/walk.txt")),
     ("wave", include_str!("choreography/dances/wave.txt")),

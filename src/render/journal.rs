@@ -60,7 +60,12 @@ impl Journal {
     pub fn of_other_plan(folder: &Path, plan: &Value) -> Option<Error> {
         let Ok(Found::Journal(earlier)) = look(folder, false) else { return None };
         let differences = differences(&earlier, plan);
-        let other = count_finished(folder) > 0 && !differences.is_empty();
+        let has_frames = own_files(folder, frames_of(&earlier)).is_ok_and(|files| {
+            files.iter().any(|(kind, path)| {
+                *kind == OwnFile::Picture || path.extension().is_some_and(|end| end == "latent")
+            })
+        });
+        let other = has_frames && !differences.is_empty();
         other.then(|| Error::Plan { path: folder.to_path_buf(), differences })
     }
 
@@ -130,6 +135,9 @@ impl Journal {
     }
 
     /// Adds the next frame. When this returns, it survives the process and the machine.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
     pub fn push(&mut self, frame: &Rendered) -> Result<()> {
         let latent_path = self.latent_path(self.finished);
         write_whole(&latent_path, &latent_to_bytes(&latent_path, &frame.latent)?)?;
@@ -152,6 +160,9 @@ impl Journal {
     }
 
     /// Keeps the poses that were found in a video, for when the render goes on.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
     pub fn keep_poses(&self, bytes: &[u8]) -> Result<()> {
         write_whole(&self.folder.join(POSES), bytes)
     }
@@ -162,6 +173,9 @@ impl Journal {
     }
 
     /// The picture of a finished frame.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for one that is damaged; [`Error::Io`].
     pub fn picture(&self, frame: usize) -> Result<RgbImage> {
         let path = self.picture_path(frame);
         let image = read_picture(&path).map_err(|error| match error {
@@ -172,6 +186,9 @@ impl Journal {
     }
 
     /// The latent of a finished frame, on the CPU.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for one that is damaged; [`Error::Io`].
     pub fn latent(&self, frame: usize) -> Result<Tensor> {
         let path = self.latent_path(frame);
         let bytes = read(&path, MAX_BYTES)?;
@@ -181,6 +198,9 @@ impl Journal {
     }
 
     /// The trajectory of the last finished frame, on the CPU.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for one that is missing or damaged.
     pub fn trajectory(&self, frame: usize) -> Result<TrajectoryTensors> {
         let path = self.trajectory_path(frame);
         let lost = |problem| {
@@ -194,6 +214,9 @@ impl Journal {
     }
 
     /// Removes the journal once its frames are safe elsewhere; with `keep_pictures`, all but the pictures.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
     pub fn close(mut self, keep_pictures: bool) -> Result<()> {
         self.closed = true;
         Self::tidy_up(&self.folder, keep_pictures)

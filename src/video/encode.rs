@@ -248,10 +248,22 @@ impl VideoWriter {
     /// # Errors
     /// No frames; a full disk; a file that does not hold what was written to it.
     pub fn finish(self) -> Result<Written> {
+        self.end(true)
+    }
+
+    /// As [`finish`](Self::finish), for a clip that was stopped early: further pictures of an earlier, longer sequence stay.
+    ///
+    /// # Errors
+    /// As [`finish`](Self::finish).
+    pub fn finish_early(self) -> Result<Written> {
+        self.end(false)
+    }
+
+    fn end(self, all: bool) -> Result<Written> {
         match self.sink {
             Sink::Mux { writer, file } => published(writer.finish()?, file),
             Sink::Gif { writer, file } => published(writer.finish(&file)?, file),
-            Sink::Png(writer) => writer.finish(),
+            Sink::Png(writer) => writer.finish(all),
         }
     }
 }

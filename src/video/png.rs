@@ -37,13 +37,13 @@ impl PngWriter {
         Ok(())
     }
 
-    /// Removes what an earlier, longer sequence of the same name left behind.
-    pub fn finish(self) -> Result<Written> {
+    /// With `all` frames written, removes what an earlier, longer sequence of the same name left behind.
+    pub fn finish(self, all: bool) -> Result<Written> {
         let folder = self.pictures.pattern().folder();
         if self.frames == 0 {
             return Err(Error::output(folder, "no frame was written"));
         }
-        let removed = self.pictures.remove_surplus()?;
+        let removed = if all { self.pictures.remove_surplus()? } else { 0 };
         if removed > 0 {
             tracing::warn!("{}: removed {removed} frames of an earlier, longer sequence", folder.display());
         }

@@ -11,7 +11,7 @@ use dreamtuner::animate::{self, Job, OutputFiles};
 use dreamtuner::frame::{Frame, MAX_SIDE};
 use dreamtuner::model::StableDiffusion;
 use dreamtuner::model::unet::{Place, UNet};
-use dreamtuner::outputs::{Output, Reservation, Wanted, is_png, key_of};
+use dreamtuner::outputs::{Output, Reservation, Wanted, is_png};
 use dreamtuner::picture::Fit;
 use dreamtuner::render::attention_maps::{Captured, Seen, Watch, Watched};
 use dreamtuner::render::clip::Progress;
@@ -167,9 +167,10 @@ impl AttentionArgs {
         };
         let others = self.shares.iter().chain(&self.plot).cloned().map(Wanted::File);
         let still = self.picture.still(&device, dtype)?;
-        let inputs: Vec<&Path> = still.inputs().into_iter().chain(self.dance.as_deref()).collect();
+        let job = self.dance.as_deref().map(|dance| self.job(dance, (device, dtype))).transpose()?;
+        let inputs = job.as_ref().map_or_else(|| still.inputs(), Job::inputs);
         let wanted = [maps].into_iter().chain(others).collect();
-        Reservation::begin(wanted, &inputs, self.overwrite, &key_of(&format!("{self:?}")))
+        Reservation::begin(wanted, &inputs, self.overwrite, &format!("{self:?}"))
     }
 
     /// What the video of a still goes over; nothing in pictures and clips.

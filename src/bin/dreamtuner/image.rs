@@ -9,7 +9,7 @@ use dreamtuner::detect::PoseModel;
 use dreamtuner::diffusion::Sampler;
 use dreamtuner::inputs::{parse_options, read_picture};
 use dreamtuner::model::weights::ModelDefaults;
-use dreamtuner::outputs::{self, Reservation, Wanted, key_of, read_png_text};
+use dreamtuner::outputs::{self, Reservation, Wanted, read_png_text};
 use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::render::settings::RenderSettings;
 use dreamtuner::still::parameters::{OPTIONS, PARAMETERS, Parameters};
@@ -189,7 +189,8 @@ fn reserve(arguments: &ImageArgs, pictures: &[PathBuf], stills: &[Still]) -> Res
     let several = pictures.iter().filter(|path| **path != arguments.output);
     wanted.extend(several.cloned().map(Wanted::OneOfMany));
     let inputs: Vec<&Path> = stills.iter().flat_map(Still::inputs).chain(arguments.from.as_deref()).collect();
-    Reservation::begin(wanted, &inputs, arguments.overwrite, &key_of(&format!("{arguments:?}")))
+    // Of what decides how fast they are made, nothing.
+    Reservation::begin(wanted, &inputs, arguments.overwrite, &format!("{stills:?} {:?}", arguments.grid))
 }
 
 /// The options that a picture was made with.

@@ -10,7 +10,7 @@ use dreamtuner::animate::reference_input::ReferenceFiles;
 use dreamtuner::detect::PoseModel;
 use dreamtuner::extract::mend;
 use dreamtuner::frame::Frame;
-use dreamtuner::outputs::{Reservation, Wanted, key_of};
+use dreamtuner::outputs::{Reservation, Wanted};
 use dreamtuner::picture::Fit;
 use dreamtuner::pose::{
     DrawSettings, GapReport, PersonChoice, PoseSequence, ReadSettings, Retarget, StickWidth, change,
@@ -89,7 +89,7 @@ impl Target {
 
     /// Keeps the output for a command with these `arguments`, which reads `inputs`.
     fn reserve(&self, inputs: &[&Path], arguments: &impl Debug) -> Result<Reservation> {
-        Reservation::begin(vec![self.wanted()?], inputs, self.overwrite, &key_of(&format!("{arguments:?}")))
+        Reservation::begin(vec![self.wanted()?], inputs, self.overwrite, &format!("{arguments:?}"))
     }
 
     fn write(&self, sequence: &PoseSequence, reserved: &mut Reservation) -> Result<()> {
@@ -208,8 +208,7 @@ pub fn run(command: PoseCommand) -> Result<()> {
 fn draw(arguments: &DrawArgs) -> Result<()> {
     Container::from_path(&arguments.output)?;
     let (wanted, inputs) = (vec![Wanted::clip(&arguments.output)], [&*arguments.source.input]);
-    let key = key_of(&format!("{arguments:?}"));
-    let mut reserved = Reservation::begin(wanted, &inputs, arguments.overwrite, &key)?;
+    let mut reserved = Reservation::begin(wanted, &inputs, arguments.overwrite, &format!("{arguments:?}"))?;
     let mut sequence = arguments.source.read()?;
     if let Some(person) = arguments.person {
         sequence.choose_person(person)?;

@@ -216,7 +216,7 @@ impl TuneArgs {
         let choices = [&self.mask, &self.reference_pose].map(|text| FileChoice::from(text.as_str()));
         let files =
             [Some(&self.reference), self.pose.as_ref(), self.subject_encoder.as_ref(), model.as_ref()];
-        let files = files.into_iter().flatten().map(PathBuf::as_path);
+        let files = files.into_iter().flatten().map(PathBuf::as_path).chain(self.pose_model.choice().file());
         let inputs: Vec<&Path> = files.chain(choices.iter().filter_map(FileChoice::file)).collect();
         Reservation::new(wanted, &inputs, self.overwrite)
     }

@@ -105,9 +105,12 @@ impl<'de> Visitor<'de> for Fields {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut fields: Self::Value = Vec::new();
+        let mut read = 0;
         while let Some((key, value)) = map.next_entry::<String, &RawValue>()? {
             fields.retain(|(known, _)| *known != key);
-            if fields.len() == MAX_KEYS {
+            // Repeated keys count, too.
+            read += 1;
+            if read > MAX_KEYS {
                 return Err(A::Error::custom(format_args!(
                     "more than {MAX_KEYS} keys, which is the most allowed"
                 )));

@@ -46,7 +46,7 @@ pub(super) fn recognise(frames: &[RawFrame]) -> Units {
     }
 }
 
-/// Refuses coordinates beyond [`COORDINATE_LIMIT`]. `first` is the index of the first frame.
+/// Refuses coordinates beyond [`COORDINATE_LIMIT`].
 pub(super) fn check_range(frames: &[RawFrame]) -> Parsed<()> {
     for (frame, raw) in frames.iter().enumerate() {
         for person in &raw.people {

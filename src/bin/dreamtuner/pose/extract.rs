@@ -7,7 +7,7 @@ use dreamtuner::Result;
 use dreamtuner::detect::PoseModel;
 use dreamtuner::extract::{ExtractSettings, Extracted, extract_poses, mend};
 use dreamtuner::frame::Frame;
-use dreamtuner::outputs::{Output, Reservation, Wanted, key_of};
+use dreamtuner::outputs::{Output, Reservation, Wanted};
 use dreamtuner::pose::{DrawSettings, PersonChoice, Pose, draw_pose};
 use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::video::{AudioSource, DecodeSettings, EncodeSettings, VideoWriter, open_frames};
@@ -53,8 +53,10 @@ pub struct ExtractArgs {
 pub fn run(arguments: &ExtractArgs) -> Result<()> {
     let mut wanted = vec![arguments.target.wanted()?];
     wanted.extend(arguments.overlay.as_deref().map(Wanted::clip));
-    let (overwrite, key) = (arguments.target.overwrite, key_of(&format!("{arguments:?}")));
-    let mut reserved = Reservation::begin(wanted, &[&arguments.input], overwrite, &key)?;
+    let mut inputs = vec![arguments.input.as_path()];
+    inputs.extend(arguments.pose_model.choice().file());
+    let overwrite = arguments.target.overwrite;
+    let mut reserved = Reservation::begin(wanted, &inputs, overwrite, &format!("{arguments:?}"))?;
     let decode =
         DecodeSettings { start: arguments.start, end: arguments.end, frames_per_second: arguments.fps };
     let settings = ExtractSettings { decode, model: arguments.pose_model.clone() };

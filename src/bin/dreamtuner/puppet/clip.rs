@@ -1,10 +1,10 @@
 //! `dreamtuner puppet clip`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use dreamtuner::frame::Frame;
-use dreamtuner::outputs::{Reservation, Wanted, key_of};
+use dreamtuner::outputs::{Reservation, Wanted};
 use dreamtuner::pose::{PoseSequence, write_pose_keypoints};
 use dreamtuner::puppet::choreography::{Choreography, ClipSettings, shots};
 use dreamtuner::puppet::{Identity, caption, render};
@@ -61,8 +61,10 @@ pub fn run(arguments: &ClipArgs) -> Result<()> {
 
     let wanted =
         clips.map(|path| Wanted::clip(path)).chain(arguments.poses.iter().cloned().map(Wanted::File));
-    let key = key_of(&format!("{arguments:?}"));
-    let mut reserved = Reservation::begin(wanted.collect(), &[], look.overwrite, &key)?;
+    let dance = Path::new(&arguments.dance);
+    let inputs: &[&Path] = if dance.exists() { &[dance] } else { &[] };
+    let mut reserved =
+        Reservation::begin(wanted.collect(), inputs, look.overwrite, &format!("{arguments:?}"))?;
     let mut writer = |path: &PathBuf| {
         let settings = EncodeSettings { frame_rate: rational_rate(*fps), ..Default::default() };
         VideoWriter::begin(reserved.clip(path)?, look.size, look.size, &settings)

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use clap::Args;
 use dreamtuner::Result;
-use dreamtuner::outputs::{Reservation, Wanted, key_of};
+use dreamtuner::outputs::{Reservation, Wanted};
 use dreamtuner::puppet::dataset::{DatasetSettings, write_dataset};
 use dreamtuner::threads::set_threads;
 
@@ -53,8 +53,8 @@ pub fn run(arguments: &DatasetArgs) -> Result<()> {
         size: arguments.size,
         seed: arguments.seed,
     };
-    let wanted = vec![Wanted::Folder(arguments.output.clone())];
-    let key = key_of(&format!("{settings:?} {}", arguments.overwrite));
+    let wanted = vec![Wanted::FilledFolder(arguments.output.clone())];
+    let key = format!("{settings:?} {}", arguments.overwrite);
     let mut reserved = Reservation::begin(wanted, &[], arguments.overwrite, &key)?;
     let finished = AtomicU64::new(0);
     write_dataset(&arguments.output, &settings, &mut reserved, || {

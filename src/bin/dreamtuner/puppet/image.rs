@@ -1,9 +1,9 @@
 //! `dreamtuner puppet image`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use dreamtuner::outputs::{Reservation, Wanted, key_of};
+use dreamtuner::outputs::{Reservation, Wanted};
 use dreamtuner::pose::{PoseSequence, write_pose_keypoints};
 use dreamtuner::puppet::{
     Choreography, FigurePose, Identity, Motion, Random, Shot, caption, random_pose, reference_pose, render,
@@ -51,8 +51,9 @@ pub fn run(arguments: &ImageArgs) -> Result<()> {
         arguments.poses.as_ref(),
     ];
     let wanted = outputs.into_iter().flatten().cloned().map(Wanted::File).collect();
-    let key = key_of(&format!("{arguments:?}"));
-    let mut reserved = Reservation::begin(wanted, &[], look.overwrite, &key)?;
+    let dance = arguments.dance.as_deref().map(Path::new);
+    let inputs: Vec<&Path> = dance.into_iter().filter(|dance| dance.exists()).collect();
+    let mut reserved = Reservation::begin(wanted, &inputs, look.overwrite, &format!("{arguments:?}"))?;
     let identity = Identity::from_seed(look.seed);
     let shot = Shot {
         pose: pose(arguments, &identity)?,
