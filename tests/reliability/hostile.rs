@@ -115,7 +115,7 @@ fn pose_files_with_too_many_of_anything() {
         ("frames.json", &["100001 frames", "at most 100000"]),
         ("nothing.json", &["more than 500000 entries"]),
         ("deep.json", &["not valid JSON"]),
-        ("keys.json", &["no pose file"]),
+        ("keys.json", &["more than 1000 keys"]),
         ("numbers.json", &["places"]),
     ] {
         limited(folder.path(), &format!("pose info {name}")).failed(3, &[&[name], pieces].concat());

@@ -376,3 +376,146 @@ fn tidying_up_is_finished_by_the_same_command() {
     assert_eq!(end.errors(), 0, "{}", end.stderr);
     assert!(std::fs::read(desk.path("o.mp4")).unwrap() == clip);
 }
+
+/// Inputs within folders, and inputs that only one option names.
+#[test]
+fn inputs_in_folders_are_no_outputs() {
+    let desk = Desk::new();
+    let hero = std::fs::read(desk.path("hero.png")).unwrap();
+    for name in ["film/000000.png", "film/000009.png", "pictures/000001.png"] {
+        desk.write(name);
+        std::fs::write(desk.path(name), &hero).unwrap();
+    }
+    desk.run("pose convert dance.json -o poses/").succeeded();
+    std::fs::write(desk.path("steps.txt"), "tempo 100\nlength 2\n0 smooth\n").unwrap();
+    desk.write("options.toml");
+    std::fs::write(desk.path("options.toml"), "steps = 1\n").unwrap();
+    let first = desk.path("poses").read_dir().unwrap().next().unwrap().unwrap().file_name();
+    let before = desk.files();
+    let onto_pose = format!("pose convert poses/ -o poses/{} --overwrite", first.to_str().unwrap());
+    for line in [
+        "animate {small} --reference film/000000.png --pose dance.json -o film/ --overwrite",
+        "animate {small} --reference film/000009.png --pose dance.json -o film/%06d.png --overwrite",
+        "animate {small} --reference film/000009.png --pose dance.json -o film --overwrite",
+        &onto_pose,
+        "pose extract pictures/ -o p.json --overlay pictures/%06d.png --overwrite",
+        "puppet clip --dance steps.txt -o c.mp4 --poses steps.txt --overwrite",
+        "animate {small} --reference hero.png --pose dance.json -o o.mp4 --config options.toml \
+         --save-config options.toml --overwrite",
+    ] {
+        desk.refused(&before, desk.run(line), 6, &["would replace an input"]);
+    }
+}
+
+/// A sequence of pictures has one name, however it is written.
+#[test]
+fn one_folder_of_pictures_named_in_two_ways() {
+    let desk = Desk::new();
+    let before = desk.files();
+    let run = desk.animate("-o film/ --compare=film/%06d.png --overwrite");
+    desk.refused(&before, run, 6, &["is named for two outputs"]);
+    std::fs::write(desk.path("taken"), "mine").unwrap();
+    let before = desk.files();
+    desk.refused(&before, desk.animate("-o taken/"), 6, &["is no folder"]);
+}
+
+#[test]
+fn a_percent_sign_is_no_number() {
+    let desk = Desk::new();
+    desk.run("pose draw dance.json --size 32x32 -o 100%d.mp4").succeeded();
+    assert!(desk.path("100%d.mp4").is_file());
+    desk.run("pose draw dance.json --size 32x32 -o 100%.png").failed(6, &["100%.png", "with one number"]);
+}
+
+/// The program works in the folder where it stands.
+#[test]
+fn the_folder_itself_as_output() {
+    let desk = Desk::new();
+    let line = "eval puppets --model {model} --steps 1 --size 32 --identities 1 --frames 1 -o .";
+    let folder = TempDir::new().unwrap();
+    let mut command = program();
+    command.current_dir(folder.path());
+    run(command.args(line.replace("{model}", &desk.model).split_whitespace())).succeeded();
+    let folder = TempDir::new().unwrap();
+    std::fs::copy(desk.path("dance.json"), folder.path().join("dance.json")).unwrap();
+    let mut command = program();
+    run(command.current_dir(folder.path()).args("pose draw dance.json --size 32x32 -o ./".split(' ')))
+        .succeeded();
+    assert_eq!(files(folder.path()).len(), 3);
+}
+
+/// A hidden folder of the program's that leads elsewhere.
+#[test]
+fn a_link_where_a_folder_grows() {
+    let desk = Desk::new();
+    desk.write("photos/one.png");
+    symlink("photos", desk.path(".dreamtuner-poses.part")).unwrap();
+    let before = desk.files();
+    desk.refused(&before, desk.run("pose convert dance.json -o poses/"), 6, &["is in the way"]);
+}
+
+/// Pictures that were edited after a command was cut off are not its own any more.
+#[test]
+fn pictures_edited_before_the_command_goes_on() {
+    let desk = Desk::new();
+    let line = "pose draw dance.json --size 32x32 -o film/";
+    let log = desk.path("log");
+    let mut command = program();
+    command.current_dir(desk.folder.path()).env("DREAMTUNER_DISK_LOG", &log);
+    run(command.args(line.split(' '))).succeeded();
+    let calls = std::fs::read_to_string(&log).unwrap();
+    let last = calls.lines().position(|line| line.ends_with("Rename film/000001.png")).unwrap() + 1;
+    std::fs::remove_dir_all(desk.path("film")).unwrap();
+    let killed = || {
+        let mut command = program();
+        command.current_dir(desk.folder.path()).env("DREAMTUNER_DISK_FAULT", format!("{last}:kill"));
+        assert!(run(command.args(line.split(' '))).signal.is_some());
+    };
+    killed();
+    let picture = desk.path("film/000000.png");
+    let mut edited = std::fs::read(&picture).unwrap();
+    edited.extend(b"edited");
+    std::fs::write(&picture, &edited).unwrap();
+    desk.run(line).failed(6, &["film/000000.png", "is there already"]);
+    assert_eq!(std::fs::read(&picture).unwrap(), edited);
+}
+
+/// Frames of a render are kept from another one also where the first is gone.
+#[test]
+fn a_render_without_its_first_frame() {
+    let desk = Desk::new();
+    let mut command = program();
+    command.current_dir(desk.folder.path()).env("DREAMTUNER_DISK_FAULT", "60:kill");
+    let line = format!(
+        "animate --model {} --steps 1 --size 16x16 --reference hero.png --reference-pose none --pose dance.json -o o.mp4",
+        desk.model
+    );
+    assert!(run(command.args(line.split_whitespace())).signal.is_some());
+    assert!(desk.path("o.mp4.frames/000001.png").exists(), "{:?}", desk.files());
+    std::fs::remove_file(desk.path("o.mp4.frames/000000.png")).unwrap();
+    desk.animate("-o o.mp4 --seed 2").failed(7, &["other settings", "settings.seed: 0 → 2"]);
+    assert!(desk.path("o.mp4.frames/000001.png").exists());
+}
+
+/// Stills made from a picture that has changed meanwhile are not mixed with those before.
+#[test]
+fn several_images_of_a_changed_reference() {
+    let desk = Desk::new();
+    let line = "image {small} --reference hero.png --reference-pose none -n 3 -o i.png";
+    let log = desk.path("log");
+    let words = line.replace("{small}", &format!("--model {} --steps 1 --size 16x16", desk.model));
+    let mut command = program();
+    command.current_dir(desk.folder.path()).env("DREAMTUNER_DISK_LOG", &log);
+    run(command.args(words.split_whitespace())).succeeded();
+    let calls = std::fs::read_to_string(&log).unwrap();
+    let second = calls.lines().position(|line| line.ends_with("Rename i-2.png")).unwrap() + 1;
+    for name in ["i.png", "i-1.png", "i-2.png", "i-3.png"] {
+        std::fs::remove_file(desk.path(name)).unwrap();
+    }
+    let mut command = program();
+    command.current_dir(desk.folder.path()).env("DREAMTUNER_DISK_FAULT", format!("{second}:kill"));
+    assert!(run(command.args(words.split_whitespace())).signal.is_some());
+    std::fs::copy(repository("examples/hero.png"), desk.path("hero.png")).unwrap();
+    desk.run(line).failed(6, &["i-1.png", "is there already"]);
+    desk.run(&format!("{line} --overwrite")).succeeded();
+}
