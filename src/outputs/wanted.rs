@@ -86,7 +86,9 @@ impl Named {
         let full = match &wanted {
             Wanted::File(_) | Wanted::OneOfMany(_) if path.is_dir() => return refuse("is a folder"),
             Wanted::File(_) | Wanted::OneOfMany(_) => full_name(path)?,
-            _ if names_folder(path) && path.exists() && !path.is_dir() => return refuse("is no folder"),
+            _ if names_folder(path) && full_name(path).is_ok_and(|full| full.is_file()) => {
+                return refuse("is no folder");
+            }
             Wanted::Pictures(_) => {
                 let pattern = Pattern::parse(path)?;
                 if pattern.is_folder() {

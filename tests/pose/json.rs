@@ -177,8 +177,7 @@ fn written_files_read_back_equal() {
     assert_eq!(read_poses(&frames, &ReadSettings::default()).unwrap(), original);
     reserved.finish().unwrap();
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "no temporary files are left");
-    let mut reserved = Reservation::begin(vec![Wanted::Folder(frames.clone())], &[], true, "frames").unwrap();
-    let refused = write_openpose_folder(&original, &frames, &mut reserved).unwrap_err();
+    let refused = Reservation::begin(vec![Wanted::Folder(frames)], &[], true, "frames").unwrap_err();
     assert!(refused.to_string().contains("already holds files"), "{refused}");
     assert!(PartFile::replacing(&folder.path().join("missing/poses.json")).is_err());
     let text = fs::read_to_string(&file).unwrap();

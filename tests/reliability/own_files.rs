@@ -387,7 +387,7 @@ fn inputs_in_folders_are_no_outputs() {
         std::fs::write(desk.path(name), &hero).unwrap();
     }
     desk.run("pose convert dance.json -o poses/").succeeded();
-    std::fs::write(desk.path("steps.txt"), "tempo 100\nlength 2\n0 smooth\n").unwrap();
+    std::fs::write(desk.path("steps.txt"), "tempo 100\nlength 2\nbeat 0\n").unwrap();
     desk.write("options.toml");
     std::fs::write(desk.path("options.toml"), "steps = 1\n").unwrap();
     let first = desk.path("poses").read_dir().unwrap().next().unwrap().unwrap().file_name();
@@ -411,6 +411,7 @@ fn inputs_in_folders_are_no_outputs() {
 #[test]
 fn one_folder_of_pictures_named_in_two_ways() {
     let desk = Desk::new();
+    std::fs::create_dir(desk.path("film")).unwrap();
     let before = desk.files();
     let run = desk.animate("-o film/ --compare=film/%06d.png --overwrite");
     desk.refused(&before, run, 6, &["is named for two outputs"]);
@@ -484,13 +485,21 @@ fn pictures_edited_before_the_command_goes_on() {
 #[test]
 fn a_render_without_its_first_frame() {
     let desk = Desk::new();
-    let mut command = program();
-    command.current_dir(desk.folder.path()).env("DREAMTUNER_DISK_FAULT", "60:kill");
+    let log = desk.path("log");
     let line = format!(
         "animate --model {} --steps 1 --size 16x16 --reference hero.png --reference-pose none --pose dance.json -o o.mp4",
         desk.model
     );
-    assert!(run(command.args(line.split_whitespace())).signal.is_some());
+    let with = |variable: &str, value: &str| {
+        let mut command = program();
+        command.current_dir(desk.folder.path()).env(variable, value);
+        run(command.args(line.split_whitespace()))
+    };
+    with("DREAMTUNER_DISK_LOG", log.to_str().unwrap()).succeeded();
+    std::fs::remove_file(desk.path("o.mp4")).unwrap();
+    let calls = std::fs::read_to_string(&log).unwrap();
+    let last = calls.lines().position(|line| line.ends_with("Rename o.mp4.frames/000001.png")).unwrap() + 1;
+    assert!(with("DREAMTUNER_DISK_FAULT", &format!("{}:kill", last + 1)).signal.is_some());
     assert!(desk.path("o.mp4.frames/000001.png").exists(), "{:?}", desk.files());
     std::fs::remove_file(desk.path("o.mp4.frames/000000.png")).unwrap();
     desk.animate("-o o.mp4 --seed 2").failed(7, &["other settings", "settings.seed: 0 → 2"]);
