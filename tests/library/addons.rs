@@ -1,15 +1,14 @@
 //! LoRA and textual inversion against diffusers, through the networks they change (see tests/fixtures/README.md).
 
-mod common;
-
 use candle_core::{DType, Device, Tensor};
-use common::{assert_close, fixtures, relative_error, tensors};
 use dreamtuner::model::config::{TextConfig, UNetConfig};
 use dreamtuner::model::text::TextEncoder;
 use dreamtuner::model::transformer::AttentionContext;
 use dreamtuner::model::unet::UNet;
 use dreamtuner::model::weights::{Lora, ModelFiles, Part, PartFiles, TextualInversion};
 use dreamtuner::model::{LoadOptions, StableDiffusion};
+
+use crate::common::{assert_close, fixtures, relative_error, tensors};
 
 /// Largest relative error of a network with add-ons.
 const TOLERANCE: f64 = 1e-4;

@@ -1,9 +1,6 @@
 //! Every network against diffusers and transformers, on small random models (see tests/fixtures/README.md).
 
-mod common;
-
 use candle_core::{DType, Device, Tensor};
-use common::{assert_close, fixtures, tensors};
 use dreamtuner::model::config::{TextConfig, TinyVaeConfig, UNetConfig, VaeConfig};
 use dreamtuner::model::controlnet::ControlNet;
 use dreamtuner::model::text::TextEncoder;
@@ -12,6 +9,8 @@ use dreamtuner::model::transformer::AttentionContext;
 use dreamtuner::model::unet::UNet;
 use dreamtuner::model::vae::Vae;
 use dreamtuner::model::weights::{Part, PartFiles};
+
+use crate::common::{assert_close, fixtures, tensors};
 
 /// Largest relative error of every network.
 const TOLERANCE: f64 = 1e-4;

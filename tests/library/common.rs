@@ -12,7 +12,6 @@ pub fn fixtures() -> PathBuf {
 }
 
 /// The tensors of a fixture file, by name.
-#[allow(dead_code)]
 pub fn tensors(path: &str) -> HashMap<String, Tensor> {
     let path = fixtures().join(path);
     candle_core::safetensors::load(&path, &Device::Cpu)
@@ -20,7 +19,6 @@ pub fn tensors(path: &str) -> HashMap<String, Tensor> {
 }
 
 /// The largest difference between two tensors, relative to the largest value expected.
-#[allow(dead_code)]
 pub fn relative_error(ours: &Tensor, expected: &Tensor) -> f64 {
     assert_eq!(ours.dims(), expected.dims(), "shapes differ");
     let values = |tensor: &Tensor| -> Vec<f64> {
@@ -34,7 +32,6 @@ pub fn relative_error(ours: &Tensor, expected: &Tensor) -> f64 {
 }
 
 /// Asserts that two tensors agree to `tolerance`, relative to the largest value expected.
-#[allow(dead_code)]
 #[track_caller]
 pub fn assert_close(name: &str, ours: &Tensor, expected: &Tensor, tolerance: f64) {
     let error = relative_error(ours, expected);

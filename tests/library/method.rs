@@ -1,13 +1,10 @@
 //! The whole method against a plain PyTorch reading of Eq. 3-6 (tests/fixtures/dreamtuner.py): two references with masks
 //! and weights 10 and 1, ten steps, both guidance branches occurring. And image-to-image against diffusers.
 
-mod common;
-
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
-use common::{assert_close, fixtures, relative_error, tensors};
 use dreamtuner::diffusion::{
     Denoiser, Guidance, GuidanceInterval, NoiseSource, PredictionType, Purpose, ReferenceNoise, Sampler,
     Schedule, ScheduleConfig, sample,
@@ -29,6 +26,8 @@ use dreamtuner::render::networks::{ControlUnit, Networks, TextReadings};
 use dreamtuner::render::reference::{CachedReference, Reference};
 use dreamtuner::render::settings::RenderSettings;
 use dreamtuner::render::texts::Texts;
+
+use crate::common::{assert_close, fixtures, relative_error, tensors};
 
 /// Largest relative error of the final latent.
 const TOLERANCE: f64 = 1e-3;

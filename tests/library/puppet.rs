@@ -39,7 +39,7 @@ fn hashes() -> String {
     lines
 }
 
-/// After a wanted change of the drawing: `DREAMTUNER_UPDATE=1 cargo test --test puppet`, and look at the pictures.
+/// After a wanted change of the drawing: `DREAMTUNER_UPDATE=1 cargo test --test library puppet`, and look at the pictures.
 #[test]
 fn the_same_seed_gives_the_same_bytes() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/puppet/pictures.txt");

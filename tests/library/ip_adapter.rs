@@ -1,10 +1,7 @@
 //! IP-Adapters, base and plus, against diffusers (see tests/fixtures/ip_adapter.py).
 
-mod common;
-
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::VarBuilder;
-use common::{assert_close, fixtures, tensors};
 use dreamtuner::model::config::{ImageEncoderConfig, UNetConfig};
 use dreamtuner::model::image_encoder::ImageEncoder;
 use dreamtuner::model::ip_adapter::ImageProjection;
@@ -12,6 +9,8 @@ use dreamtuner::model::subject_config::SubjectConfig;
 use dreamtuner::model::transformer::AttentionContext;
 use dreamtuner::model::unet::UNet;
 use dreamtuner::model::weights::{Kind, Part, PartFiles, SubjectEncoderFiles, inspect};
+
+use crate::common::{assert_close, fixtures, relative_error, tensors};
 
 const TOLERANCE: f64 = 1e-4;
 
@@ -62,7 +61,7 @@ fn check(kind: &str) -> Result<()> {
         unet.forward(&given["latent"], &timesteps, &mut context, None)
     };
     assert_close("output", &output(0.6)?, &expected[&format!("{kind}.output")], TOLERANCE);
-    assert!(common::relative_error(&output(0.0)?, &expected[&format!("{kind}.output")]) > 0.01);
+    assert!(relative_error(&output(0.0)?, &expected[&format!("{kind}.output")]) > 0.01);
     assert_eq!(
         inspect(&fixtures().join(format!("ip_adapter/{kind}.safetensors"))).unwrap().kind,
         Kind::IpAdapter

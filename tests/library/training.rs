@@ -1,13 +1,10 @@
 //! Training: gradients of whole networks against differences, and training steps against PyTorch
 //! (see tests/fixtures/training.py and subject.py).
 
-mod common;
-
 use std::collections::HashMap;
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::VarBuilder;
-use common::{assert_close, fixtures, tensors};
 use dreamtuner::diffusion::{NoiseLevel, PredictionType, Schedule, ScheduleConfig};
 use dreamtuner::model::config::{ImageEncoderConfig, TextConfig, UNetConfig};
 use dreamtuner::model::image_encoder::ImageEncoder;
@@ -21,6 +18,8 @@ use dreamtuner::puppet::Random;
 use dreamtuner::train::adamw::{AdamW, AdamWSettings, Parameter};
 use dreamtuner::train::gradients::Gradients;
 use dreamtuner::train::loss;
+
+use crate::common::{assert_close, fixtures, relative_error, tensors};
 
 /// Largest relative error of losses, gradients and trained weights.
 const TOLERANCE: f64 = 1e-3;
@@ -352,5 +351,5 @@ fn assert_same_bits(ours: &Tensor, other: &Tensor) {
         let values: Vec<f32> = tensor.flatten_all().unwrap().to_vec1().unwrap();
         values.into_iter().map(f32::to_bits).collect()
     };
-    assert!(bits(ours) == bits(other), "outputs differ by {}", common::relative_error(ours, other));
+    assert!(bits(ours) == bits(other), "outputs differ by {}", relative_error(ours, other));
 }

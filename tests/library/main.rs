@@ -1,0 +1,15 @@
+//! The library by itself: networks against diffusers' and transformers' numbers, kernels, pictures, puppets.
+
+mod addons;
+mod attention;
+mod common;
+mod diffusion;
+mod gradients;
+mod ip_adapter;
+mod kernels;
+mod method;
+mod parity;
+mod picture;
+mod puppet;
+mod text;
+mod training;

@@ -1,0 +1,7 @@
+//! Commands that make stills and maps, and that train.
+#![cfg(feature = "cli")]
+
+mod attention_maps;
+mod still;
+mod train;
+mod tune;
