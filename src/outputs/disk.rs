@@ -50,6 +50,11 @@ impl LockedFile {
         Ok(Locked::Taken)
     }
 
+    /// Its name.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// For FFmpeg: another handle of the same file, under the same lock, which lasts as long as any of them.
     #[cfg(feature = "video")]
     pub fn try_clone(&self) -> io::Result<Self> {

@@ -15,7 +15,29 @@ pub const HIDDEN_PREFIX: &str = ".dreamtuner-";
 const LONGEST_NAME: usize = 255;
 
 /// Kinds of files that are read from folders: poses, pictures, weights with their configurations.
-const READ_FROM_FOLDERS: [&str; 7] = ["json", "jsonl", "png", "jpg", "txt", "safetensors", "onnx"];
+const READ_FROM_FOLDERS: [&str; 13] = [
+    "json",
+    "jsonl",
+    "txt",
+    "safetensors",
+    "onnx",
+    "png",
+    "jpg",
+    "jpeg",
+    "webp",
+    "bmp",
+    "gif",
+    "tif",
+    "tiff",
+];
+
+/// Whether the name is that of a file that would be read from its folder.
+pub(super) fn is_read_from_folders(path: &Path) -> bool {
+    let is = |extension: &std::ffi::OsStr| {
+        READ_FROM_FOLDERS.iter().any(|kind| extension.eq_ignore_ascii_case(kind))
+    };
+    !is_hidden(path) && path.extension().is_some_and(is)
+}
 
 /// Whether the name is that of a PNG file.
 pub fn is_png(path: &Path) -> bool {
@@ -87,12 +109,8 @@ impl<'a> Input<'a> {
 
     /// Whether it is a folder that is read, and the file `full` is of a kind that is read from folders: clips never are.
     pub fn holds(&self, full: &Path) -> bool {
-        let is_read = full.extension().is_some_and(|extension| {
-            let is = |other: &&str| extension.eq_ignore_ascii_case(other);
-            READ_FROM_FOLDERS.iter().any(is)
-        });
         let folder = full.parent().and_then(|folder| folder.canonicalize().ok());
-        is_read
+        is_read_from_folders(full)
             && self.facts.as_ref().is_some_and(Metadata::is_dir)
             && folder.zip(self.names[1].as_ref()).is_some_and(|(folder, input)| folder.starts_with(input))
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::disk::{self, Locked, LockedFile};
-use super::names::{HIDDEN_PREFIX, folder_of, full_name, hidden, there_already};
+use super::names::{folder_of, full_name, hidden, is_hidden, there_already};
 use super::record::Record;
 use crate::error::{Error, Result};
 
@@ -29,7 +29,6 @@ pub(super) enum Replaced {
 #[derive(Debug)]
 pub struct PartFile {
     target: PathBuf,
-    path: PathBuf,
     file: LockedFile,
     replaced: Replaced,
     record: Option<Arc<Mutex<Record>>>,
@@ -67,7 +66,7 @@ impl PartFile {
             disk::remove_file(&path).map_err(|error| Error::io(&path, error))?;
             file = locked(target, &path)?;
         }
-        Ok(Self { target: target.to_path_buf(), path, file, replaced, record, is_gone: false })
+        Ok(Self { target: target.to_path_buf(), file, replaced, record, is_gone: false })
     }
 
     /// The name that the file is to take.
@@ -77,7 +76,7 @@ impl PartFile {
 
     /// The name that it has until then.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.file.path()
     }
 
     /// Says what the file may replace.
@@ -133,7 +132,7 @@ impl PartFile {
     /// [`Error::Io`].
     pub(crate) fn discard(mut self) -> Result<()> {
         self.is_gone = true;
-        disk::remove_file(&self.path).map_err(|error| Error::io(&self.path, error))
+        disk::remove_file(self.path()).map_err(|error| Error::io(self.path(), error))
     }
 
     /// Gives the file its name; whether it might have replaced another.
@@ -148,9 +147,9 @@ impl PartFile {
             record.note(&full, &facts)?;
         }
         if may_replace {
-            disk::rename(&self.path, &self.target).map_err(fail)?;
+            disk::rename(self.path(), &self.target).map_err(fail)?;
         } else {
-            disk::rename_new(&self.path, &self.target).map_err(|error| match error.kind() {
+            disk::rename_new(self.path(), &self.target).map_err(|error| match error.kind() {
                 std::io::ErrorKind::AlreadyExists => there_already(&self.target),
                 _ => fail(error),
             })?;
@@ -164,7 +163,7 @@ impl Drop for PartFile {
     fn drop(&mut self) {
         if !self.is_gone {
             // Whatever led here is what there is to tell.
-            let _ = disk::remove_file(&self.path);
+            let _ = disk::remove_file(self.path());
         }
     }
 }
@@ -172,29 +171,27 @@ impl Drop for PartFile {
 /// A hidden file that is there as long as something beside it is written: its lock keeps other processes away.
 #[derive(Debug)]
 pub(super) struct Lock {
-    path: PathBuf,
-    _file: LockedFile,
+    file: LockedFile,
     released: bool,
 }
 
 impl Lock {
     /// Locks what is called `target`, by a file beside `anchor`.
     pub fn take(target: &Path, anchor: &Path) -> Result<Self> {
-        let path = hidden(anchor, ".lock")?;
-        Ok(Self { _file: locked(target, &path)?, path, released: false })
+        Ok(Self { file: locked(target, &hidden(anchor, ".lock")?)?, released: false })
     }
 
     /// Removes the file.
     pub fn release(mut self) -> Result<()> {
         self.released = true;
-        disk::remove_file(&self.path).map_err(|error| Error::io(&self.path, error))
+        disk::remove_file(self.file.path()).map_err(|error| Error::io(self.file.path(), error))
     }
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
         if !self.released {
-            let _ = disk::remove_file(&self.path);
+            let _ = disk::remove_file(self.file.path());
         }
     }
 }
@@ -236,6 +233,5 @@ fn remove_parts_to(folder: &Path, depth: usize) -> Result<()> {
 
 /// Whether the name is that of a file that is not complete.
 fn is_part(path: &Path) -> bool {
-    let name = path.file_name().and_then(|name| name.to_str());
-    name.is_some_and(|name| name.starts_with(HIDDEN_PREFIX) && name.ends_with(PART))
+    is_hidden(path) && path.as_os_str().as_encoded_bytes().ends_with(PART.as_bytes())
 }

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::fs::Metadata;
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +22,6 @@ use crate::error::{Error, Result};
 #[derive(Debug)]
 pub(super) struct Record {
     file: LockedFile,
-    path: PathBuf,
     /// What decides the outputs that the lines are about.
     key: Option<String>,
     entries: BTreeMap<String, Entry>,
@@ -75,7 +74,7 @@ impl Record {
         let mut file = locked(output, &path)?;
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(|error| Error::io(&path, error))?;
-        let mut record = Self { file, path, key: None, entries: BTreeMap::new(), complete: None, length: 0 };
+        let mut record = Self { file, key: None, entries: BTreeMap::new(), complete: None, length: 0 };
         // A line that was cut off by a kill, and all after it, does not count.
         for line in text.split_inclusive(|&byte| byte == b'\n').take_while(|line| line.ends_with(b"\n")) {
             let Ok(line_read) = serde_json::from_slice(line) else { break };
@@ -131,7 +130,7 @@ impl Record {
         self.entries.clear();
         let dreamtuner = env!("CARGO_PKG_VERSION").to_owned();
         self.append(&Line::Header { dreamtuner, key: key.to_owned() })?;
-        disk::sync_folder(folder_of(&self.path)).map_err(|error| Error::io(&self.path, error))
+        disk::sync_folder(folder_of(self.file.path())).map_err(|error| Error::io(self.file.path(), error))
     }
 
     /// Notes a file that is about to take the full name `output`.
@@ -142,7 +141,7 @@ impl Record {
     /// Notes a folder in which files are about to be written. Its time is that of the record itself: no file that is written later
     /// was changed before.
     pub fn note_folder(&mut self, folder: &Path) -> Result<()> {
-        let facts = self.file.metadata().map_err(|error| Error::io(&self.path, error))?;
+        let facts = self.file.metadata().map_err(|error| Error::io(self.file.path(), error))?;
         self.add(Entry::of(folder, &facts))
     }
 
@@ -163,12 +162,12 @@ impl Record {
     pub fn forget_complete(&mut self) -> Result<()> {
         self.complete = None;
         let shortened = self.file.truncate(self.length).and_then(|()| self.file.sync());
-        shortened.map_err(|error| Error::io(&self.path, error))
+        shortened.map_err(|error| Error::io(self.file.path(), error))
     }
 
     fn append(&mut self, line: &Line) -> Result<()> {
         let mut text =
-            serde_json::to_vec(line).map_err(|error| Error::output(&self.path, error.to_string()))?;
+            serde_json::to_vec(line).map_err(|error| Error::output(self.file.path(), error.to_string()))?;
         text.push(b'\n');
         let file = &mut self.file;
         let written = file
@@ -176,13 +175,13 @@ impl Record {
             .and_then(|()| file.seek(SeekFrom::Start(self.length)))
             .and_then(|_| file.write_all(&text))
             .and_then(|()| file.sync());
-        written.map_err(|error| Error::io(&self.path, error))?;
+        written.map_err(|error| Error::io(self.file.path(), error))?;
         self.length += text.len() as u64;
         Ok(())
     }
 
     /// Removes the record.
     pub fn remove(&self) -> Result<()> {
-        disk::remove_file(&self.path).map_err(|error| Error::io(&self.path, error))
+        disk::remove_file(self.file.path()).map_err(|error| Error::io(self.file.path(), error))
     }
 }

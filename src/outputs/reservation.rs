@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::folder::{Earlier, nanoseconds, write_folder};
-use super::names::{Input, full_name, there_already};
+use super::names::{Input, full_name, is_read_from_folders, there_already};
 use super::part::{Lock, PartFile, Replaced, remove_parts};
 use super::pattern::Pattern;
 use super::pictures::Pictures;
@@ -306,13 +306,16 @@ impl Drop for Reservation {
 /// By what a file, or the files in a folder and the folders in it, would be known to have changed: names, lengths, times.
 fn facts_of(path: &Path) -> String {
     fn walk(path: &Path, depth: usize, facts: &mut String) {
-        let Ok(found) = path.metadata() else { return };
-        let modified = found.modified().map_or(0, nanoseconds);
-        let _ = write!(facts, "{}:{}:{modified} ", path.display(), found.len());
-        let Ok(entries) = path.read_dir() else { return };
+        let Ok(entries) = path.read_dir() else {
+            let found = path.metadata().ok();
+            let modified = found.as_ref().and_then(|found| found.modified().ok()).map_or(0, nanoseconds);
+            let _ = write!(facts, "{}:{}:{modified} ", path.display(), found.map_or(0, |found| found.len()));
+            return;
+        };
         let mut entries: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        entries.retain(|entry| depth > 0 && (entry.is_dir() || is_read_from_folders(entry)));
         entries.sort();
-        entries.iter().filter(|_| depth > 0).for_each(|entry| walk(entry, depth - 1, facts));
+        entries.iter().for_each(|entry| walk(entry, depth - 1, facts));
     }
     let mut facts = String::new();
     walk(&path.canonicalize().unwrap_or_else(|_| path.to_path_buf()), 2, &mut facts);
