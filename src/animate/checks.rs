@@ -79,7 +79,8 @@ pub(super) fn reserve(job: &Job, folder: &Path) -> Result<Reservation> {
     wanted.extend(compare.as_deref().map(Wanted::clip));
     wanted.extend(sheet.iter().cloned().map(Wanted::File));
     wanted.extend(job.config.iter().map(|(path, _)| Wanted::File(path.clone())));
-    let reserved = Reservation::new(wanted, &job.inputs(), job.overwrite)?;
+    let inputs: Vec<&Path> = job.inputs().into_iter().chain(job.options.as_deref()).collect();
+    let reserved = Reservation::new(wanted, &inputs, job.overwrite)?;
     match reserved.left_to_tidy() {
         Some(tidying) => Journal::tidy_up(folder, tidying.keeps_frames)?,
         None => Journal::check(folder, job.overwrite)?,

@@ -51,6 +51,8 @@ pub struct Job {
     pub quality: Option<u8>,
     /// The outputs.
     pub outputs: OutputFiles,
+    /// The file that options were taken from, which no output may replace.
+    pub options: Option<PathBuf>,
     /// A file for the options of this render, and their text.
     pub config: Option<(PathBuf, String)>,
     /// Keeps the frames as PNG files.
@@ -102,7 +104,7 @@ pub enum Event {
 }
 
 impl Job {
-    /// The files and folders that are read.
+    /// The files and folders that the clip is made of.
     pub fn inputs(&self) -> Vec<&Path> {
         let mut inputs = vec![self.pose.as_path()];
         inputs.extend(self.pose_settings.model.choice().file());

@@ -1,5 +1,6 @@
 //! Pictures.
 
+use std::ffi::OsStr;
 use std::io::{BufReader, Cursor};
 use std::path::Path;
 
@@ -11,10 +12,23 @@ use super::read::{open, read};
 use crate::error::{Error, Result};
 use crate::frame::MAX_SIDE;
 
+/// How the names of picture files end.
+pub(crate) const PICTURE_EXTENSIONS: [&str; 7] = ["png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff"];
 /// Longest file that is read.
 const MAX_BYTES: u64 = 1 << 30;
 /// Most bytes of a picture once it is decoded: those of the largest one with 16 bits a channel.
 const MAX_DECODED: u64 = 8 * (MAX_SIDE as u64) * (MAX_SIDE as u64);
+
+/// Whether the name is that of a picture.
+pub(crate) fn is_picture(path: &Path) -> bool {
+    has_extension(path, &PICTURE_EXTENSIONS)
+}
+
+/// Whether the name ends in one of the extensions, in small letters or large ones.
+pub(crate) fn has_extension(path: &Path, extensions: &[&str]) -> bool {
+    let is = |extension: &OsStr| extensions.iter().any(|known| extension.eq_ignore_ascii_case(known));
+    path.extension().is_some_and(is)
+}
 
 /// Decodes a picture file, whatever its name says it is, turned as its metadata says.
 ///

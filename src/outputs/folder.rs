@@ -1,7 +1,7 @@
 //! Folders that are whole or not there, and folders that are filled file by file.
 
 use std::fs::Metadata;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::disk;
@@ -93,4 +93,47 @@ pub(super) fn nanoseconds(time: SystemTime) -> u64 {
 /// [`Error::Io`].
 pub fn make_folder(folder: &Path) -> Result<()> {
     disk::create_folders(folder).map_err(|error| Error::io(folder, error))
+}
+
+/// Folders that were made for outputs; those that are empty go again.
+#[derive(Debug, Default)]
+pub(super) struct MadeFolders(Vec<PathBuf>);
+
+impl MadeFolders {
+    /// Makes a folder if only that one is missing.
+    ///
+    /// # Errors
+    /// [`Error::Output`].
+    pub fn make(&mut self, folder: &Path) -> Result<()> {
+        if !folder.is_dir() {
+            let problem = |error| Error::output(folder, format!("the folder cannot be made ({error})"));
+            disk::create_folder(folder).map_err(problem)?;
+            self.0.push(folder.to_path_buf());
+        }
+        Ok(())
+    }
+
+    /// Makes a folder, and those that it lies in, where they are missing.
+    ///
+    /// # Errors
+    /// [`Error::Output`].
+    pub fn make_with_parents(&mut self, folder: &Path) -> Result<()> {
+        let missing: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.is_dir()).collect();
+        // The name before the first one of a relative path is empty.
+        let mut missing = missing.into_iter().rev().filter(|folder| !folder.as_os_str().is_empty());
+        missing.try_for_each(|folder| self.make(folder))
+    }
+
+    /// They stay.
+    pub fn keep(&mut self) {
+        self.0.clear();
+    }
+}
+
+impl Drop for MadeFolders {
+    fn drop(&mut self) {
+        for folder in self.0.iter().rev() {
+            let _ = disk::remove_empty_folder(folder);
+        }
+    }
 }

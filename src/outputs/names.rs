@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::disk::same_file;
 use crate::error::{Error, Result};
+use crate::inputs::{has_extension, is_picture};
 
 /// What the names of files begin with that belong to the program alone: files until they are complete, and records of commands
 /// that have not come to their end.
@@ -14,34 +15,17 @@ pub const HIDDEN_PREFIX: &str = ".dreamtuner-";
 /// Longest name of a file, in bytes, on the file systems in use.
 const LONGEST_NAME: usize = 255;
 
-/// Kinds of files that are read from folders: poses, pictures, weights with their configurations.
-const READ_FROM_FOLDERS: [&str; 13] = [
-    "json",
-    "jsonl",
-    "txt",
-    "safetensors",
-    "onnx",
-    "png",
-    "jpg",
-    "jpeg",
-    "webp",
-    "bmp",
-    "gif",
-    "tif",
-    "tiff",
-];
+/// How the names of files end that are read from folders beside pictures: poses, lists, weights with their configurations.
+const READ_FROM_FOLDERS: [&str; 5] = ["json", "jsonl", "txt", "safetensors", "onnx"];
 
 /// Whether the name is that of a file that would be read from its folder.
 pub(super) fn is_read_from_folders(path: &Path) -> bool {
-    let is = |extension: &std::ffi::OsStr| {
-        READ_FROM_FOLDERS.iter().any(|kind| extension.eq_ignore_ascii_case(kind))
-    };
-    !is_hidden(path) && path.extension().is_some_and(is)
+    !is_hidden(path) && (is_picture(path) || has_extension(path, &READ_FROM_FOLDERS))
 }
 
 /// Whether the name is that of a PNG file.
 pub fn is_png(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"))
+    has_extension(path, &["png"])
 }
 
 /// Says that `path` would be written over.

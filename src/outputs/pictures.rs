@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::disk;
+use super::folder::MadeFolders;
 use super::part::{PartFile, Replaced};
 use super::pattern::Pattern;
 use super::png;
@@ -16,13 +17,13 @@ pub struct Pictures {
     replaced: Replaced,
     /// Where they are noted.
     record: Option<Arc<Mutex<Record>>>,
-    made_folder: bool,
+    made: MadeFolders,
     written: usize,
 }
 
 impl Pictures {
     pub(super) fn new(pattern: Pattern, replaced: Replaced, record: Option<Arc<Mutex<Record>>>) -> Self {
-        Self { pattern, replaced, record, made_folder: false, written: 0 }
+        Self { pattern, replaced, record, made: MadeFolders::default(), written: 0 }
     }
 
     /// Pictures that replace what is there under their names.
@@ -41,10 +42,8 @@ impl Pictures {
     /// [`Error::Output`] where they cannot.
     pub fn prepare(&mut self) -> Result<()> {
         let folder = self.pattern.folder();
-        if self.pattern.is_folder() && !folder.exists() {
-            let problem = |error| Error::output(folder, format!("the folder cannot be made ({error})"));
-            disk::create_folder(folder).map_err(problem)?;
-            self.made_folder = true;
+        if self.pattern.is_folder() {
+            self.made.make(folder)?;
         }
         PartFile::begin(&self.pattern.file(0), Replaced::Nothing, None)?.discard()
     }
@@ -57,6 +56,7 @@ impl Pictures {
         let file = self.pattern.file(self.written);
         PartFile::begin(&file, self.replaced, self.record.clone())?.write_png(image, texts)?;
         self.written += 1;
+        self.made.keep();
         Ok(())
     }
 
@@ -79,14 +79,5 @@ impl Pictures {
             }
         }
         Ok(removed)
-    }
-}
-
-/// A folder that was made for pictures which never came goes again.
-impl Drop for Pictures {
-    fn drop(&mut self) {
-        if self.made_folder && self.written == 0 {
-            let _ = disk::remove_empty_folder(self.pattern.folder());
-        }
     }
 }

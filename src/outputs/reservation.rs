@@ -5,13 +5,13 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::folder::{Earlier, nanoseconds, write_folder};
+use super::folder::{Earlier, MadeFolders, nanoseconds, write_folder};
 use super::names::{Input, full_name, is_read_from_folders, there_already};
 use super::part::{Lock, PartFile, Replaced, remove_parts};
 use super::pattern::Pattern;
 use super::pictures::Pictures;
 use super::record::{Record, Tidying};
-use super::wanted::{MadeFolders, Named, Output, Wanted};
+use super::wanted::{Named, Output, Wanted};
 use super::whole::write_json;
 use crate::error::{Error, Result};
 
@@ -148,36 +148,35 @@ impl Reservation {
 
     /// Refuses what is there and may not be replaced.
     fn refuse_others(&self) -> Result<()> {
-        self.outputs.iter().try_for_each(|output| self.refuse_other(output))
+        let other = self.outputs.iter().find_map(|output| self.other(output));
+        other.map_or(Ok(()), Err)
     }
 
-    fn refuse_other(&self, output: &Named) -> Result<()> {
+    fn other(&self, output: &Named) -> Option<Error> {
         let record = self.record();
         let own = |path: &Path| self.resumed && record.published(path);
         let mut there = output.there().into_iter();
         match &output.wanted {
             Wanted::Folder(path) => {
                 let problem = "this folder already holds files; an empty or new one is needed";
-                let is_other = there.next().is_some() && !own(&output.full);
-                if is_other { Err(Error::output(path, problem)) } else { Ok(()) }
+                (there.next().is_some() && !own(&output.full)).then(|| Error::output(path, problem))
             }
-            _ if self.overwrite => Ok(()),
+            _ if self.overwrite => None,
             Wanted::File(path) | Wanted::OneOfMany(path) => {
-                let other = there.find(|path| !own(path));
-                other.map_or(Ok(()), |_| Err(there_already(path)))
+                there.find(|path| !own(path)).map(|_| there_already(path))
             }
             Wanted::Pictures(_) => {
                 let other = there.find(|path| !full_name(path).is_ok_and(|full| own(&full)));
-                other.map_or(Ok(()), |other| Err(there_already(&other)))
+                other.map(|other| there_already(&other))
             }
             Wanted::FilledFolder(path) => {
                 let begun = self.resumed && record.began(&output.full).is_some();
-                if begun || there.next().is_none() { Ok(()) } else { Err(there_already(path)) }
+                (!begun && there.next().is_some()).then(|| there_already(path))
             }
             Wanted::Kept(path) => {
                 let problem = "holds files that are not of this program; --overwrite writes among them";
                 let is_other = there.next().is_some() && !path.join(MARK).is_file();
-                if is_other { Err(Error::output(path, problem)) } else { Ok(()) }
+                is_other.then(|| Error::output(path, problem))
             }
         }
     }
@@ -225,8 +224,8 @@ impl Reservation {
         }
     }
 
-    /// Makes the folder `path`, into which files are about to be written; what an earlier run has written there. What a killed
-    /// process has left incomplete in one that is worked on again is removed.
+    /// Begins to fill the folder `path`; what an earlier run has written there. What killed processes have left incomplete in it is
+    /// removed.
     ///
     /// # Errors
     /// [`Error::Io`]; [`Error::Output`] for a folder that is not among the outputs.

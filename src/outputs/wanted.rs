@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::disk;
+use super::folder::MadeFolders;
 use super::names::{Input, folder_of, full_name, is_hidden, is_png};
 use super::part::PartFile;
 use super::pattern::{Pattern, names_folder};
@@ -152,41 +152,5 @@ impl Named {
             }
         }
         Ok(())
-    }
-}
-
-/// Folders that were made for outputs; those that are empty go again.
-#[derive(Debug, Default)]
-pub(super) struct MadeFolders(Vec<PathBuf>);
-
-impl MadeFolders {
-    fn make(&mut self, folder: &Path) -> Result<()> {
-        if !folder.is_dir() {
-            let problem = |error| Error::output(folder, format!("the folder cannot be made ({error})"));
-            disk::create_folder(folder).map_err(problem)?;
-            self.0.push(folder.to_path_buf());
-        }
-        Ok(())
-    }
-
-    fn make_with_parents(&mut self, folder: &Path) -> Result<()> {
-        let parent = folder_of(folder);
-        if !folder.is_dir() && parent != folder {
-            self.make_with_parents(parent)?;
-        }
-        self.make(folder)
-    }
-
-    /// They stay.
-    pub fn keep(&mut self) {
-        self.0.clear();
-    }
-}
-
-impl Drop for MadeFolders {
-    fn drop(&mut self) {
-        for folder in self.0.iter().rev() {
-            let _ = disk::remove_empty_folder(folder);
-        }
     }
 }

@@ -132,16 +132,21 @@ impl Choreography {
         text.parse()
     }
 
+    /// The file that `dance` names; `None` where it is the name of a dance, or looks like no path.
+    pub fn file(dance: &str) -> Option<&Path> {
+        let (known, path) = (Self::names().any(|name| name == dance), Path::new(dance));
+        (!known && (path.is_file() || dance.contains(['.', '/', '\\']))).then_some(path)
+    }
+
     /// A dance that comes with the program, by its name, or one from a file.
     ///
     /// # Errors
     /// [`Error::Setting`] for a name that is neither a dance nor a file and looks like no path, [`Error::Io`] and
     /// [`Error::Input`] for a file that cannot be used.
     pub fn open(dance: &str) -> Result<Self, Error> {
-        let (known, path) = (Self::names().any(|name| name == dance), Path::new(dance));
-        if known || !(path.is_file() || dance.contains(['.', '/', '\\'])) {
+        let Some(path) = Self::file(dance) else {
             return Self::named(dance).map_err(|error| Error::setting("dance", error.to_string()));
-        }
+        };
         let text = read_text(path, MAX_BYTES)?;
         text.parse().map_err(|error: ParseError| Error::input(path, error.to_string()))
     }

@@ -61,9 +61,7 @@ impl Journal {
         let Ok(Found::Journal(earlier)) = look(folder, false) else { return None };
         let differences = differences(&earlier, plan);
         let has_frames = own_files(folder, frames_of(&earlier)).is_ok_and(|files| {
-            files.iter().any(|(kind, path)| {
-                *kind == OwnFile::Picture || path.extension().is_some_and(|end| end == "latent")
-            })
+            files.iter().any(|(kind, _)| matches!(kind, OwnFile::Picture | OwnFile::Latent))
         });
         let other = has_frames && !differences.is_empty();
         other.then(|| Error::Plan { path: folder.to_path_buf(), differences })
@@ -116,7 +114,7 @@ impl Journal {
             remove_own(folder, frames, |kind| match kind {
                 OwnFile::Plan => false,
                 OwnFile::Picture => !keep_pictures,
-                OwnFile::Other => true,
+                OwnFile::Latent | OwnFile::Other => true,
             })?;
             // The plan says what is to be removed, so it goes last.
             disk::remove_file(&plan).map_err(|error| Error::io(&plan, error))?;
@@ -256,7 +254,8 @@ const POSES: &str = "poses.safetensors";
 enum OwnFile {
     Plan,
     Picture,
-    /// Latents, trajectories and poses.
+    Latent,
+    /// Trajectories and poses.
     Other,
 }
 
@@ -270,7 +269,8 @@ fn own_file(name: &OsStr, frames: usize) -> Option<OwnFile> {
         (PLAN, _) => Some(OwnFile::Plan),
         (POSES, _) => Some(OwnFile::Other),
         (_, Some((stem, "png"))) if is_numbered(stem) => Some(OwnFile::Picture),
-        (_, Some((stem, "latent" | "trajectory"))) if is_numbered(stem) => Some(OwnFile::Other),
+        (_, Some((stem, "latent"))) if is_numbered(stem) => Some(OwnFile::Latent),
+        (_, Some((stem, "trajectory"))) if is_numbered(stem) => Some(OwnFile::Other),
         _ => None,
     }
 }

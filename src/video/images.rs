@@ -10,11 +10,10 @@ use super::facts::rational_rate;
 use super::timeline::Timeline;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
-use crate::inputs::read_picture;
+use crate::inputs::{PICTURE_EXTENSIONS, is_picture, read_picture};
 
 /// Pictures a second of a folder, unless told otherwise.
 const DEFAULT_RATE: f64 = 24.0;
-const EXTENSIONS: [&str; 7] = ["png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff"];
 
 /// Reads the pictures of a folder in natural order (`2.png` before `10.png`), or a single picture, as frames.
 ///
@@ -36,9 +35,7 @@ pub struct ImageReader {
 impl ImageReader {
     /// Whether the name of `path` is that of a picture.
     pub fn is_picture(path: &Path) -> bool {
-        let extension = path.extension().and_then(|extension| extension.to_str());
-        extension
-            .is_some_and(|extension| EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known)))
+        is_picture(path)
     }
 
     /// Opens a folder of pictures, or one picture. The first one is decoded, for its size.
@@ -51,7 +48,7 @@ impl ImageReader {
         settings.validate()?;
         let files = if path.is_dir() { pictures_in(path)? } else { vec![path.to_path_buf()] };
         let Some(first) = files.first() else {
-            let problem = format!("holds no pictures ({})", EXTENSIONS.join(", "));
+            let problem = format!("holds no pictures ({})", PICTURE_EXTENSIONS.join(", "));
             return Err(Error::input(path, problem));
         };
         let (width, height) = over_black(read_picture(first)?).dimensions();

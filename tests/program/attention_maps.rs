@@ -28,6 +28,8 @@ use dreamtuner::render::weights::{ControlNetFile, WeightFiles};
 use image::{GrayImage, RgbImage};
 use tempfile::TempDir;
 
+use crate::support::words;
+
 const SIDE: u32 = 128;
 
 fn studio() -> Studio {
@@ -132,10 +134,6 @@ fn program(output: &Path, options: &[&str]) -> Output {
     command.arg("--reference-pose").arg(root.join("examples/hero.pose.json"));
     command.arg("--pose").arg(root.join("examples/hero2.pose.json"));
     command.arg("-o").arg(output).args(options).output().unwrap()
-}
-
-fn words(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// Maps as a picture and as videos, and the shares of all layers and steps.
@@ -247,6 +245,7 @@ fn job(dance: &Path, clip: PathBuf) -> Job {
         audio: false,
         quality: None,
         outputs: OutputFiles { clip, compare: None, sheet: None },
+        options: None,
         config: None,
         keep_frames: false,
         overwrite: true,

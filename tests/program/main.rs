@@ -3,5 +3,6 @@
 
 mod attention_maps;
 mod still;
+mod support;
 mod train;
 mod tune;

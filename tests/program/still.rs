@@ -11,13 +11,7 @@ use image::{RgbImage, Rgba, RgbaImage};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn words(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
+use crate::support::{root, words};
 
 fn program(output: &Path, options: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dreamtuner"));

@@ -2,14 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
-fn program() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_dreamtuner"))
-}
+use crate::support::{kill_after_saving, program, words};
 
 /// A few puppets, 32 pixels wide.
 fn puppets(folder: &Path, identities: u32) -> PathBuf {
@@ -40,10 +38,6 @@ fn training(data: &Path, output: &Path, steps: u32) -> Command {
     command
 }
 
-fn words(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
 fn encoder(folder: &Path) -> Vec<u8> {
     fs::read(folder.join("diffusion_pytorch_model.safetensors")).unwrap()
 }
@@ -57,17 +51,7 @@ fn a_killed_training_goes_on_as_if_it_had_not_been() {
     let output = training(&data, &whole, 5).output().unwrap();
     assert!(output.status.success(), "{}", words(&output));
     let state = killed.join("training/state.safetensors");
-    for _ in 0..3 {
-        let before = fs::read(&state).unwrap_or_default();
-        let mut child = training(&data, &killed, 5).spawn().unwrap();
-        let started = Instant::now();
-        while fs::read(&state).unwrap_or_default() == before && child.try_wait().unwrap().is_none() {
-            assert!(started.elapsed() < Duration::from_secs(120), "no state was saved");
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-    }
+    kill_after_saving(&state, || training(&data, &killed, 5));
     let output = training(&data, &killed, 5).output().unwrap();
     assert!(output.status.success(), "{}", words(&output));
     assert!(encoder(&whole) == encoder(&killed), "the weights differ");

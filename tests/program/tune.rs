@@ -3,21 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn program() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_dreamtuner"))
-}
-
-fn words(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
+use crate::support::{kill_after_saving, program, root, words};
 
 fn tuning(output: &Path, options: &[&str]) -> Command {
     let mut command = program();
@@ -140,17 +129,7 @@ fn a_killed_tuning_goes_on_as_if_it_had_not_been() {
     let options = ["--steps", "110", "--save-at", "0", "--save-at", "60", "--with-references", "0.5"];
     done(tuning(&whole, &options));
     let state = folder.path().join("killed/hero.subject.tune/state.safetensors");
-    for _ in 0..3 {
-        let before = fs::read(&state).unwrap_or_default();
-        let mut child = tuning(&killed, &options).spawn().unwrap();
-        let started = Instant::now();
-        while fs::read(&state).unwrap_or_default() == before && child.try_wait().unwrap().is_none() {
-            assert!(started.elapsed() < Duration::from_secs(120), "no state was saved");
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-    }
+    kill_after_saving(&state, || tuning(&killed, &options));
     // The kill may have come in the middle of a file.
     let half = state.with_file_name(".dreamtuner-half.part");
     fs::write(&half, "half a file").unwrap();

@@ -1,11 +1,20 @@
 //! Files that were there before: none of them is lost unasked, and none that is an input at all.
 
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::process::Command;
 
 use tempfile::TempDir;
 
 use super::support::{Files, Run, dance, files, program, repository, run};
+
+/// A render of two frames.
+const RENDER: &str = "animate {small} --reference hero.png --reference-pose none --pose dance.json -o o.mp4";
+
+/// The number of the call that the log tells with this end.
+fn number(calls: &[String], end: &str) -> usize {
+    calls.iter().position(|call| call.ends_with(end)).unwrap() + 1
+}
 
 /// A folder with a dance and a reference of the user's own.
 struct Desk {
@@ -37,9 +46,30 @@ impl Desk {
 
     /// Runs a command line in the folder; `{small}` stands for a small model and one step.
     fn run(&self, line: &str) -> Run {
+        run(&mut self.command(line))
+    }
+
+    fn command(&self, line: &str) -> Command {
         let small = format!("--model {} --steps 1 --size 16x16", self.model);
+        let mut command = program();
         let line = line.replace("{small}", &small);
-        run(program().current_dir(self.folder.path()).args(line.split_whitespace()))
+        command.current_dir(self.folder.path()).args(line.split_whitespace());
+        command
+    }
+
+    /// Runs a command line to its end; the calls that it makes to change the disk.
+    fn calls(&self, line: &str) -> Vec<String> {
+        let log = self.path("log");
+        run(self.command(line).env("DREAMTUNER_DISK_LOG", &log)).succeeded();
+        let calls = std::fs::read_to_string(&log).unwrap();
+        std::fs::remove_file(&log).unwrap();
+        calls.lines().map(str::to_owned).collect()
+    }
+
+    /// Runs a command line that is killed at a call.
+    fn killed(&self, line: &str, call: usize) {
+        let run = run(self.command(line).env("DREAMTUNER_DISK_FAULT", format!("{call}:kill")));
+        assert!(run.signal.is_some(), "{run:?}");
     }
 
     fn animate(&self, arguments: &str) -> Run {
@@ -281,16 +311,7 @@ fn files_with_names_that_were_once_the_programs() {
 fn a_render_with_other_settings_is_begun_anew_if_asked_to() {
     let desk = Desk::new();
     std::fs::create_dir(desk.path("o.mp4.frames")).unwrap();
-    let killed = |seed: &str| {
-        let mut command = program();
-        command.current_dir(desk.folder.path()).env("DREAMTUNER_DISK_FAULT", "40:kill");
-        let line = format!(
-            "animate --model {} --steps 1 --size 16x16 --reference hero.png --reference-pose none --pose dance.json -o o.mp4 --seed {seed}",
-            desk.model
-        );
-        assert!(run(command.args(line.split_whitespace())).signal.is_some());
-    };
-    killed("1");
+    desk.killed(&format!("{RENDER} --seed 1"), 40);
     assert!(desk.path("o.mp4.frames/000000.png").exists(), "{:?}", desk.files());
     desk.animate("-o o.mp4 --seed 2").failed(7, &["other settings", "settings.seed: 1 → 2"]);
     desk.animate("-o o.mp4 --seed 2 --overwrite").succeeded();
@@ -335,24 +356,14 @@ fn an_interrupted_render_is_not_lost_to_another() {
 #[test]
 fn tidying_up_is_finished_by_the_same_command() {
     let desk = Desk::new();
-    let line = format!(
-        "animate --model {} --steps 1 --size 16x16 --reference hero.png --reference-pose none --pose dance.json -o o.mp4",
-        desk.model
-    );
-    let log = desk.path("log");
-    let mut command = program();
-    command.current_dir(desk.folder.path()).env("DREAMTUNER_DISK_LOG", &log);
-    run(command.args(line.split_whitespace())).succeeded();
-    let calls = std::fs::read_to_string(&log).unwrap();
-    let last = calls.lines().count();
-    let call = |end: &str| calls.lines().position(|line| line.ends_with(end)).unwrap() + 1;
-    let (first_frame, published) = (call("Rename o.mp4.frames/000000.png"), call("Rename o.mp4"));
+    let calls = desk.calls(RENDER);
+    let last = calls.len();
+    let (first_frame, published) =
+        (number(&calls, "Rename o.mp4.frames/000000.png"), number(&calls, "Rename o.mp4"));
     let clip = std::fs::read(desk.path("o.mp4")).unwrap();
     for call in published + 4..=last {
         std::fs::remove_file(desk.path("o.mp4")).unwrap();
-        let mut command = program();
-        command.current_dir(desk.folder.path()).env("DREAMTUNER_DISK_FAULT", format!("{call}:kill"));
-        assert!(run(command.args(line.split_whitespace())).signal.is_some());
+        desk.killed(RENDER, call);
         assert!(std::fs::read(desk.path("o.mp4")).unwrap() == clip);
         let end = desk.animate("-o o.mp4 --json").succeeded();
         assert!(!end.stderr.contains("frame 1/2"), "rendered again: {}", end.stderr);
@@ -360,17 +371,12 @@ fn tidying_up_is_finished_by_the_same_command() {
             desk.files().into_keys().filter(|name| name.starts_with(".dreamtuner-")).collect();
         assert!(left.is_empty() && !desk.path("o.mp4.frames").exists(), "{left:?}");
     }
-    assert!(Path::new(&log).exists() && last > published + 8);
+    assert!(last > published + 8);
     // Where the clip is removed meanwhile, it is rendered again, and its new frames are not tidied up.
-    let faulty = |call: usize| {
-        let mut command = program();
-        command.current_dir(desk.folder.path()).env("DREAMTUNER_DISK_FAULT", format!("{call}:kill"));
-        assert!(run(command.args(line.split_whitespace())).signal.is_some());
-    };
     std::fs::remove_file(desk.path("o.mp4")).unwrap();
-    faulty(last);
+    desk.killed(RENDER, last);
     std::fs::remove_file(desk.path("o.mp4")).unwrap();
-    faulty(first_frame + 6);
+    desk.killed(RENDER, first_frame + 6);
     assert!(desk.path("o.mp4.frames/000000.png").exists(), "{:?}", desk.files());
     let end = desk.animate("-o o.mp4 --json").succeeded();
     assert_eq!(end.errors(), 0, "{}", end.stderr);
@@ -460,19 +466,9 @@ fn a_link_where_a_folder_grows() {
 fn pictures_edited_before_the_command_goes_on() {
     let desk = Desk::new();
     let line = "pose draw dance.json --size 32x32 -o film/";
-    let log = desk.path("log");
-    let mut command = program();
-    command.current_dir(desk.folder.path()).env("DREAMTUNER_DISK_LOG", &log);
-    run(command.args(line.split(' '))).succeeded();
-    let calls = std::fs::read_to_string(&log).unwrap();
-    let last = calls.lines().position(|line| line.ends_with("Rename film/000001.png")).unwrap() + 1;
+    let last = number(&desk.calls(line), "Rename film/000001.png");
     std::fs::remove_dir_all(desk.path("film")).unwrap();
-    let killed = || {
-        let mut command = program();
-        command.current_dir(desk.folder.path()).env("DREAMTUNER_DISK_FAULT", format!("{last}:kill"));
-        assert!(run(command.args(line.split(' '))).signal.is_some());
-    };
-    killed();
+    desk.killed(line, last);
     let picture = desk.path("film/000000.png");
     let mut edited = std::fs::read(&picture).unwrap();
     edited.extend(b"edited");
@@ -485,21 +481,9 @@ fn pictures_edited_before_the_command_goes_on() {
 #[test]
 fn a_render_without_its_first_frame() {
     let desk = Desk::new();
-    let log = desk.path("log");
-    let line = format!(
-        "animate --model {} --steps 1 --size 16x16 --reference hero.png --reference-pose none --pose dance.json -o o.mp4",
-        desk.model
-    );
-    let with = |variable: &str, value: &str| {
-        let mut command = program();
-        command.current_dir(desk.folder.path()).env(variable, value);
-        run(command.args(line.split_whitespace()))
-    };
-    with("DREAMTUNER_DISK_LOG", log.to_str().unwrap()).succeeded();
+    let last = number(&desk.calls(RENDER), "Rename o.mp4.frames/000001.png");
     std::fs::remove_file(desk.path("o.mp4")).unwrap();
-    let calls = std::fs::read_to_string(&log).unwrap();
-    let last = calls.lines().position(|line| line.ends_with("Rename o.mp4.frames/000001.png")).unwrap() + 1;
-    assert!(with("DREAMTUNER_DISK_FAULT", &format!("{}:kill", last + 1)).signal.is_some());
+    desk.killed(RENDER, last + 1);
     assert!(desk.path("o.mp4.frames/000001.png").exists(), "{:?}", desk.files());
     std::fs::remove_file(desk.path("o.mp4.frames/000000.png")).unwrap();
     desk.animate("-o o.mp4 --seed 2").failed(7, &["other settings", "settings.seed: 0 → 2"]);
@@ -511,19 +495,11 @@ fn a_render_without_its_first_frame() {
 fn several_images_of_a_changed_reference() {
     let desk = Desk::new();
     let line = "image {small} --reference hero.png --reference-pose none -n 3 -o i.png";
-    let log = desk.path("log");
-    let words = line.replace("{small}", &format!("--model {} --steps 1 --size 16x16", desk.model));
-    let mut command = program();
-    command.current_dir(desk.folder.path()).env("DREAMTUNER_DISK_LOG", &log);
-    run(command.args(words.split_whitespace())).succeeded();
-    let calls = std::fs::read_to_string(&log).unwrap();
-    let second = calls.lines().position(|line| line.ends_with("Rename i-2.png")).unwrap() + 1;
+    let second = number(&desk.calls(line), "Rename i-2.png");
     for name in ["i.png", "i-1.png", "i-2.png", "i-3.png"] {
         std::fs::remove_file(desk.path(name)).unwrap();
     }
-    let mut command = program();
-    command.current_dir(desk.folder.path()).env("DREAMTUNER_DISK_FAULT", format!("{second}:kill"));
-    assert!(run(command.args(words.split_whitespace())).signal.is_some());
+    desk.killed(line, second);
     std::fs::copy(repository("examples/hero.png"), desk.path("hero.png")).unwrap();
     desk.run(line).failed(6, &["i-1.png", "is there already"]);
     desk.run(&format!("{line} --overwrite")).succeeded();

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use dreamtuner::Result;
 use dreamtuner::animate::job::{Event, Job};
 use dreamtuner::animate::outputs::OutputFiles;
 use dreamtuner::animate::pose_source::{PoseKind, PoseSettings};
@@ -14,7 +15,6 @@ use dreamtuner::pose::{PersonChoice, Retarget};
 use dreamtuner::render::clip::Outcome;
 use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::render::settings::RenderSettings;
-use dreamtuner::{Error, Result};
 use serde::Serialize;
 use serde_json::json;
 
@@ -171,6 +171,7 @@ impl AnimateArgs {
             audio: !self.no_audio,
             quality: self.quality,
             outputs: self.outputs(),
+            options: self.config.clone(),
             config: self.config_text()?,
             keep_frames: self.keep_frames,
             overwrite: self.overwrite,
@@ -201,12 +202,8 @@ impl AnimateArgs {
 
     /// The file for the options, and their text.
     fn config_text(&self) -> Result<Option<(PathBuf, String)>> {
-        let Some(path) = &self.save_config else { return Ok(None) };
-        let whole = |path: &PathBuf| path.canonicalize().ok();
-        if self.config.as_ref().and_then(whole).is_some_and(|read| Some(read) == whole(path)) {
-            return Err(Error::output(path, "would replace an input, the file of options"));
-        }
-        Ok(Some((path.clone(), config_file::text(self, path)?)))
+        let text = |path: &PathBuf| Ok((path.clone(), config_file::text(self, path)?));
+        self.save_config.as_ref().map(text).transpose()
     }
 
     fn outputs(&self) -> OutputFiles {

@@ -377,6 +377,7 @@ impl AttentionArgs {
             audio: false,
             quality: None,
             outputs: OutputFiles { clip: self.output.clone(), compare: None, sheet: None },
+            options: None,
             config: None,
             keep_frames: false,
             overwrite: self.overwrite,

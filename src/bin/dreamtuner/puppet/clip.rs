@@ -61,10 +61,9 @@ pub fn run(arguments: &ClipArgs) -> Result<()> {
 
     let wanted =
         clips.map(|path| Wanted::clip(path)).chain(arguments.poses.iter().cloned().map(Wanted::File));
-    let dance = Path::new(&arguments.dance);
-    let inputs: &[&Path] = if dance.exists() { &[dance] } else { &[] };
+    let inputs: Vec<&Path> = Choreography::file(&arguments.dance).into_iter().collect();
     let mut reserved =
-        Reservation::begin(wanted.collect(), inputs, look.overwrite, &format!("{arguments:?}"))?;
+        Reservation::begin(wanted.collect(), &inputs, look.overwrite, &format!("{arguments:?}"))?;
     let mut writer = |path: &PathBuf| {
         let settings = EncodeSettings { frame_rate: rational_rate(*fps), ..Default::default() };
         VideoWriter::begin(reserved.clip(path)?, look.size, look.size, &settings)

@@ -51,8 +51,7 @@ pub fn run(arguments: &ImageArgs) -> Result<()> {
         arguments.poses.as_ref(),
     ];
     let wanted = outputs.into_iter().flatten().cloned().map(Wanted::File).collect();
-    let dance = arguments.dance.as_deref().map(Path::new);
-    let inputs: Vec<&Path> = dance.into_iter().filter(|dance| dance.exists()).collect();
+    let inputs: Vec<&Path> = arguments.dance.as_deref().and_then(Choreography::file).into_iter().collect();
     let mut reserved = Reservation::begin(wanted, &inputs, look.overwrite, &format!("{arguments:?}"))?;
     let identity = Identity::from_seed(look.seed);
     let shot = Shot {
