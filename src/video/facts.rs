@@ -4,9 +4,10 @@ use std::path::Path;
 
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::format::context::Input;
-use ffmpeg_next::{Rational, Stream, codec, color, decoder};
+use ffmpeg_next::{Rational, Stream, codec, decoder};
 use image::metadata::Orientation;
 
+use super::color_tags::is_high_dynamic_range;
 use super::demux::{known, positive, seconds};
 use crate::error::{Error, Result};
 use crate::frame::MAX_SIDE;
@@ -109,8 +110,7 @@ pub(super) fn orientation(stream: &Stream) -> Orientation {
 }
 
 pub(super) fn warn_of_high_dynamic_range(path: &Path, decoder: &decoder::Video) {
-    use color::TransferCharacteristic::{ARIB_STD_B67, SMPTE2084};
-    if matches!(decoder.color_transfer_characteristic(), ARIB_STD_B67 | SMPTE2084) {
+    if is_high_dynamic_range(decoder) {
         tracing::warn!(
             "{}: high dynamic range is not mapped to sRGB; colours will look pale",
             path.display()

@@ -9,6 +9,7 @@
 
 mod audio;
 mod codec;
+mod color_tags;
 mod cutoff;
 mod decode;
 mod demux;

@@ -2,10 +2,11 @@
 
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::format::Pixel;
-use ffmpeg_next::{Rational, color, frame};
+use ffmpeg_next::{Rational, frame};
 use image::metadata::Orientation;
 use image::{DynamicImage, RgbImage};
 
+use super::color_tags::{matrix_name, range_name};
 use super::graph::{FilterGraph, video_arguments};
 
 type Result<T> = std::result::Result<T, ffmpeg::Error>;
@@ -24,8 +25,9 @@ struct Layout {
     width: u32,
     height: u32,
     format: Pixel,
-    space: color::Space,
-    range: color::Range,
+    /// Names that the `scale` filter knows.
+    matrix: &'static str,
+    range: &'static str,
 }
 
 /// Turns decoded frames into upright RGB pictures of one size.
@@ -54,8 +56,8 @@ impl ToRgb {
             width: frame.width(),
             height: frame.height(),
             format: frame.format(),
-            space: frame.color_space(),
-            range: frame.color_range(),
+            matrix: matrix_name(frame),
+            range: range_name(frame),
         };
         let reusable = self.graph.take().filter(|(known, _)| *known == layout);
         let (_, graph) = match reusable {
@@ -79,37 +81,12 @@ impl ToRgb {
             self.width,
             self.height,
             self.flags,
-            matrix_name(layout.space),
-            range_name(layout)
+            layout.matrix,
+            layout.range
         );
         let clock = Rational::new(CLOCK.0, CLOCK.1);
         let arguments = video_arguments(layout.width, layout.height, layout.format, clock);
         FilterGraph::video(&[("in", arguments)], &description)
-    }
-}
-
-/// Untagged video is left to FFmpeg, which takes it for BT.601 as it does when it writes untagged video.
-fn matrix_name(space: color::Space) -> &'static str {
-    match space {
-        color::Space::BT709 => "bt709",
-        color::Space::BT470BG | color::Space::SMPTE170M => "bt601",
-        color::Space::SMPTE240M => "smpte240m",
-        color::Space::FCC => "fcc",
-        color::Space::BT2020NCL | color::Space::BT2020CL => "bt2020",
-        _ => "auto",
-    }
-}
-
-fn range_name(layout: &Layout) -> &'static str {
-    let full_by_format = matches!(
-        layout.format,
-        Pixel::YUVJ420P | Pixel::YUVJ422P | Pixel::YUVJ444P | Pixel::YUVJ440P | Pixel::YUVJ411P
-    );
-    match layout.range {
-        _ if full_by_format => "full",
-        color::Range::JPEG => "full",
-        color::Range::MPEG => "limited",
-        _ => "auto",
     }
 }
 

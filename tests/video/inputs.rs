@@ -260,3 +260,16 @@ fn one_frame() {
     ffmpeg(&format!("{PICTURES} -frames:v 1 -pix_fmt yuv420p -c:v libx264"), &path);
     assert_eq!(read(&path).len(), 1);
 }
+
+#[test]
+fn a_colour_matrix_that_nobody_knows() {
+    let film = |name: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/video").join(name);
+        let frames = open_frames(&path, &DecodeSettings::default()).unwrap();
+        frames.map(|frame| frame.unwrap().image).collect::<Vec<_>>()
+    };
+    // The same film, whose header states the matrix 4294967167 and no range.
+    let unknown = film("ffv1-unknown-matrix.mkv");
+    assert!(!unknown.is_empty());
+    assert!(unknown == film("ffv1.mkv"));
+}
