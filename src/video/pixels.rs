@@ -78,11 +78,7 @@ impl ToRgb {
         let format = if has_alpha(layout.format) { "rgba" } else { "rgb24" };
         let description = format!(
             "scale={}:{}:flags={}:in_color_matrix={}:in_range={},format={format}",
-            self.width,
-            self.height,
-            self.flags,
-            layout.matrix,
-            layout.range
+            self.width, self.height, self.flags, layout.matrix, layout.range
         );
         let clock = Rational::new(CLOCK.0, CLOCK.1);
         let arguments = video_arguments(layout.width, layout.height, layout.format, clock);
