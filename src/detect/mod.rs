@@ -3,7 +3,8 @@
 //! 1. [`MoveNet`] finds the joints of one person in a [`Region`] of a picture; [`WholeBody`] also hands and face, by
 //!    networks from files. A [`PoseModel`] is the choice of one.
 //! 2. As [`Estimator`]s both find everyone in a frame, and the one person in a still, drawn or photographed.
-//! 3. [`find_foreground`] cuts a figure out of its background; [`find_figure`] finds its pose too.
+//! 3. [`find_foreground`] cuts a figure out of its background, where [`U2Net`] says what stands out; [`find_figure`] finds its
+//!    pose too.
 //! 4. [`Tracker`] follows everyone through a video; [`CutDetector`] tells it where another scene begins.
 
 mod colours;
@@ -13,6 +14,7 @@ mod figure;
 mod foreground;
 mod head;
 mod movenet;
+mod normalized;
 mod onnx;
 mod region;
 mod search;
@@ -22,7 +24,7 @@ mod whole_body;
 pub use cuts::CutDetector;
 pub use estimator::{Estimator, Found, PoseModel, PoseModelChoice};
 pub use figure::{Figure, find_figure, find_masked_person};
-pub use foreground::find_foreground;
+pub use foreground::{U2Net, find_foreground};
 pub use movenet::{Detection, MoveNet, Variant};
 pub use region::Region;
 pub use tracker::Tracker;

@@ -1,10 +1,8 @@
 //! Networks in ONNX files, run by tract.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use image::{Rgb, RgbImage};
 use tract_onnx::prelude::{
     DatumExt, Framework, InferenceModel, InferenceModelExt, IntoRunnable, Tensor, TractResult, TypedModel,
     TypedRunnableModel, tvec,
@@ -18,19 +16,6 @@ use crate::inputs::{guarded, read};
 /// Longest file that is read.
 const MAX_BYTES: u64 = 2 << 30;
 
-/// Mean and standard deviation of each channel of the pictures that networks are trained on (ImageNet).
-const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
-const DEVIATION: [f32; 3] = [0.229, 0.224, 0.225];
-
-/// A picture as networks that were trained on ImageNet see it: channels first, red before green before blue, as shares of
-/// `brightest`, normalised.
-pub fn normalised(picture: &RgbImage, brightest: f32) -> Vec<f32> {
-    let value = |Rgb(channels): &Rgb<u8>, channel: usize| {
-        (f32::from(channels[channel]) / brightest - MEAN[channel]) / DEVIATION[channel]
-    };
-    (0..3).flat_map(|channel| picture.pixels().map(move |pixel| value(pixel, channel))).collect()
-}
-
 /// A network with one input.
 pub struct Onnx {
     plan: Arc<TypedRunnableModel>,
@@ -43,22 +28,19 @@ impl Onnx {
     /// Reads a network from a file.
     ///
     /// # Errors
-    /// As [`Onnx::read`]; a file that is missing.
+    /// A file that is missing or no ONNX network; a network whose input or outputs have no fixed size. The number of pictures
+    /// may be open.
     pub fn open(path: &Path) -> Result<Self> {
         let bytes = read(path, MAX_BYTES).map_err(Error::of_weights)?;
-        guarded(path, || Self::read(path, &mut &*bytes, usize::MAX)).map_err(Error::of_weights)
+        guarded(path, || Self::decode(path, &bytes)).map_err(Error::of_weights)
     }
 
-    /// Reads a network, and of its outputs up to `outputs`. `path` is what errors name.
-    ///
-    /// # Errors
-    /// What is no ONNX network; one whose input or outputs have no fixed size. The number of pictures may be open.
-    pub fn read(path: &Path, from: &mut dyn Read, outputs: usize) -> Result<Self> {
+    fn decode(path: &Path, mut bytes: &[u8]) -> Result<Self> {
         let fail = |error| Error::weights(path, format!("is no ONNX network that can be run: {error:#}"));
         let open = |what: &str| Error::weights(path, format!("{what} has no fixed size"));
-        let model = tract_onnx::onnx().model_for_read(from).map_err(fail)?;
+        let model = tract_onnx::onnx().model_for_read(&mut bytes).map_err(fail)?;
         let input = input_shape(&model).map_err(fail)?.ok_or_else(|| open("its input"))?;
-        let model = optimized(model, &input, outputs).map_err(fail)?;
+        let model = optimized(model, &input).map_err(fail)?;
         let outputs = output_shapes(&model).map_err(fail)?.ok_or_else(|| open("an output"))?;
         let plan = model.into_runnable().map_err(fail)?;
         Ok(Self { plan, input, outputs, path: path.to_path_buf() })
@@ -108,12 +90,9 @@ fn input_shape(model: &InferenceModel) -> TractResult<Option<Vec<usize>>> {
     Ok(known.collect())
 }
 
-/// The network for inputs of a shape, with its first `outputs` outputs.
-fn optimized(model: InferenceModel, input: &[usize], outputs: usize) -> TractResult<TypedModel> {
-    let mut model = model.with_input_fact(0, f32::fact(input).into())?;
-    let kept: Vec<_> = model.output_outlets()?.iter().copied().take(outputs).collect();
-    model.select_output_outlets(&kept)?;
-    model.into_optimized()
+/// The network for inputs of a shape.
+fn optimized(model: InferenceModel, input: &[usize]) -> TractResult<TypedModel> {
+    model.with_input_fact(0, f32::fact(input).into())?.into_optimized()
 }
 
 fn output_shapes(model: &TypedModel) -> TractResult<Option<Vec<Vec<usize>>>> {

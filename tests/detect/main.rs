@@ -5,4 +5,5 @@ mod foreground;
 mod movenet;
 mod puppets;
 mod tracker;
+mod u2net;
 mod whole_body;

@@ -25,7 +25,8 @@ use imageproc::region_labelling::{Connectivity, connected_components};
 use colours::Colours;
 use graph_cut::{GraphCut, Grid};
 use reach::{Closeness, Reach};
-use u2net::{Probabilities, U2Net};
+use u2net::Probabilities;
+pub use u2net::U2Net;
 
 use crate::error::Result;
 use crate::pose::Person;

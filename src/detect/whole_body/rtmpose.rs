@@ -3,7 +3,8 @@
 use image::RgbImage;
 
 use crate::detect::estimator::Found;
-use crate::detect::onnx::{Onnx, normalised};
+use crate::detect::normalized::normalized;
+use crate::detect::onnx::Onnx;
 use crate::detect::region::Region;
 use crate::error::Result;
 use crate::pose::{COCO_POINTS, FACE_POINTS, HAND_POINTS, Joint, Keypoint, Person};
@@ -60,7 +61,7 @@ impl RtmPose {
     /// A network that fails.
     pub fn find(&self, picture: &RgbImage, region: Region) -> Result<Found> {
         let view = region.cut(picture, self.width as u32, self.height as u32);
-        let maps = self.network.run(&normalised(&view, 255.0))?;
+        let maps = self.network.run(&normalized(&view, 255.0))?;
         let (columns, rows) = (self.width * self.resolution.0, self.height * self.resolution.1);
         let likelihoods = maps[0].chunks_exact(columns).zip(maps[1].chunks_exact(rows));
         let places: Vec<(f32, f32, f32)> = likelihoods

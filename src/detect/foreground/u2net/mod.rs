@@ -1,17 +1,19 @@
 //! U²-Net-p (Qin et al., "U²-Net: Going Deeper with Nested U-Structure for Salient Object Detection", 2020), whose
 //! published weights are inside the program: how likely it is that a pixel belongs to what a picture is of.
 
-use std::io::Cursor;
-use std::path::Path;
+mod network;
+
 use std::sync::OnceLock;
 
+use candle_core::{Device, Tensor};
 use image::imageops::FilterType;
 use image::{ImageBuffer, Luma, RgbImage, imageops};
 
-use crate::detect::onnx::{Onnx, normalised};
+use crate::detect::normalized::normalized;
 use crate::error::Result;
+use network::Network;
 
-const WEIGHTS: &[u8] = include_bytes!("../../../models/u2netp/u2netp.onnx");
+const WEIGHTS: &[u8] = include_bytes!("../../../../models/u2netp/u2netp.safetensors");
 /// Pixels of a side of what the network sees.
 const SIDE: u32 = 320;
 
@@ -19,7 +21,7 @@ const SIDE: u32 = 320;
 pub type Probabilities = ImageBuffer<Luma<f32>, Vec<f32>>;
 
 /// The network.
-pub struct U2Net(Onnx);
+pub struct U2Net(Network);
 
 impl U2Net {
     /// The network with its published weights, which are read once.
@@ -31,7 +33,7 @@ impl U2Net {
         if let Some(network) = NETWORK.get() {
             return Ok(network);
         }
-        let network = Onnx::read(Path::new("u2netp.onnx"), &mut Cursor::new(WEIGHTS), 1)?;
+        let network = Network::load(WEIGHTS)?;
         Ok(NETWORK.get_or_init(|| Self(network)))
     }
 
@@ -42,23 +44,22 @@ impl U2Net {
     pub fn look(&self, picture: &RgbImage) -> Result<Probabilities> {
         let small = imageops::resize(picture, SIDE, SIDE, FilterType::Lanczos3);
         let mirrored = imageops::flip_horizontal(&small);
-        let (seen, other) = rayon::join(|| self.view(&small), || self.view(&mirrored));
-        let (mut mean, other) = (seen?, imageops::flip_horizontal(&other?));
+        let brightest = f32::from(small.as_raw().iter().copied().max().unwrap_or(0).max(1));
+        let values = [&small, &mirrored].map(|view| normalized(view, brightest)).concat();
+        let side = SIDE as usize;
+        let views = Tensor::from_vec(values, (2, 3, side, side), &Device::Cpu)?;
+        let seen: Vec<f32> = self.0.forward(&views)?.flatten_all()?.to_vec1()?;
+        let (seen, other) = seen.split_at(side * side);
+        let (mut mean, other) = (stretched(seen), imageops::flip_horizontal(&stretched(other)));
         for (mean, other) in mean.pixels_mut().zip(other.pixels()) {
             mean[0] = (mean[0] + other[0]) / 2.0;
         }
         Ok(imageops::resize(&mean, picture.width(), picture.height(), FilterType::Triangle))
     }
-
-    /// What the network sees in a picture of its own size.
-    fn view(&self, picture: &RgbImage) -> Result<Probabilities> {
-        let brightest = picture.as_raw().iter().copied().max().unwrap_or(0).max(1);
-        Ok(spread(&self.0.run(&normalised(picture, f32::from(brightest)))?[0]))
-    }
 }
 
 /// The map with its least value at 0 and its largest at 1, as its authors use it.
-fn spread(values: &[f32]) -> Probabilities {
+fn stretched(values: &[f32]) -> Probabilities {
     let least = values.iter().copied().fold(f32::INFINITY, f32::min);
     let most = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let range = (most - least).max(f32::MIN_POSITIVE);
