@@ -24,14 +24,14 @@ demo: install-needs
 
 test: install-needs lint
 	if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --release; \
-	    else cargo test --release --lib --bins --tests; fi
+	    else cargo test --release --tests; fi
 	cargo test --release --doc
 	cargo clippy --release --no-default-features --lib --benches -- -D warnings
 
 lint: install-needs
 	cargo fmt --check
 	cargo clippy --release --all-targets -- -D warnings
-	if cargo deny --version >/dev/null 2>&1; then cargo deny --offline check bans licenses sources; fi
+	if cargo deny --version >/dev/null 2>&1; then cargo deny check bans licenses sources; fi
 
 bench: install-needs
 	cargo bench

@@ -15,6 +15,7 @@ mod foreground;
 mod head;
 mod movenet;
 mod normalized;
+#[cfg_attr(not(feature = "onnx"), path = "onnx_absent.rs")]
 mod onnx;
 mod region;
 mod search;

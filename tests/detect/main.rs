@@ -6,4 +6,5 @@ mod movenet;
 mod puppets;
 mod tracker;
 mod u2net;
+#[cfg(feature = "onnx")]
 mod whole_body;
