@@ -149,6 +149,31 @@ impl UNetConfig {
         Ok(config)
     }
 
+    /// Reads and checks `config.json` of a U-Net.
+    ///
+    /// # Errors
+    /// As [`UNetConfig::from_json`]; a network without decoder, as a ControlNet is.
+    pub fn of_unet(json: &serde_json::Value) -> Result<Self> {
+        let config = Self::from_json(json)?;
+        config.check_decoder()?;
+        Ok(config)
+    }
+
+    /// Whether the network has a decoder.
+    ///
+    /// # Errors
+    /// It has none.
+    pub(super) fn check_decoder(&self) -> Result<()> {
+        let (levels, entries) = (self.block_out_channels.len(), self.up_block_types.len());
+        if entries == levels {
+            return Ok(());
+        }
+        Err(Error::setting(
+            "config.json, up_block_types",
+            format!("{entries} entries for {levels} resolutions"),
+        ))
+    }
+
     fn check(&self) -> Result<()> {
         let levels = self.block_out_channels.len();
         let fail =

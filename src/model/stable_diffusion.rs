@@ -80,7 +80,7 @@ impl StableDiffusion {
         let device = &options.device;
         let loras: Vec<(&Lora, f64)> = options.loras.iter().map(|(lora, weight)| (lora, *weight)).collect();
 
-        let unet_config = UNetConfig::from_json(&files.unet.config).map_err(in_file(&files.unet))?;
+        let unet_config = UNetConfig::of_unet(&files.unet.config).map_err(in_file(&files.unet))?;
         let (unet, report) =
             files
                 .unet_with(files.subject_encoder.as_ref())

@@ -96,12 +96,9 @@ pub struct UNet {
 impl UNet {
     /// Builds the network that `config` describes with the weights under `vb`.
     pub fn new(config: &UNetConfig, vb: VarBuilder) -> Result<Self> {
+        config.check_decoder()?;
         let finest = config.block_out_channels[0];
         let levels = config.block_out_channels.len();
-        if config.up_block_types.len() != levels {
-            let problem = format!("{} entries for {levels} resolutions", config.up_block_types.len());
-            return Err(crate::Error::setting("config.json, up_block_types", problem).into());
-        }
         let up_block = |index| UpBlock::new(config, index, vb.pp(format!("up_blocks.{index}")));
         Ok(Self {
             encoder: UNetEncoder::new(config, Passes::Many, vb.clone())?,

@@ -47,7 +47,7 @@ impl Learner {
         let (text_encoder, of_text) = files.text_encoder.build_trained(device, trained, make)?;
         let mut texts = Texts::new(files, text_encoder)?;
         texts.add_word(&settings.word)?;
-        let config = UNetConfig::from_json(&files.unet.config)?;
+        let config = UNetConfig::of_unet(&files.unet.config)?;
         let unet_files = files.unet_with(files.subject_encoder.as_ref());
         let make = |vb: VarBuilder| UNet::new(&config, vb);
         let (unet, of_unet) = unet_files.build_trained(device, trained, make)?;

@@ -38,7 +38,7 @@ impl Networks {
                 "has no image encoder (a folder image_encoder) for the subject encoder to look with";
             Error::setting("model", problem)
         })?;
-        let unet_config = UNetConfig::from_json(&files.unet.config)?;
+        let unet_config = UNetConfig::of_unet(&files.unet.config)?;
         let image_config = ImageEncoderConfig::from_json(&image_encoder.config)?;
         let encoder_config = match &job.from {
             Some(from) => SubjectEncoderConfig::from_json(&from.encoder.config)?,

@@ -136,6 +136,10 @@ fn configurations_that_are_damaged() {
         }
     }
     let stage = changed("unet", |_| ());
+    let good = std::fs::read_to_string(stage.path("model/unet/config.json")).unwrap();
+    stage.write("model/unet/config.json", good.replace("up_block_types", "other"));
+    stage.refuses("--model model", 4, &["unet", "up_block_types", "0 entries"]);
+    let stage = changed("unet", |_| ());
     stage.write("model/scheduler/scheduler_config.json", "{\"num_train_timesteps\": 0}");
     let run = stage.animate("--model model");
     let code = run.code.unwrap();
