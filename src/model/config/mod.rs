@@ -1,6 +1,10 @@
 //! The `config.json` of each network, as diffusers and transformers write them. Sizes are never assumed.
 
+mod transformers;
+
 use serde::Deserialize;
+
+pub use transformers::{Activation, EncoderConfig, ImageEncoderConfig, TextConfig, VisionTransformerConfig};
 
 use crate::error::{Error, Result};
 
@@ -164,14 +168,17 @@ impl UNetConfig {
     /// # Errors
     /// It has none.
     pub(super) fn check_decoder(&self) -> Result<()> {
-        let (levels, entries) = (self.block_out_channels.len(), self.up_block_types.len());
-        if entries == levels {
+        self.check_entries("up_block_types", &self.up_block_types)
+    }
+
+    /// Whether a list has one entry for each resolution.
+    fn check_entries(&self, field: &str, entries: &[String]) -> Result<()> {
+        let (count, levels) = (entries.len(), self.block_out_channels.len());
+        if count == levels {
             return Ok(());
         }
-        Err(Error::setting(
-            "config.json, up_block_types",
-            format!("{entries} entries for {levels} resolutions"),
-        ))
+        let problem = format!("{count} entries for {levels} resolutions");
+        Err(Error::setting(format!("config.json, {field}"), problem))
     }
 
     fn check(&self) -> Result<()> {
@@ -194,10 +201,10 @@ impl UNetConfig {
             if let Some(other) = types.iter().find(|kind| !known.contains(&kind.as_str())) {
                 return fail(field, format!("{other}: only {} and {} are known", known[0], known[1]));
             }
-            // A ControlNet has no decoder; a U-Net without one is refused when it is built.
+            // A ControlNet has no decoder; a U-Net has to have one.
             let absent = field == "up_block_types" && types.is_empty();
-            if types.len() != levels && !absent {
-                return fail(field, format!("{} entries for {levels} resolutions", types.len()));
+            if !absent {
+                self.check_entries(field, types)?;
             }
         }
         for (level, &channels) in self.block_out_channels.iter().enumerate() {
@@ -401,136 +408,6 @@ impl TinyVaeConfig {
     }
 }
 
-/// The layers that both of CLIP's encoders are stacked from.
-#[derive(Debug, Clone, Deserialize)]
-pub struct EncoderConfig {
-    /// Width of the hidden states.
-    pub hidden_size: usize,
-    /// Width inside the feed-forward layers.
-    pub intermediate_size: usize,
-    /// Number of layers.
-    pub num_hidden_layers: usize,
-    /// Number of attention heads.
-    pub num_attention_heads: usize,
-    /// Activation of the feed-forward layers.
-    #[serde(default)]
-    pub hidden_act: Activation,
-    /// The ε of every layer norm.
-    #[serde(default = "norm_epsilon")]
-    pub layer_norm_eps: f64,
-}
-
-impl EncoderConfig {
-    fn check(&self) -> Result<()> {
-        let layers = self.num_hidden_layers;
-        if !(1..=MOST_LAYERS).contains(&layers) {
-            let problem = format!("{layers}; 1 to {MOST_LAYERS} are allowed");
-            return Err(Error::setting("config.json, num_hidden_layers", problem));
-        }
-        let (width, heads) = (self.hidden_size, self.num_attention_heads);
-        if heads == 0 || width == 0 || !width.is_multiple_of(heads) {
-            let problem = format!("{heads} does not divide the width {width}");
-            return Err(Error::setting("config.json, num_attention_heads", problem));
-        }
-        Ok(())
-    }
-}
-
-/// The text encoder (`CLIPTextModel`).
-#[derive(Debug, Clone, Deserialize)]
-pub struct TextConfig {
-    /// Words of the vocabulary.
-    pub vocab_size: usize,
-    /// Its layers.
-    #[serde(flatten)]
-    pub encoder: EncoderConfig,
-    /// Longest sequence.
-    #[serde(default = "seventy_seven")]
-    pub max_position_embeddings: usize,
-}
-
-/// An activation function.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Activation {
-    /// `x · sigmoid(1.702 x)`: OpenAI's CLIP.
-    #[default]
-    QuickGelu,
-    /// The exact gelu: OpenCLIP.
-    Gelu,
-}
-
-impl TextConfig {
-    /// Reads and checks `config.json` of a text encoder.
-    pub fn from_json(json: &serde_json::Value) -> Result<Self> {
-        // A whole CLIP model keeps the text encoder's numbers in a section of their own.
-        let config: Self = parse("config.json of a text encoder", json.get("text_config").unwrap_or(json))?;
-        config.encoder.check()?;
-        Ok(config)
-    }
-}
-
-/// CLIP's image encoder (`CLIPVisionModel`).
-#[derive(Debug, Clone, Deserialize)]
-pub struct ImageEncoderConfig {
-    /// Its layers.
-    #[serde(flatten)]
-    pub encoder: EncoderConfig,
-    /// Side in pixels of the square pictures that it reads.
-    pub image_size: usize,
-    /// Side in pixels of the patches that become tokens.
-    pub patch_size: usize,
-    /// Width of the space that pictures and texts share.
-    #[serde(default = "five_hundred_twelve")]
-    pub projection_dim: usize,
-}
-
-impl ImageEncoderConfig {
-    /// Reads and checks `config.json` of an image encoder.
-    pub fn from_json(json: &serde_json::Value) -> Result<Self> {
-        // A whole CLIP model keeps the image encoder's numbers in a section of their own, but for the common space's width.
-        let section = json.get("vision_config").unwrap_or(json);
-        let mut config: Self = parse("config.json of an image encoder", section)?;
-        if let Some(width) = json.get("projection_dim").and_then(serde_json::Value::as_u64) {
-            config.projection_dim = width as usize;
-        }
-        config.encoder.check()?;
-        check_patches(config.image_size, config.patch_size)?;
-        Ok(config)
-    }
-}
-
-/// A vision transformer (`ViTModel`).
-#[derive(Debug, Clone, Deserialize)]
-pub struct VisionTransformerConfig {
-    /// Its layers.
-    #[serde(flatten)]
-    pub encoder: EncoderConfig,
-    /// Side in pixels of the square pictures that it reads.
-    pub image_size: usize,
-    /// Side in pixels of the patches that become tokens.
-    pub patch_size: usize,
-}
-
-impl VisionTransformerConfig {
-    /// Reads and checks `config.json` of a vision transformer.
-    pub fn from_json(json: &serde_json::Value) -> Result<Self> {
-        let config: Self = parse("config.json of a vision transformer", json)?;
-        config.encoder.check()?;
-        check_patches(config.image_size, config.patch_size)?;
-        Ok(config)
-    }
-}
-
-/// Refuses pictures that do not fall into whole patches.
-fn check_patches(side: usize, patch: usize) -> Result<()> {
-    if patch == 0 || side == 0 || side > crate::frame::MAX_SIDE as usize || !side.is_multiple_of(patch) {
-        let problem = format!("{patch} does not divide the picture's side {side}");
-        return Err(Error::setting("config.json, patch_size", problem));
-    }
-    Ok(())
-}
-
 pub(super) fn parse<T: serde::de::DeserializeOwned>(what: &str, json: &serde_json::Value) -> Result<T> {
     serde_json::from_value(json.clone()).map_err(|error| Error::setting(what, error.to_string()))
 }
@@ -565,12 +442,6 @@ fn four() -> usize {
 }
 fn thirty_two() -> usize {
     32
-}
-fn seventy_seven() -> usize {
-    77
-}
-fn five_hundred_twelve() -> usize {
-    512
 }
 fn one_each() -> PerLevel {
     PerLevel::One(1)
