@@ -22,23 +22,26 @@ demo: install-needs
 	@echo "contact sheet: $(SHEET)"
 	@echo "the truth:     $(TRUTH)"
 
+# The tests of networks in ONNX files run the ONNX Runtime of RUNTIME, where no other is named.
+test: RUNTIME := $(abspath $(TARGET))/onnxruntime
 test: install-needs lint
-	if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --release; \
-	    else cargo test --release --tests; fi
-	cargo test --release --doc
+	export ORT_DYLIB_PATH="$${ORT_DYLIB_PATH:-$$(ls $(RUNTIME)/libonnxruntime.*)}"; \
+	    if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --release --workspace; \
+	    else cargo test --release --workspace --tests; fi
+	cargo test --release --workspace --doc
 	cargo clippy --release --no-default-features --lib --benches -- -D warnings
 
 lint: install-needs
-	cargo fmt --check
-	cargo clippy --release --all-targets -- -D warnings
+	cargo fmt --all --check
+	cargo clippy --release --workspace --all-targets -- -D warnings
 	if cargo deny --version >/dev/null 2>&1; then cargo deny check bans licenses sources; fi
 
 bench: install-needs
-	cargo bench
+	cargo bench --workspace
 
 # Rewrites the reference numbers of the tests; needs Python with the packages that each script names.
 fixtures:
 	for script in tests/fixtures/*/make.py; do $(PYTHON) "$$script" || exit 1; done
 
 install-needs:
-	@sh scripts/install-needs.sh
+	@sh scripts/install-needs.sh $(RUNTIME)

@@ -21,7 +21,7 @@ use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::render::networks::ControlUnit;
 use dreamtuner::render::settings::{PreviousFeatures, RenderSettings};
 use dreamtuner::render::texts::Texts;
-use dreamtuner::threads::in_pool;
+use dreamtuner_kernels::in_pool;
 use image::RgbImage;
 use std::path::Path;
 use std::time::Instant;
@@ -152,7 +152,8 @@ fn seconds(timed: &mut [Timed], name: &str) -> Result<f64> {
 
 fn main() -> Result<()> {
     // SAFETY: nothing has started a thread yet.
-    unsafe { dreamtuner::threads::set_threads(None)? };
+    unsafe { dreamtuner::threads::tell_candle() };
+    dreamtuner::threads::set_threads(None)?;
     let (model, units) = load()?;
     let mut timed = timed(&model, &units)?;
     if asked::is_asked() {

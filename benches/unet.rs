@@ -12,7 +12,7 @@ use candle_nn::var_builder::SimpleBackend;
 use dreamtuner::model::config::UNetConfig;
 use dreamtuner::model::transformer::{AttentionContext, Reading};
 use dreamtuner::model::unet::UNet;
-use dreamtuner::threads::in_pool;
+use dreamtuner_kernels::in_pool;
 use std::time::Instant;
 
 const SIDES: [usize; 2] = [256, 512];
@@ -85,7 +85,8 @@ impl Bench {
 
 fn main() -> dreamtuner::Result<()> {
     // SAFETY: nothing has started a thread yet.
-    unsafe { dreamtuner::threads::set_threads(None)? };
+    unsafe { dreamtuner::threads::tell_candle() };
+    dreamtuner::threads::set_threads(None)?;
     let bench = Bench::new()?;
     if asked::is_asked() {
         return asked::answer(|side| Ok(bench.pass(side.parse().expect("a side in pixels"))?));

@@ -2,7 +2,12 @@
 # Installs what building and testing need and this machine lacks: FFmpeg 5 or newer (commands and development files),
 # clang with libclang, pkg-config and a C compiler. Does nothing when all is there. Knows apt, dnf, pacman and brew;
 # asks no questions, and uses sudo only when it is not run by root. Rust itself it does not install.
+#
+# With a folder as argument it also puts ONNX Runtime there, by pip, as $1/libonnxruntime.so (or .dylib): the tests of
+# networks in ONNX files run it. ORT_DYLIB_PATH names another one.
 set -eu
+ONNX_RUNTIME=1.32.0
+runtime_folder=${1:-}
 
 # The libraries as pkg-config knows them, each with its version in FFmpeg 5.0.
 LIBRARIES='libavutil 57
@@ -16,6 +21,8 @@ MIN_RUST=90 # the minor version, as in Cargo.toml's rust-version
 say() { printf 'install-needs: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
+
+have_pip() { python3 -m pip --version >/dev/null 2>&1; }
 
 # The places where bindgen looks for libclang.
 have_libclang() {
@@ -38,6 +45,7 @@ missing() {
     have_libclang || echo 'libclang'
     have ffmpeg || echo 'the command ffmpeg'
     have ffprobe || echo 'the command ffprobe'
+    [ -z "$runtime_folder" ] || have_pip || echo 'Python 3 with pip'
     if ! have pkg-config; then
         echo 'pkg-config'
         echo 'the development files of FFmpeg'
@@ -65,19 +73,20 @@ install_packages() {
         as_root apt-get -q -o Acquire::Retries=3 update
         as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Acquire::Retries=3 --no-install-recommends install \
             ffmpeg libavcodec-dev libavformat-dev libavutil-dev libavfilter-dev libswscale-dev libswresample-dev \
-            clang libclang-dev pkg-config gcc libc6-dev
+            clang libclang-dev pkg-config gcc libc6-dev ${runtime_folder:+python3-pip}
     elif have dnf; then
         # Fedora's own FFmpeg, unless the fuller one of RPM Fusion is set up.
         flavour='-free'
         ! dnf -q info ffmpeg-devel >/dev/null 2>&1 || flavour=''
-        as_root dnf -q -y install "ffmpeg$flavour" "ffmpeg$flavour-devel" clang clang-devel pkgconf-pkg-config gcc
+        as_root dnf -q -y install "ffmpeg$flavour" "ffmpeg$flavour-devel" clang clang-devel pkgconf-pkg-config gcc \
+            ${runtime_folder:+python3-pip}
     elif have pacman; then
         # A fresh machine has no package lists yet.
-        as_root pacman -S --needed --noconfirm ffmpeg clang pkgconf gcc ||
-            as_root pacman -Sy --needed --noconfirm ffmpeg clang pkgconf gcc
+        as_root pacman -S --needed --noconfirm ffmpeg clang pkgconf gcc ${runtime_folder:+python-pip} ||
+            as_root pacman -Sy --needed --noconfirm ffmpeg clang pkgconf gcc ${runtime_folder:+python-pip}
     elif have brew; then
         have cc || fail 'the C compiler is missing; run: xcode-select --install'
-        brew install --quiet ffmpeg pkgconf llvm
+        brew install --quiet ffmpeg pkgconf llvm ${runtime_folder:+python3}
     else
         fail 'knows no package manager here (apt-get, dnf, pacman, brew); please install what is missing by hand'
     fi
@@ -96,6 +105,24 @@ check_rust() {
     [ "$minor" -ge "$MIN_RUST" ] || fail "Rust 1.$MIN_RUST or newer is needed, this is $version; $hint"
 }
 
+# The wheel is of some Python's; the library in it is not.
+get_onnx_runtime() {
+    [ -z "${ORT_DYLIB_PATH:-}" ] || return 0
+    ! ls "$1"/libonnxruntime.* >/dev/null 2>&1 || return 0
+    mkdir -p "$1"
+    fresh=$(mktemp -d "$1/fresh.XXXXXX")
+    python3 -m pip download -q --no-deps --only-binary=:all: --python-version 3.11 -d "$fresh" \
+        "onnxruntime==$ONNX_RUNTIME" >&2 && python3 -m zipfile -e "$fresh"/onnxruntime-*.whl "$fresh" ||
+        fail 'ONNX Runtime could not be had; install it, and name its library by ORT_DYLIB_PATH'
+    for suffix in so dylib; do
+        for library in "$fresh"/onnxruntime/capi/libonnxruntime."$suffix"* \
+            "$fresh"/onnxruntime/capi/libonnxruntime.[0-9]*."$suffix"; do
+            [ ! -e "$library" ] || mv "$library" "$1/libonnxruntime.$suffix"
+        done
+    done
+    rm -r "$fresh"
+}
+
 lacking=$(missing)
 if [ -n "$lacking" ]; then
     say 'missing here:'
@@ -109,3 +136,4 @@ if [ -n "$lacking" ]; then
     fi
 fi
 check_rust
+[ -z "$runtime_folder" ] || get_onnx_runtime "$runtime_folder"

@@ -36,7 +36,6 @@ pub mod extract;
 pub mod frame;
 pub mod inputs;
 mod kept;
-pub mod kernels;
 pub mod mask;
 mod memory;
 pub mod model;

@@ -15,7 +15,7 @@ mod foreground;
 mod head;
 mod movenet;
 mod normalized;
-#[cfg_attr(not(feature = "onnx"), path = "onnx_absent.rs")]
+#[cfg_attr(not(feature = "onnx"), path = "onnx/absent.rs")]
 mod onnx;
 mod region;
 mod search;

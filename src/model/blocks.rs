@@ -5,7 +5,7 @@
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{Conv2dConfig, Module, VarBuilder};
 
-use crate::kernels::{Convolution, GroupNorm, Linear, Passes};
+use dreamtuner_kernels::{Convolution, GroupNorm, Linear, Passes};
 
 /// A 3×3 convolution that keeps the size.
 pub fn conv3x3(inputs: usize, outputs: usize, passes: Passes, vb: VarBuilder) -> Result<Convolution> {

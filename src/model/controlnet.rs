@@ -9,7 +9,7 @@ use super::blocks::{conv1x1, conv3x3};
 use super::config::UNetConfig;
 use super::transformer::{AttentionContext, Reading};
 use super::unet::{ControlResiduals, UNetEncoder};
-use crate::kernels::{Convolution, Passes};
+use dreamtuner_kernels::{Convolution, Passes};
 
 /// Turns a control image into what is added to a U-Net's skip connections.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use candle_core::{D, Result, Tensor};
 use candle_nn::{Module, VarBuilder};
 
 use super::config::{Activation, EncoderConfig};
-use crate::kernels::{LayerNorm, Linear};
+use dreamtuner_kernels::{LayerNorm, Linear};
 
 /// One layer.
 #[derive(Debug)]

@@ -6,9 +6,9 @@
 use candle_core::{D, Result, Tensor};
 use candle_nn::{Module, VarBuilder};
 
-use super::attention::{Segment, weighted_attention};
 use super::subject_config::IpAdapterConfig;
-use crate::kernels::{LayerNorm, Linear};
+use dreamtuner_kernels::{LayerNorm, Linear};
+use dreamtuner_kernels::{Segment, weighted_attention};
 
 /// Width of the resampler's heads.
 const HEAD_WIDTH: usize = 64;

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::frame::{image_to_tensor, tensor_to_image};
 use crate::mask::Mask;
 use crate::memory;
-use crate::threads::in_pool;
+use dreamtuner_kernels::in_pool;
 
 /// What is chosen once, when a model is loaded.
 #[derive(Debug)]

@@ -19,9 +19,9 @@ use super::stable_diffusion::in_file;
 use super::subject_config::{SubjectConfig, SubjectEncoderConfig};
 use super::weights::{LoadReport, PartFiles, SubjectEncoderFiles};
 use crate::error::{Error, Result};
-use crate::kernels::{LayerNorm, Passes};
 use crate::mask::Mask;
 use crate::picture::cut_out;
+use dreamtuner_kernels::{LayerNorm, Passes};
 
 /// The ResBlocks: what is trained of the encoder.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use candle_nn::{Embedding, Module, VarBuilder};
 use super::Chunk;
 use super::config::TextConfig;
 use super::encoder_layer::EncoderLayer;
-use crate::kernels::LayerNorm;
+use dreamtuner_kernels::LayerNorm;
 
 /// Turns token ids into hidden states.
 #[derive(Debug)]

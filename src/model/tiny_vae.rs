@@ -8,7 +8,7 @@ use candle_nn::{Module, VarBuilder};
 
 use super::blocks::{conv3x3, double};
 use super::config::TinyVaeConfig;
-use crate::kernels::{Convolution, Passes};
+use dreamtuner_kernels::{Convolution, Passes};
 
 /// Latents are squeezed smoothly into plus and minus this.
 const LARGEST_LATENT: f64 = 3.0;

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{Module, VarBuilder};
 
-use super::attention::{Attention, ReferenceTokens, Segment, Strength};
-use crate::kernels::{GroupNorm, LayerNorm, Linear, feed_forward};
+use super::attention::{Attention, ReferenceTokens, Strength};
 use crate::mask::Mask;
+use dreamtuner_kernels::{GroupNorm, LayerNorm, Linear, Segment, feed_forward};
 
 /// What enters one self-attention layer, kept for later use as a reference.
 #[derive(Debug, Clone)]

@@ -13,7 +13,7 @@ use super::attention::Attention;
 use super::blocks::{Downsample, ResnetBlock, ResnetSettings, TimeEmbedding, Upsample, conv3x3};
 use super::config::UNetConfig;
 use super::transformer::{AttentionContext, Reading, Transformer, TransformerSettings};
-use crate::kernels::{Convolution, GroupNorm, Passes};
+use dreamtuner_kernels::{Convolution, GroupNorm, Passes};
 
 /// What a ControlNet adds to a U-Net: one tensor for each skip connection, and one for the middle.
 #[derive(Debug, Clone)]

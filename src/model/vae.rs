@@ -5,10 +5,10 @@
 use candle_core::{Result, Tensor};
 use candle_nn::{Module, VarBuilder};
 
-use super::attention::{Segment, weighted_attention};
 use super::blocks::{Downsample, ResnetBlock, ResnetSettings, Upsample, conv1x1, conv3x3};
 use super::config::VaeConfig;
-use crate::kernels::{Convolution, GroupNorm, Linear, Passes};
+use dreamtuner_kernels::{Convolution, GroupNorm, Linear, Passes};
+use dreamtuner_kernels::{Segment, weighted_attention};
 
 /// Encodes pictures into latents and decodes them again.
 #[derive(Debug)]

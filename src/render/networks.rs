@@ -8,7 +8,7 @@ use crate::model::controlnet::ControlNet;
 use crate::model::transformer::{AttentionContext, Reading};
 use crate::model::unet::{ControlResiduals, DeepFeatures, UNet};
 use crate::render::interrupt::Interrupt;
-use crate::threads::in_pool;
+use dreamtuner_kernels::in_pool;
 
 /// A ControlNet with its share in the render.
 #[derive(Debug)]

@@ -26,7 +26,7 @@ use crate::outputs::{Reservation, disk, key_of, remove_parts, write_png, write_w
 use crate::picture::cut_out;
 use crate::random::Random;
 use crate::render::interrupt::Interrupt;
-use crate::threads::in_pool;
+use dreamtuner_kernels::in_pool;
 
 /// Held-out pictures that are looked at.
 const CHECKED: usize = 64;

@@ -24,7 +24,7 @@ use crate::outputs::{Reservation, key_of, write_png, write_whole};
 use crate::picture::{BLACK, WHITE, on_white};
 use crate::random::Random;
 use crate::render::interrupt::Interrupt;
-use crate::threads::in_pool;
+use dreamtuner_kernels::in_pool;
 
 /// Side of the largest latents that pass the networks as a pair.
 const LARGEST_TOGETHER: usize = 32;

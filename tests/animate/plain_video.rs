@@ -168,6 +168,19 @@ fn whole_body_poses() {
     typing_error.says(&["thundr", "none of: thunder, lightning"]);
 }
 
+/// Networks in ONNX files need a library that is not part of the program; the one that is named is taken, and no other.
+#[test]
+fn onnx_runtime_is_asked_for() {
+    let stage = stage(1);
+    let network = text(&repository("tests/fixtures/whole_body/dwpose.onnx"));
+    for (library, problem) in [("nowhere/libonnxruntime.so", "nowhere"), ("Cargo.toml", "Cargo.toml")] {
+        let mut extract = stage.program();
+        extract.env("ORT_DYLIB_PATH", repository(library));
+        extract.args(["pose", "extract", "hero.png", "--pose-model", &network, "-o", "found.json"]);
+        run(extract).failed(4, &["dwpose.onnx", "pip install onnxruntime", "ORT_DYLIB_PATH", problem]);
+    }
+}
+
 /// The frame after a cut does not look back: it is the same as where the clip begins with it.
 #[test]
 fn a_cut_begins_anew() {

@@ -2,7 +2,8 @@
 
 use candle_core::{Device, Tensor};
 use candle_nn::VarBuilder;
-use dreamtuner::model::attention::{Attention, ReferenceTokens, Segment, weighted_attention};
+use dreamtuner::model::attention::{Attention, ReferenceTokens};
+use dreamtuner_kernels::{Segment, weighted_attention};
 use proptest::prelude::*;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};

@@ -41,8 +41,7 @@ enum DTypeOption {
 impl DeviceArgs {
     /// The device and the type, with the thread pool set up.
     pub fn choose(&self) -> Result<(Device, DType)> {
-        // SAFETY: options are looked at before the program starts any thread.
-        unsafe { set_threads(self.threads)? };
+        set_threads(self.threads)?;
         let device = self.device()?;
         let dtype = match self.dtype {
             DTypeOption::Auto if device.is_cpu() && !self.low_memory => DType::F32,

@@ -28,7 +28,9 @@ mod tune;
 
 use clap::{Parser, Subcommand};
 use dreamtuner::{inputs, outputs};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt;
+use tracing_subscriber::prelude::*;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -76,6 +78,8 @@ enum Command {
 }
 
 fn main() {
+    // SAFETY: nothing has started a thread yet.
+    unsafe { dreamtuner::threads::tell_candle() };
     // Panics of decoders become errors, which say all there is to say.
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -83,12 +87,10 @@ fn main() {
             hook(panic);
         }
     }));
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")))
-        .with_writer(|| say::Warnings)
-        .with_target(false)
-        .without_time()
-        .init();
+    let wanted = std::env::var("RUST_LOG").ok().and_then(|wanted| wanted.parse().ok());
+    let warnings = fmt::layer().with_writer(|| say::Warnings).with_target(false).without_time();
+    let wanted = wanted.unwrap_or_else(|| Targets::new().with_default(LevelFilter::WARN));
+    tracing_subscriber::registry().with(warnings.with_filter(wanted)).init();
     std::process::exit(run());
 }
 

@@ -5,7 +5,7 @@ use candle_nn::VarBuilder;
 use pulp::{Arch, NullaryFnOnce};
 use rayon::prelude::*;
 
-use crate::kernels::{LinearWeights, Values};
+use dreamtuner_kernels::PackedWeights;
 
 /// What follows a convolution.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +31,7 @@ impl Activation {
 /// A convolution of 1×1: a matrix product over the pixels.
 #[derive(Debug)]
 pub(super) struct Pointwise {
-    weights: LinearWeights,
+    weights: PackedWeights,
     bias: Vec<f32>,
     activation: Activation,
 }
@@ -48,7 +48,7 @@ impl Pointwise {
         vb: VarBuilder,
     ) -> Result<Self> {
         let weight: Vec<f32> = vb.get((inputs, outputs), "weight")?.t()?.flatten_all()?.to_vec1()?;
-        let weights = LinearWeights::new(Values::F32(&weight), outputs, inputs);
+        let weights = PackedWeights::new(&weight, outputs, inputs);
         Ok(Self { weights, bias: vb.get(outputs, "bias")?.to_vec1()?, activation })
     }
 

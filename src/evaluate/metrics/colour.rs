@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use image::{GrayImage, RgbImage};
-use palette::{IntoColor, Lab, Srgb};
 
 use crate::puppet::Part;
 
@@ -12,10 +11,29 @@ const DIFFERENT: f64 = 50.0;
 /// A part counts where it has this share of the picture's pixels.
 const LEAST_SHARE: f64 = 0.001;
 
-/// CIELAB (D65) of an sRGB colour: lightness 0 to 100, then green to red, then blue to yellow.
+/// What of sRGB's red, green and blue is in CIE's X, Y and Z, each as a share of that of white (D65): IEC 61966-2-1.
+const XYZ: [[f64; 3]; 3] = [
+    [0.412_456_4 / 0.950_47, 0.357_576_1 / 0.950_47, 0.180_437_5 / 0.950_47],
+    [0.212_672_9, 0.715_152_2, 0.072_175],
+    [0.019_333_9 / 1.088_83, 0.119_192 / 1.088_83, 0.950_304_1 / 1.088_83],
+];
+
+/// CIELAB (CIE 15, D65) of an sRGB colour: lightness 0 to 100, then green to red, then blue to yellow.
 pub fn lab(colour: [u8; 3]) -> [f32; 3] {
-    let lab: Lab = Srgb::from(colour).into_format::<f32>().into_color();
-    [lab.l, lab.a, lab.b]
+    let linear = colour.map(|value| match f64::from(value) / 255.0 {
+        value if value <= 0.040_45 => value / 12.92,
+        value => ((value + 0.055) / 1.055).powf(2.4),
+    });
+    let [x, y, z] = XYZ.map(|row| {
+        let share: f64 = row.iter().zip(linear).map(|(share, value)| share * value).sum();
+        // A cube root, and close to black, where it would be too steep, a line.
+        if share > (6.0_f64 / 29.0).powi(3) {
+            share.cbrt()
+        } else {
+            share * (29.0_f64 / 6.0).powi(2) / 3.0 + 4.0 / 29.0
+        }
+    });
+    [116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)].map(|value| value as f32)
 }
 
 /// Colour likeness of the parts of one picture, each 0 to 1.

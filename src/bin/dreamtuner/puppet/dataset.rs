@@ -44,8 +44,7 @@ pub struct DatasetArgs {
 pub fn run(arguments: &DatasetArgs) -> Result<()> {
     /// Characters between two lines of progress.
     const BETWEEN_LINES: u64 = 1000;
-    // SAFETY: this is the main thread, and nothing has started another one.
-    unsafe { set_threads(arguments.threads)? };
+    set_threads(arguments.threads)?;
     let settings = DatasetSettings {
         identities: arguments.identities,
         first_seed: arguments.first_seed,

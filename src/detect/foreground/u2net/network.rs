@@ -4,7 +4,7 @@ use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::ops::sigmoid;
 use candle_nn::{Conv2dConfig, Module, VarBuilder};
 
-use crate::kernels::{Convolution, Passes};
+use dreamtuner_kernels::{Convolution, Passes};
 
 /// Channels inside a block, and of what it gives.
 const INNER: usize = 16;

@@ -28,7 +28,7 @@ enum Kind {
 
 #[derive(Debug, Clone)]
 struct Packed {
-    weights: Arc<Weights>,
+    weights: Arc<PackedWeights>,
     bias: Option<Arc<Vec<f32>>>,
 }
 
@@ -39,7 +39,7 @@ impl Linear {
             return Ok(Self { kind: Kind::Plain { weight, bias }, change: None });
         }
         let (outputs, inputs) = weight.dims2()?;
-        let weights = with_weights(&weight, |weight| Weights::new(weight, outputs, inputs))?;
+        let weights = with_weights(&weight, |weight| PackedWeights::pack(weight, outputs, inputs))?;
         let bias = bias.map(|bias| bias.to_dtype(DType::F32)?.to_vec1()).transpose()?;
         let kind = Kind::Packed(Packed { weights: Arc::new(weights), bias: bias.map(Arc::new) });
         Ok(Self { kind, change: None })
@@ -59,7 +59,7 @@ impl Linear {
     }
 
     /// Packed weights and a bias, where there are both and nothing else.
-    pub(super) fn packed(&self) -> Option<(&Weights, &[f32])> {
+    pub(super) fn packed(&self) -> Option<(&PackedWeights, &[f32])> {
         match self {
             Self { kind: Kind::Packed(Packed { weights, bias: Some(bias) }), change: None } => {
                 Some((weights, bias))
@@ -138,7 +138,7 @@ impl Differentiable for Packed {
     const NAME: &'static str = "linear layer";
 
     fn result_shape(&self, shape: &[usize]) -> Result<Vec<usize>> {
-        let Weights { inputs, outputs, .. } = *self.weights;
+        let PackedWeights { inputs, outputs, .. } = *self.weights;
         match shape.split_last() {
             Some((last, rest)) if *last == inputs => Ok([rest, &[outputs]].concat()),
             _ => candle_core::bail!("{shape:?} given to a linear layer of {inputs} inputs"),
@@ -171,17 +171,24 @@ impl Module for Linear {
     }
 }
 
-/// Weights as products want them: panels of outputs.
+/// PackedWeights as products want them: panels of outputs.
 #[derive(Debug)]
-pub(crate) struct Weights {
+pub struct PackedWeights {
     stored: Stored,
     inputs: usize,
     outputs: usize,
 }
 
-impl Weights {
-    /// From `(outputs, inputs)`.
-    pub(crate) fn new(weight: Values, outputs: usize, inputs: usize) -> Self {
+impl PackedWeights {
+    /// From `(outputs, inputs)`, row by row.
+    ///
+    /// # Panics
+    /// Where there are more or fewer values.
+    pub fn new(weight: &[f32], outputs: usize, inputs: usize) -> Self {
+        Self::pack(Values::F32(weight), outputs, inputs)
+    }
+
+    fn pack(weight: Values, outputs: usize, inputs: usize) -> Self {
         assert_eq!(weight.len(), outputs * inputs);
         let stored = match weight {
             Values::F32(weight) => Stored::F32(packed(weight, outputs, inputs)),
@@ -191,7 +198,8 @@ impl Weights {
         Self { stored, inputs, outputs }
     }
 
-    pub(crate) fn inputs(&self) -> usize {
+    /// How many values go in.
+    pub fn inputs(&self) -> usize {
         self.inputs
     }
 
@@ -200,7 +208,10 @@ impl Weights {
     }
 
     /// `input · weightᵀ + bias` on this thread alone: `(tokens, inputs)` to `(tokens, outputs)`.
-    pub(crate) fn apply_here(&self, input: &[f32], bias: &[f32], output: &mut [f32]) {
+    ///
+    /// # Panics
+    /// Where `input` and `output` are not of the same number of tokens.
+    pub fn apply_here(&self, input: &[f32], bias: &[f32], output: &mut [f32]) {
         let tokens = input.len() / self.inputs;
         assert_eq!((input.len(), output.len()), (tokens * self.inputs, tokens * self.outputs));
         let (rows, columns) = (0..tokens, 0..self.outputs);
@@ -212,7 +223,7 @@ impl Weights {
     }
 
     /// Writes rows of `left`, which start at input `depth.start`, times the weights of these inputs and some outputs, or
-    /// adds them where `add` is set. At most [`DEPTH`] inputs.
+    /// adds them where `add` is set. At most [`DEPTH`] inputs; `columns` begins with a panel.
     ///
     /// # Safety
     /// As for [`product`].
@@ -229,6 +240,7 @@ impl Weights {
         add: bool,
     ) {
         let panel = panel_width_for::<S>();
+        debug_assert!(columns.start.is_multiple_of(panel));
         let (start, panels) =
             (columns.start * self.inputs + depth.start * panel, columns.len().div_ceil(panel));
         let (values, step) =
@@ -357,8 +369,8 @@ impl Start<'_> {
 }
 
 /// `start + input · weightᵀ`: `(tokens, inputs)` to `(tokens, outputs)`.
-fn apply(input: &[f32], weights: &Weights, start: Start, output: &mut [f32]) {
-    let Weights { inputs, outputs, .. } = *weights;
+fn apply(input: &[f32], weights: &PackedWeights, start: Start, output: &mut [f32]) {
+    let PackedWeights { inputs, outputs, .. } = *weights;
     let tokens = input.len() / inputs;
     assert_eq!((input.len(), output.len()), (tokens * inputs, tokens * outputs));
     let panel = panel_width();
@@ -379,7 +391,7 @@ fn apply(input: &[f32], weights: &Weights, start: Start, output: &mut [f32]) {
 /// Some outputs of some tokens.
 struct Block<'a> {
     input: &'a [f32],
-    weights: &'a Weights,
+    weights: &'a PackedWeights,
     start: Start<'a>,
     rows: Range<usize>,
     columns: Range<usize>,
@@ -393,7 +405,7 @@ impl WithSimd for Block<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { input, weights, start: before, rows, columns, widened, output } = self;
-        let Weights { inputs, outputs, .. } = *weights;
+        let PackedWeights { inputs, outputs, .. } = *weights;
         if !before.is_zero() {
             for row in rows.clone() {
                 let place = row * outputs + columns.start;

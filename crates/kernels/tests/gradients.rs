@@ -2,8 +2,8 @@
 
 use candle_core::{DType, Device, Module, Result, Tensor, Var};
 use candle_nn::{Conv2dConfig, VarBuilder};
-use dreamtuner::kernels::{Convolution, GroupNorm, LayerNorm, Linear, Passes, gated_gelu};
-use dreamtuner::model::attention::{Segment, weighted_attention};
+use dreamtuner_kernels::{Convolution, GroupNorm, LayerNorm, Linear, Passes, gated_gelu};
+use dreamtuner_kernels::{Segment, weighted_attention};
 use std::collections::HashMap;
 
 fn random(shape: &[usize]) -> Tensor {

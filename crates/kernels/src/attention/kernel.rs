@@ -2,10 +2,11 @@
 //! (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018; Dao, "FlashAttention", 2022), over any
 //! number of segments of keys, each with weights of its own (DreamTuner, Eq. 3).
 
-use super::functions::power_of_two;
-use super::product::{Left, Panels, Size, arch, panel_width, panel_width_for, product, share, vectors};
-use super::scratch::{Output, Shared, with_scratch};
-use super::values::{filled, serve, values};
+use super::Segment;
+use crate::functions::power_of_two;
+use crate::product::{Left, Panels, Size, arch, panel_width, panel_width_for, product, share, vectors};
+use crate::scratch::{Output, Shared, with_scratch};
+use crate::values::{filled, values};
 use candle_core::{Layout, Result, StorageRef, Tensor};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
@@ -15,24 +16,15 @@ const KEYS: usize = 120;
 /// Panels of queries that a thread takes at most at once: so often, keys are read from the cache.
 const MOST_PANELS: usize = 32;
 
-/// Keys and values `(batch, heads, tokens, width)`, in any order in memory, and `log(ω·m)` of each token.
-pub(crate) type Segment<'a> = (&'a Tensor, &'a Tensor, Option<Vec<f32>>);
-
-/// Whether [`attend`] serves these tensors.
-pub(crate) fn serves<'a>(
-    queries: &Tensor,
-    mut segments: impl Iterator<Item = (&'a Tensor, &'a Tensor)>,
-) -> bool {
-    serve(&[queries]) && segments.all(|(keys, values)| serve(&[keys, values]))
-}
-
-/// `softmax(q·kᵀ/√width + log m)·v`, `(batch, heads, tokens, width)`: accurate to 10⁻⁶ of the values' root mean square.
-pub(crate) fn attend(queries: &Tensor, segments: &[Segment]) -> Result<Tensor> {
+/// [`weighted_attention`](super::weighted_attention) of tensors of 32 bits on the CPU, without gradients.
+pub(super) fn attend(queries: &Tensor, segments: &[Segment]) -> Result<Tensor> {
     let (batch, heads, tokens, width) = queries.dims4()?;
-    for (keys, values, log_weights) in segments {
+    for Segment { keys, values, log_weights } in segments {
         let count = keys.dim(2)?;
         let shape = [batch, heads, count, width];
-        if keys.dims() != shape || values.dims() != shape || log_weights.iter().any(|log| log.len() != count)
+        if keys.dims() != shape
+            || values.dims() != shape
+            || log_weights.iter().any(|log| log.dims() != [count])
         {
             candle_core::bail!(
                 "keys {:?}, values {:?} for queries {:?}",
@@ -47,11 +39,11 @@ pub(crate) fn attend(queries: &Tensor, segments: &[Segment]) -> Result<Tensor> {
     let queries = rows(queries)?;
     let segments = segments
         .iter()
-        .map(|(keys, values, log)| Ok((rows(keys)?, rows(values)?, log.as_deref())))
+        .map(|segment| Ok((rows(&segment.keys)?, rows(&segment.values)?, segment.log_weights()?)))
         .collect::<Result<Vec<_>>>()?;
     let locked: Vec<_> = segments
         .iter()
-        .map(|(keys, values, log)| (keys.storage_and_layout(), values.storage_and_layout(), *log))
+        .map(|(keys, values, log)| (keys.storage_and_layout(), values.storage_and_layout(), log.as_deref()))
         .collect();
     let segments = locked
         .iter()

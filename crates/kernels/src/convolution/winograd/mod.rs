@@ -7,9 +7,9 @@ mod input;
 mod output;
 mod weights;
 
-use crate::kernels::product::{DEPTH, Left, Panels, ROWS, Size, arch, panel_width, panel_width_for, product};
-use crate::kernels::scratch::{Output, Shared, with_scratch};
-use crate::kernels::stored::Values;
+use crate::product::{DEPTH, Left, Panels, ROWS, Size, arch, panel_width, panel_width_for, product};
+use crate::scratch::{Output, Shared, with_scratch};
+use crate::stored::Values;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use std::ops::Range;

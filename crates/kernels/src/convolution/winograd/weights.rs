@@ -1,9 +1,9 @@
 //! Weights as Winograd's products want them.
 
 use super::{FREQUENCIES, SIDE, load, times, transposed, write_line};
-use crate::kernels::product::arch;
-use crate::kernels::scratch::{Output, Shared};
-use crate::kernels::stored::Values;
+use crate::product::arch;
+use crate::scratch::{Output, Shared};
+use crate::stored::Values;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use std::array::from_fn;

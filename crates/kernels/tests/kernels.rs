@@ -2,8 +2,8 @@
 
 use candle_core::{DType, Device, Module, Result, Tensor, Var};
 use candle_nn::{Conv2dConfig, VarBuilder};
-use dreamtuner::kernels::{Convolution, GroupNorm, LayerNorm, Linear, Passes, feed_forward, gated_gelu};
-use dreamtuner::model::attention::{Segment, weighted_attention};
+use dreamtuner_kernels::{Convolution, GroupNorm, LayerNorm, Linear, Passes, feed_forward, gated_gelu};
+use dreamtuner_kernels::{Segment, weighted_attention};
 use proptest::prelude::*;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};

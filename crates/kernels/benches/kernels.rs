@@ -3,8 +3,8 @@
 use candle_core::{DType, Device, Module, Result, Tensor};
 use candle_nn::{Conv2dConfig, VarBuilder};
 use criterion::{Criterion, criterion_group, criterion_main};
-use dreamtuner::kernels::{Convolution, GroupNorm, LayerNorm, Linear, Passes, feed_forward, gated_gelu};
-use dreamtuner::model::attention::{Segment, weighted_attention};
+use dreamtuner_kernels::{Convolution, GroupNorm, LayerNorm, Linear, Passes, feed_forward, gated_gelu};
+use dreamtuner_kernels::{Segment, weighted_attention};
 use std::collections::HashMap;
 
 fn chance(shape: &[usize]) -> Result<Tensor> {
@@ -31,7 +31,7 @@ fn pair(
     group.sample_size(10);
     // As in a render, ours begins on one of the pool's threads.
     group.bench_function("dreamtuner", |bencher| {
-        bencher.iter(|| dreamtuner::threads::in_pool(|| ours(input)).expect("shapes fit"));
+        bencher.iter(|| dreamtuner_kernels::in_pool(|| ours(input)).expect("shapes fit"));
     });
     group.bench_function("candle", |bencher| bencher.iter(|| candle(input).expect("shapes fit")));
     group.finish();
@@ -130,9 +130,10 @@ fn elementwise(criterion: &mut Criterion) -> Result<()> {
 }
 
 fn run(criterion: &mut Criterion) {
+    // candle looks there at every matrix product, and where it finds nothing examines the machine's processors each time.
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     // SAFETY: nothing has started a thread yet.
-    let threads = unsafe { dreamtuner::threads::set_threads(None) };
-    threads.expect("the first to set up threads");
+    unsafe { std::env::set_var("RAYON_NUM_THREADS", cores.to_string()) };
     for part in [convolutions, linear_layers, feed_forward_layers, attention, elementwise] {
         part(criterion).expect("shapes fit");
     }

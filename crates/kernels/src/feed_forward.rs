@@ -2,7 +2,7 @@
 //! tokens, never leaves the second-level cache.
 
 use super::gate::{Gate, gated_gelu};
-use super::linear::{Linear, Start, Weights};
+use super::linear::{Linear, PackedWeights, Start};
 use super::product::{DEPTH, Left, arch, panel_width};
 use super::scratch::{Output, Shared, with_scratch};
 use super::values::{filled, serve, with_all};
@@ -46,9 +46,9 @@ fn worth_it(input: &Tensor) -> bool {
 
 #[derive(Clone, Copy)]
 struct Layer<'a> {
-    gated: &'a Weights,
+    gated: &'a PackedWeights,
     gated_bias: &'a [f32],
-    out: &'a Weights,
+    out: &'a PackedWeights,
 }
 
 impl Layer<'_> {

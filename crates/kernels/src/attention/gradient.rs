@@ -1,21 +1,34 @@
 //! Attention through which gradients flow. Scores are formed anew for the gradient, some queries at a time, so that no layer
 //! keeps them (Dao et al., "FlashAttention", 2022, appendix B).
 
-use super::attention::{Heads, Keys, View, attend_values};
-use super::values::suits;
+use super::Segment;
+use super::kernel::{Heads, Keys, View, attend_values};
 use candle_core::{CpuStorage, CustomOp3, D, Layout, Result, Shape, Tensor, bail};
 
 /// Scores that are formed at once: bounds their memory to 64 MB.
 const SCORES_AT_ONCE: usize = 1 << 24;
 
-/// Whether [`attend_tracked`] serves these tensors.
-pub(crate) fn serves<'a>(tensors: impl Iterator<Item = &'a Tensor> + Clone) -> bool {
-    tensors.clone().all(suits) && tensors.clone().any(Tensor::track_op)
+/// [`weighted_attention`](super::weighted_attention) of tensors of 32 bits on the CPU, with gradients for queries, keys and
+/// values.
+pub(super) fn attend(queries: &Tensor, segments: &[Segment]) -> Result<Tensor> {
+    if let [Segment { keys, values, log_weights: None }] = segments {
+        return attend_joined(queries, keys, values, None);
+    }
+    let joined =
+        |part: fn(&Segment) -> &Tensor| Tensor::cat(&segments.iter().map(part).collect::<Vec<_>>(), 2);
+    let mut log_weights = Vec::new();
+    for segment in segments {
+        log_weights.extend(match segment.log_weights()? {
+            Some(log) => log,
+            None => vec![0.0; segment.keys.dim(2)?],
+        });
+    }
+    let (keys, values) = (joined(|segment| &segment.keys)?, joined(|segment| &segment.values)?);
+    attend_joined(queries, &keys, &values, Some(log_weights))
 }
 
-/// `softmax(q·kᵀ/√width + log m)·v`, `(batch, heads, tokens, width)`, with gradients for queries, keys and values. `log_weights` has
-/// `log m` of each key; `None` where every key counts once.
-pub(crate) fn attend_tracked(
+/// `log_weights` has `log m` of each key; `None` where every key counts once.
+fn attend_joined(
     queries: &Tensor,
     keys: &Tensor,
     values: &Tensor,

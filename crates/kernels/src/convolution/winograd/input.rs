@@ -1,8 +1,8 @@
 //! From values to frequencies.
 
 use super::{FREQUENCIES, Maps, Part, SIDE, WIDEST, load, times, transposed, write_line};
-use crate::kernels::product::panel_width_for;
-use crate::kernels::scratch::{Output, Shared};
+use crate::product::panel_width_for;
+use crate::scratch::{Output, Shared};
 use pulp::{Simd, WithSimd};
 use std::array::from_fn;
 use std::ops::Range;

@@ -1,8 +1,8 @@
 //! Convolutions whose weights train.
 
 use super::Convolution;
-use crate::kernels::gradient::Differentiable;
-use crate::kernels::values::values;
+use crate::gradient::Differentiable;
+use crate::values::values;
 use candle_core::{CpuStorage, CustomOp2, DType, Device, Layout, Result, Shape, Tensor, bail};
 use candle_nn::Conv2dConfig;
 use rayon::prelude::*;

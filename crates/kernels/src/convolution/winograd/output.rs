@@ -1,7 +1,7 @@
 //! From frequencies to results.
 
 use super::{Part, RESULTS, SIDE, WIDEST, load, store, times, transposed};
-use crate::kernels::product::panel_width_for;
+use crate::product::panel_width_for;
 use pulp::{Simd, WithSimd};
 use std::ops::Range;
 

@@ -2,11 +2,11 @@
 //! all at once.
 
 use super::Start;
-use crate::kernels::product::{
+use crate::product::{
     DEPTH, Left, Panels, ROWS, Size, WIDEST_PANEL, arch, panel_width, panel_width_for, product, share,
 };
-use crate::kernels::scratch::{Shared, with_scratch};
-use crate::kernels::stored::Values;
+use crate::scratch::{Shared, with_scratch};
+use crate::stored::Values;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use std::ops::Range;
