@@ -5,11 +5,11 @@
 
 use std::path::Path;
 
-use dreamtuner::animate::kept_poses;
 use dreamtuner::detect::WholeBody;
 use dreamtuner::diffusion::{NoiseSource, Schedule, ScheduleConfig};
 use dreamtuner::evaluate::dreambooth::DataSet;
-use dreamtuner::inputs;
+use dreamtuner::files;
+use dreamtuner::inputs::kept_poses;
 use dreamtuner::model::config::{
     ImageEncoderConfig, TextConfig, TinyVaeConfig, UNetConfig, VaeConfig, VisionTransformerConfig,
 };
@@ -146,13 +146,13 @@ fn onnx(folder: &Path, bytes: &[u8]) {
 /// Options in TOML.
 fn options(_: &Path, bytes: &[u8]) {
     let (path, Ok(text)) = (Path::new("options.toml"), std::str::from_utf8(bytes)) else { return };
-    let Ok(table) = inputs::parse_options(path, text) else { return };
-    table.iter().for_each(|(name, value)| _ = inputs::as_arguments(path, name, value));
+    let Ok(table) = files::parse_options(path, text) else { return };
+    table.iter().for_each(|(name, value)| _ = files::as_arguments(path, name, value));
 }
 
 /// Pictures of every format.
 fn picture(folder: &Path, bytes: &[u8]) {
-    let _ = inputs::read_picture(&file(folder, "picture", bytes));
+    let _ = files::read_picture(&file(folder, "picture", bytes));
 }
 
 /// Texts in PNG files.

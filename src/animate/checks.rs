@@ -4,14 +4,12 @@ use std::path::{Path, PathBuf};
 
 use super::job::Job;
 use super::outputs::OutputFiles;
-use super::pose_source::RATES;
 use crate::error::{Error, Result};
-use crate::frame::MAX_SIDE;
-use crate::inputs::check_rereadable;
-use crate::model::prompt;
+use crate::files::check_rereadable;
+use crate::inputs::check_picture;
+use crate::inputs::dance::RATES;
 use crate::outputs::{Reservation, Wanted, existing_folder, is_png};
 use crate::render::journal::Journal;
-use crate::render::settings::RenderSettings;
 use crate::video::Container;
 
 /// Refuses settings outside their ranges, and names of outputs that are of no known kind or lie among the inputs.
@@ -38,34 +36,6 @@ pub fn check_settings(job: &Job) -> Result<()> {
         return Err(Error::setting("fps", format!("{rate}; {least} to {most} is allowed")));
     }
     check_picture(job.size, &job.settings)
-}
-
-/// Refuses a size, settings and texts that no picture can be made with.
-///
-/// # Errors
-/// [`Error::Setting`] for the first of them.
-pub(crate) fn check_picture(size: Option<(u32, u32)>, settings: &RenderSettings) -> Result<()> {
-    if let Some((width, height)) = size {
-        let allowed = 1..=MAX_SIDE;
-        if !allowed.contains(&width) || !allowed.contains(&height) {
-            let problem = format!("{width}x{height}; 1 to {MAX_SIDE} a side is allowed");
-            return Err(Error::setting("size", problem));
-        }
-    }
-    settings.check_values()?;
-    let texts = [
-        ("prompt", Some(&settings.prompt)),
-        ("negative-prompt", Some(&settings.negative_prompt)),
-        ("reference-prompt", settings.reference_prompt.as_ref()),
-    ];
-    for (name, text) in texts {
-        let Some(text) = text else { continue };
-        prompt::parse(text).map_err(|error| match error {
-            Error::Setting { problem, .. } => Error::setting(name, problem),
-            other => other,
-        })?;
-    }
-    Ok(())
 }
 
 /// Keeps the outputs for this render. What an earlier one, of the same outputs, has left to tidy up in the journal's `folder` is

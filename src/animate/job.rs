@@ -4,19 +4,19 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device};
 
-use super::kept_poses;
 use super::outputs::{OutputFiles, Outputs};
 use super::plan::{plan, search};
-use super::pose_source::{PoseSettings, PoseSource};
-use super::reference_input::ReferenceFiles;
 use super::stage::Stage;
 use crate::error::{Error, Result};
+use crate::inputs::dance::{PoseSettings, PoseSource};
+use crate::inputs::kept_poses;
+use crate::inputs::reference::ReferenceFiles;
+use crate::interrupt::Interrupt;
 use crate::outputs::{Before, Reservation, Tidying, key_of};
 use crate::picture::Fit;
 use crate::render::animator::Animator;
 use crate::render::clip::{FinishedFrame, Outcome, Progress, render_clip};
 use crate::render::feature_store::FeatureCache;
-use crate::render::interrupt::Interrupt;
 use crate::render::journal::Journal;
 use crate::render::settings::RenderSettings;
 use crate::render::weights::WeightFiles;

@@ -1,16 +1,15 @@
 //! The plan of a render: all that decides its frames, for the journal and for the clip's metadata.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
 use super::job::Job;
-use super::pose_source::holds_json;
-use super::reference_input::FileChoice;
 use crate::detect::{PoseModel, PoseModelChoice};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::inputs::content_hash;
+use crate::inputs::reference::FileChoice;
 use crate::render::settings::RenderSettings;
-use crate::video::ImageReader;
 
 /// Two renders with equal plans give equal frames. `search` is what [`search`] says, `weights` are the fingerprints of the
 /// weights.
@@ -92,25 +91,4 @@ fn features() -> Vec<&'static str> {
         ("mkl", cfg!(feature = "mkl")),
     ];
     all.into_iter().filter_map(|(name, on)| on.then_some(name)).collect()
-}
-
-/// A hash of a file's bytes, or of the names and bytes of the pictures and JSON files in a folder.
-pub(crate) fn content_hash(path: &Path) -> Result<String> {
-    let mut hasher = blake3::Hasher::new();
-    let fail = |path: &Path, error| Error::io(path, error);
-    if path.is_dir() {
-        let entries =
-            std::fs::read_dir(path).and_then(|entries| entries.collect::<std::io::Result<Vec<_>>>());
-        let mut files: Vec<PathBuf> =
-            entries.map_err(|error| fail(path, error))?.iter().map(|entry| entry.path()).collect();
-        files.retain(|file| file.is_file() && (holds_json(file) || ImageReader::is_picture(file)));
-        files.sort();
-        for file in files {
-            hasher.update(file.file_name().unwrap_or_default().as_encoded_bytes());
-            hasher.update_mmap_rayon(&file).map_err(|error| fail(&file, error))?;
-        }
-    } else {
-        hasher.update_mmap_rayon(path).map_err(|error| fail(path, error))?;
-    }
-    Ok(hasher.finalize().to_hex()[..16].to_string())
 }

@@ -5,12 +5,12 @@ use image::RgbImage;
 use super::job::{Event, Job};
 use super::stage::Stage;
 use crate::error::Result;
+use crate::interrupt::Interrupt;
 use crate::mask::Mask;
 use crate::model::StableDiffusion;
 use crate::render::animator::Animator;
 use crate::render::attention_maps::{Seen, Watch, Watched};
 use crate::render::clip::Progress;
-use crate::render::interrupt::Interrupt;
 use crate::render::settings::RenderSettings;
 use crate::video::EncodeSettings;
 

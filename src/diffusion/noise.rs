@@ -8,7 +8,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::error::{Error, Result};
-use crate::inputs::read;
+use crate::files::read;
 
 /// Largest noise file read, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 30;

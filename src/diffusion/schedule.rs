@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::arithmetic::weighted_sum;
 use super::denoiser::PredictionType;
 use crate::error::{Error, Result};
-use crate::inputs::read;
+use crate::files::read;
 
 /// Longest schedule accepted; Stable Diffusion has 1000 time steps.
 const MAX_TRAIN_TIMESTEPS: usize = 100_000;

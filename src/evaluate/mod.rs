@@ -10,7 +10,6 @@
 //! [`ClipComparison`] compares any two clips; `dreambooth` measures stills of subjects by text.
 
 mod clips;
-#[cfg(feature = "video")]
 pub mod dreambooth;
 mod job;
 pub mod metrics;

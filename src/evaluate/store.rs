@@ -9,9 +9,9 @@ use serde_json::Value;
 use super::report::Report;
 use super::scores::ClipResult;
 use crate::error::{Error, Result};
-use crate::inputs::{read, read_picture};
+use crate::files::{read, read_picture};
 use crate::outputs::{Reservation, disk, write_json, write_png};
-use crate::render::journal::differences;
+use crate::plan::differences;
 
 /// Longest file that is read.
 const MAX_BYTES: u64 = 1 << 28;

@@ -1,18 +1,17 @@
-//! Files of others: read up to a limit, and decoded so that whatever a decoder does is an error of its file.
+//! What pictures and clips are made from: the reference, the dance, the sizes of frames.
+//!
+//! 1. [`reference`] reads the reference picture with its mask and pose, at the size of the frames.
+//! 2. [`dance`] counts the frames of a pose file or a video and gives their control images; [`extract`] finds the poses in an
+//!    ordinary video, and [`kept_poses`] are those, for when the render goes on.
+//! 3. [`sizes`] says how large frames are.
 
-mod guard;
-#[cfg(feature = "cli")]
-mod options;
-mod picture;
-mod read;
+mod checks;
+pub mod dance;
+pub mod extract;
+mod hash;
+pub mod kept_poses;
+pub mod reference;
+pub mod sizes;
 
-pub(crate) use guard::guarded;
-pub use guard::is_guarded;
-#[cfg(feature = "cli")]
-pub use options::{as_arguments, parse_options, read_options};
-#[cfg(feature = "video")]
-pub(crate) use picture::PICTURE_EXTENSIONS;
-pub use picture::read_picture;
-pub(crate) use picture::{has_extension, is_picture, picture_size};
-pub use read::{check_rereadable, read_text};
-pub(crate) use read::{open, read};
+pub(crate) use checks::check_picture;
+pub(crate) use hash::content_hash;

@@ -8,7 +8,7 @@ use flate2::read::GzDecoder;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
-use crate::inputs;
+use crate::files;
 
 const MAX_FILE_BYTES: u64 = 64 << 20;
 const MAX_VOCABULARY: usize = 1_000_000;
@@ -288,7 +288,7 @@ fn byte_symbols() -> Vec<char> {
 }
 
 fn read_text(path: &Path) -> Result<String> {
-    let text = inputs::read_text(path, MAX_FILE_BYTES).map_err(Error::of_weights)?;
+    let text = files::read_text(path, MAX_FILE_BYTES).map_err(Error::of_weights)?;
     if text.is_empty() { Err(Error::weights(path, "is empty")) } else { Ok(text) }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::disk::same_file;
 use crate::error::{Error, Result};
-use crate::inputs::{has_extension, is_picture};
+use crate::files::{has_extension, is_picture};
 
 /// What the names of files begin with that belong to the program alone: files until they are complete, and records of commands
 /// that have not come to their end.

@@ -9,7 +9,7 @@ use image::{ExtendedColorType, ImageBuffer, PixelWithColorType};
 
 use super::part::PartFile;
 use crate::error::{Error, Result};
-use crate::inputs::{guarded, open};
+use crate::files::{guarded, open};
 
 /// The field that says which program made a picture, as the PNG specification names it.
 const SOFTWARE: &str = "Software";

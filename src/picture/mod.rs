@@ -3,18 +3,17 @@
 use image::Rgb;
 
 /// What is around pictures.
-pub(crate) const WHITE: Rgb<u8> = Rgb([255; 3]);
+pub const WHITE: Rgb<u8> = Rgb([255; 3]);
 /// What is around control images.
-pub(crate) const BLACK: Rgb<u8> = Rgb([0; 3]);
+pub const BLACK: Rgb<u8> = Rgb([0; 3]);
 
 mod compare;
 mod fit;
-pub(crate) mod label;
+pub mod label;
 mod sheet;
 mod subject;
 
 pub use compare::side_by_side;
 pub use fit::{Fit, fit_image};
-pub(crate) use sheet::{BACKGROUND, GAP};
-pub use sheet::{SheetBuilder, contact_sheet};
+pub use sheet::{BACKGROUND, GAP, SheetBuilder, contact_sheet};
 pub use subject::{cut_out, on_white};

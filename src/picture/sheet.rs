@@ -5,9 +5,9 @@ use image::{Rgb, RgbImage, imageops};
 use super::fit::{Fit, fit_image};
 
 /// Pixels between the pictures of a sheet.
-pub(crate) const GAP: u32 = 4;
+pub const GAP: u32 = 4;
 /// What shows between them.
-pub(crate) const BACKGROUND: Rgb<u8> = Rgb([24, 24, 24]);
+pub const BACKGROUND: Rgb<u8> = Rgb([24, 24, 24]);
 
 /// `frames` in rows of `columns` (at least one), each fitted whole into a cell `cell_width` pixels wide whose height
 /// follows from the first frame's shape. Without frames: one empty cell.

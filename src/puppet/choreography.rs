@@ -30,7 +30,7 @@ pub use text::ParseError;
 use std::path::Path;
 
 use crate::error::Error;
-use crate::inputs::read_text;
+use crate::files::read_text;
 use crate::puppet::figure::FigurePose;
 
 /// How a key pose is reached from the one before it.

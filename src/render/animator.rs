@@ -7,6 +7,7 @@ use image::RgbImage;
 
 use crate::diffusion::{Guidance, NoiseSource, Purpose, Schedule, Step, sample, sample_from};
 use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
 use crate::mask::Mask;
 use crate::memory;
 use crate::model::stable_diffusion::StableDiffusion;
@@ -15,7 +16,6 @@ use crate::render::attention_maps::{Seen, Watch, Watched};
 use crate::render::deep_cache::DeepCache;
 use crate::render::denoiser::SubjectDenoiser;
 use crate::render::feature_store::{FeatureCache, FeatureStore};
-use crate::render::interrupt::Interrupt;
 use crate::render::networks::{ControlUnit, Networks, TextReadings};
 use crate::render::reference::{CachedReference, Reference};
 use crate::render::settings::{PreviousFeatures, RenderSettings};

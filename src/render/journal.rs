@@ -5,7 +5,6 @@
 //! Each file is written whole; a frame is finished once its picture is there. The plan says how many frames there are: files of
 //! these numbers are the journal's own, and no others are ever removed.
 
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,8 +14,9 @@ use image::RgbImage;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::inputs::{read, read_picture};
+use crate::files::{read, read_picture};
 use crate::outputs::{disk, png, remove_parts, there_already, write_png, write_whole};
+use crate::plan::differences;
 use crate::render::animator::Rendered;
 use crate::render::trajectory::TrajectoryTensors;
 
@@ -361,41 +361,6 @@ fn read_plan(path: &Path) -> Result<Value> {
     let problem = "is no plan of a render; move it away, or choose another output";
     let plan: Option<Value> = serde_json::from_slice(&text).ok();
     plan.filter(|plan| plan.get("dreamtuner").is_some()).ok_or_else(|| Error::output(path, problem))
-}
-
-/// One line for each value in which two plans differ.
-pub(crate) fn differences(then: &Value, now: &Value) -> Vec<String> {
-    let (then, now) = (flatten(then), flatten(now));
-    let names = then.keys().chain(now.keys().filter(|name| !then.contains_key(*name)));
-    names
-        .filter(|name| then.get(*name) != now.get(*name))
-        .map(|name| {
-            let show =
-                |plan: &BTreeMap<String, String>| plan.get(name).cloned().unwrap_or_else(|| "absent".into());
-            format!("{name}: {} → {}", show(&then), show(&now))
-        })
-        .collect()
-}
-
-fn flatten(value: &Value) -> BTreeMap<String, String> {
-    fn walk(name: &str, value: &Value, flat: &mut BTreeMap<String, String>) {
-        let below = |key: &str| if name.is_empty() { key.to_string() } else { format!("{name}.{key}") };
-        match value {
-            Value::Object(fields) => fields.iter().for_each(|(key, value)| walk(&below(key), value, flat)),
-            Value::Array(items) => {
-                items
-                    .iter()
-                    .enumerate()
-                    .for_each(|(index, value)| walk(&below(&index.to_string()), value, flat));
-            }
-            other => {
-                flat.insert(name.to_string(), other.to_string());
-            }
-        }
-    }
-    let mut flat = BTreeMap::new();
-    walk("", value, &mut flat);
-    flat
 }
 
 fn latent_to_bytes(path: &Path, latent: &Tensor) -> Result<Vec<u8>> {

@@ -6,7 +6,6 @@ pub mod clip;
 pub mod deep_cache;
 pub mod denoiser;
 pub mod feature_store;
-pub mod interrupt;
 pub mod journal;
 pub mod networks;
 pub mod reference;

@@ -4,10 +4,10 @@ use candle_core::Tensor;
 
 use crate::diffusion::{Schedule, Step};
 use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
 use crate::model::controlnet::ControlNet;
 use crate::model::transformer::{AttentionContext, Reading};
 use crate::model::unet::{ControlResiduals, DeepFeatures, UNet};
-use crate::render::interrupt::Interrupt;
 use dreamtuner_kernels::in_pool;
 
 /// A ControlNet with its share in the render.

@@ -4,11 +4,11 @@ use image::RgbImage;
 
 use crate::diffusion::NoiseSource;
 use crate::error::Result;
+use crate::interrupt::Interrupt;
 use crate::model::StableDiffusion;
 use crate::render::animator::{Animator, ClipInputs, ReferencePicture};
 use crate::render::attention_maps::{Watch, Watched};
 use crate::render::feature_store::FeatureCache;
-use crate::render::interrupt::Interrupt;
 use crate::render::networks::ControlUnit;
 use crate::render::settings::RenderSettings;
 use crate::render::texts::Texts;

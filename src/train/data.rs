@@ -12,8 +12,8 @@ use rayon::prelude::*;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
+use crate::files::{picture_size, read_picture, read_text};
 use crate::frame::MAX_SIDE;
-use crate::inputs::{picture_size, read_picture, read_text};
 use crate::picture::{Fit, fit_image};
 
 const METADATA: &str = "metadata.jsonl";

@@ -20,12 +20,12 @@ use super::state::{StateFile, check_finite, save_tensors};
 use super::subject_encoder::{Event, SubjectEncoderJob, training_folder};
 use super::subject_networks::Networks;
 use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
 use crate::mask::Mask;
 use crate::model::weights::{ATTENTION_PREFIX, PartFiles, SubjectEncoderFiles, Variables};
 use crate::outputs::{Reservation, disk, key_of, remove_parts, write_png, write_whole};
 use crate::picture::cut_out;
 use crate::random::Random;
-use crate::render::interrupt::Interrupt;
 use dreamtuner_kernels::in_pool;
 
 /// Held-out pictures that are looked at.

@@ -5,9 +5,9 @@ use image::RgbImage;
 use super::studio::open_with_subject;
 use super::tune::TuneJob;
 use crate::error::Result;
+use crate::interrupt::Interrupt;
 use crate::model::weights::SubjectFile;
 use crate::picture::contact_sheet;
-use crate::render::interrupt::Interrupt;
 use crate::render::settings::RenderSettings;
 
 /// Poses on a sheet.

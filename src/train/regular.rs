@@ -8,9 +8,9 @@ use image::RgbImage;
 use super::studio::open;
 use super::tune::{Event, TuneJob};
 use crate::error::{Error, Result};
-use crate::inputs::read_picture;
+use crate::files::read_picture;
+use crate::interrupt::Interrupt;
 use crate::outputs::{disk, write_png};
-use crate::render::interrupt::Interrupt;
 use crate::render::settings::RenderSettings;
 
 /// The regular pictures, from `folder` where they are there already.

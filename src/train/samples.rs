@@ -7,10 +7,10 @@ use super::studio::open;
 use super::subject_encoder::SubjectEncoderJob;
 use crate::diffusion::Guidance;
 use crate::error::Result;
+use crate::interrupt::Interrupt;
 use crate::mask::Mask;
 use crate::picture::contact_sheet;
 use crate::render::animator::ReferencePicture;
-use crate::render::interrupt::Interrupt;
 use crate::render::settings::RenderSettings;
 use crate::render::studio::Sitting;
 

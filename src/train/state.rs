@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use super::adamw::AdamW;
 use super::curve::Curve;
 use crate::error::{Error, Result};
-use crate::inputs::read;
+use crate::files::read;
 use crate::outputs::write_whole;
-use crate::render::journal::differences;
+use crate::plan::differences;
 
 /// Where a training's state lies.
 #[derive(Debug)]

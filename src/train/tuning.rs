@@ -18,12 +18,12 @@ use super::regular;
 use super::state::{StateFile, check_finite, tensors_to_bytes};
 use super::tune::{Event, TuneJob, beside, folder_beside, plan};
 use crate::error::Result;
+use crate::interrupt::Interrupt;
 use crate::mask::Mask;
 use crate::model::weights::SubjectFile;
 use crate::outputs::{Reservation, key_of, write_png, write_whole};
 use crate::picture::{BLACK, WHITE, on_white};
 use crate::random::Random;
-use crate::render::interrupt::Interrupt;
 use dreamtuner_kernels::in_pool;
 
 /// Side of the largest latents that pass the networks as a pair.

@@ -9,7 +9,7 @@ use ffmpeg_next::format::stream::Disposition;
 use ffmpeg_next::{Dictionary, Packet, Rational, Stream, media};
 
 use crate::error::{Error, Result};
-use crate::inputs::check_rereadable;
+use crate::files::check_rereadable;
 
 static INITIALIZED: Once = Once::new();
 

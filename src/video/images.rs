@@ -9,8 +9,8 @@ use super::decode::{DecodeSettings, FrameReader};
 use super::facts::rational_rate;
 use super::timeline::Timeline;
 use crate::error::{Error, Result};
+use crate::files::{PICTURE_EXTENSIONS, is_picture, read_picture};
 use crate::frame::Frame;
-use crate::inputs::{PICTURE_EXTENSIONS, is_picture, read_picture};
 
 /// Pictures a second of a folder, unless told otherwise.
 const DEFAULT_RATE: f64 = 24.0;
@@ -134,7 +134,7 @@ impl FrameReader for ImageReader {
 }
 
 /// The pictures in a folder, in natural order.
-pub(crate) fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>> {
+pub fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>> {
     let failed = |source| Error::io(folder, source);
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {

@@ -29,4 +29,4 @@ pub use decode::{DecodeSettings, FrameReader, VideoReader, open_frames, open_fra
 pub use encode::{Container, EncodeSettings, VideoWriter, Written};
 pub use facts::rational_rate;
 pub use images::ImageReader;
-pub(crate) use images::pictures_in;
+pub use images::pictures_in;

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use dreamtuner::extract::{ExtractSettings, extract_poses, mend};
+use dreamtuner::inputs::extract::{ExtractSettings, extract_poses, mend};
+use dreamtuner::interrupt::Interrupt;
 use dreamtuner::pose::{Joint, PersonChoice, change};
-use dreamtuner::render::interrupt::Interrupt;
 
 /// Walking, standing on one leg and turning, by a tilted camera, with somebody else in the background.
 #[test]

@@ -9,10 +9,10 @@ use dreamtuner::evaluate::{
     Benchmark, BenchmarkModels, Caption, Dance, Event, Metric, Report, Row, Shown, Source, Truth, ablations,
     round_trip,
 };
+use dreamtuner::interrupt::Interrupt;
 use dreamtuner::outputs::{Reservation, Wanted};
 use dreamtuner::puppet::Identity;
 use dreamtuner::render::feature_store::FeatureCache;
-use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::render::settings::{PreviousFeatures, RenderSettings};
 use dreamtuner::render::weights::{ControlNetFile, WeightFiles};
 use serde_json::json;

@@ -5,6 +5,7 @@ mod attention;
 mod common;
 mod diffusion;
 mod ip_adapter;
+mod layers;
 mod method;
 mod parity;
 mod picture;

@@ -9,6 +9,7 @@ use dreamtuner::diffusion::{
     Denoiser, Guidance, GuidanceInterval, NoiseSource, PredictionType, Purpose, ReferenceNoise, Sampler,
     Schedule, ScheduleConfig, sample,
 };
+use dreamtuner::interrupt::Interrupt;
 use dreamtuner::mask::Mask;
 use dreamtuner::model::config::UNetConfig;
 use dreamtuner::model::controlnet::ControlNet;
@@ -21,7 +22,6 @@ use dreamtuner::render::attention_maps::Seen;
 use dreamtuner::render::deep_cache::DeepCache;
 use dreamtuner::render::denoiser::SubjectDenoiser;
 use dreamtuner::render::feature_store::{FeatureCache, FeatureStore};
-use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::render::networks::{ControlUnit, Networks, TextReadings};
 use dreamtuner::render::reference::{CachedReference, Reference};
 use dreamtuner::render::settings::RenderSettings;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dreamtuner::extract::mend;
+use dreamtuner::inputs::extract::mend;
 use dreamtuner::pose::{
     HAND_POINTS, Joint, Keypoint, Person, PoseSequence, ReadSettings, read_poses, reject_outliers,
     repair_swaps, smooth_poses,

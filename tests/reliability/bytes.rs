@@ -93,7 +93,7 @@ fn corpus(name: &str) -> Vec<Vec<u8>> {
 fn withstands(name: &str) {
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        if !dreamtuner::inputs::is_guarded() {
+        if !dreamtuner::files::is_guarded() {
             hook(panic);
         }
     }));

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use clap::error::ErrorKind;
 use clap::{Args, Command};
-use dreamtuner::inputs::as_arguments;
+use dreamtuner::files::as_arguments;
 use dreamtuner::{Error, Result};
 use serde::Serialize;
 

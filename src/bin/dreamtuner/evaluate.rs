@@ -7,10 +7,10 @@ use dreamtuner::evaluate::{
     Benchmark, BenchmarkModels, Caption, Dance, Report, Row, Shown, Source, ablations, round_trip,
 };
 use dreamtuner::frame::MAX_SIDE;
+use dreamtuner::interrupt::Interrupt;
 use dreamtuner::model::clip::{Clip, ClipFiles};
 use dreamtuner::outputs::{Reservation, Wanted};
 use dreamtuner::puppet::{Expression, HELD_OUT_SEED, Scene};
-use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::render::settings::RenderSettings;
 use dreamtuner::{Error, Result};
 use serde::de::DeserializeOwned;

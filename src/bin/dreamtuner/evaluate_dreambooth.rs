@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use dreamtuner::detect::PoseModel;
 use dreamtuner::evaluate::dreambooth::{DataSet, Encoders, Event, Prompt, SubjectBenchmark, SubjectReport};
+use dreamtuner::interrupt::Interrupt;
 use dreamtuner::model::clip::{Clip, ClipFiles};
 use dreamtuner::model::dino::{Dino, DinoFiles};
 use dreamtuner::model::weights::ModelDefaults;
-use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::render::settings::RenderSettings;
 use dreamtuner::{Error, Result};
 

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device};
 use clap::{ArgAction, Args};
-use dreamtuner::animate::reference_input::{FileChoice, ReferenceFiles};
 use dreamtuner::detect::PoseModel;
 use dreamtuner::diffusion::Sampler;
-use dreamtuner::inputs::{parse_options, read_picture};
+use dreamtuner::files::{parse_options, read_picture};
+use dreamtuner::inputs::reference::{FileChoice, ReferenceFiles};
+use dreamtuner::interrupt::Interrupt;
 use dreamtuner::model::weights::ModelDefaults;
 use dreamtuner::outputs::{self, Reservation, Wanted, read_png_text};
-use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::render::settings::RenderSettings;
 use dreamtuner::still::parameters::{OPTIONS, PARAMETERS, Parameters};
 use dreamtuner::still::{Event, Init, Still, Stills, labelled_grid};

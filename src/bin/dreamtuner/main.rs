@@ -27,7 +27,7 @@ mod train;
 mod tune;
 
 use clap::{Parser, Subcommand};
-use dreamtuner::{inputs, outputs};
+use dreamtuner::{files, outputs};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt;
 use tracing_subscriber::prelude::*;
@@ -83,7 +83,7 @@ fn main() {
     // Panics of decoders become errors, which say all there is to say.
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        if !inputs::is_guarded() {
+        if !files::is_guarded() {
             hook(panic);
         }
     }));

@@ -6,10 +6,10 @@ use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use dreamtuner::animate::reference_input::ReferenceFiles;
 use dreamtuner::detect::PoseModel;
-use dreamtuner::extract::mend;
 use dreamtuner::frame::Frame;
+use dreamtuner::inputs::extract::mend;
+use dreamtuner::inputs::reference::ReferenceFiles;
 use dreamtuner::outputs::{Reservation, Wanted};
 use dreamtuner::picture::Fit;
 use dreamtuner::pose::{

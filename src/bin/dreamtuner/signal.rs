@@ -1,6 +1,6 @@
 //! Ctrl-C.
 
-use dreamtuner::render::interrupt::Interrupt;
+use dreamtuner::interrupt::Interrupt;
 use dreamtuner::{Error, Result};
 
 use crate::exit;

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use dreamtuner::interrupt::Interrupt;
 use dreamtuner::model::weights::{ModelDefaults, ModelFiles};
 use dreamtuner::outputs::{Reservation, Wanted};
-use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::train::pre_training::train;
 use dreamtuner::train::subject_encoder::{Event, SubjectEncoderJob, SubjectEncoderSettings};
 use dreamtuner::{Error, Result};

@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use dreamtuner::animate::reference_input::{FileChoice, ReferenceFiles};
 use dreamtuner::detect::PoseModel;
+use dreamtuner::inputs::reference::{FileChoice, ReferenceFiles};
+use dreamtuner::interrupt::Interrupt;
 use dreamtuner::model::weights::{ModelDefaults, ModelFiles, TuneDefaults};
 use dreamtuner::outputs::{self, Reservation, Wanted};
 use dreamtuner::picture::Fit;
 use dreamtuner::pose::{DrawSettings, Pose, ReadSettings, draw_pose, read_poses};
-use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::train::tune::{Event, Method, TuneJob, TuneSettings, folder_beside};
 use dreamtuner::train::tuning::tune;
 use dreamtuner::train::{export, exported_files};

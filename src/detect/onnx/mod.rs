@@ -9,7 +9,7 @@ use ort::session::Session;
 use ort::value::{Outlet, TensorRef};
 
 use crate::error::{Error, Result};
-use crate::inputs::read;
+use crate::files::read;
 
 /// Longest file that is read.
 const MAX_BYTES: u64 = 2 << 30;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::inputs::read_text;
+use crate::files::read_text;
 use crate::video::pictures_in;
 
 /// The file that names subjects, their classes and the prompts.

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use image::RgbImage;
 use serde_json::Value;
 
-use crate::animate::reference_input::opaque;
 use crate::error::Result;
 use crate::evaluate::scores::{Metric, Scores, mean};
-use crate::inputs::read_picture;
+use crate::files::read_picture;
+use crate::inputs::reference::opaque;
 use crate::model::clip::{Clip, cosine};
 use crate::model::dino::Dino;
 

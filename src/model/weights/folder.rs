@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::tensor_file::{has_pickle_extension, pickle_problem};
 use crate::error::{Error, Result};
-use crate::inputs::read;
+use crate::files::read;
 
 /// Largest JSON file that is read.
 const MAX_JSON_BYTES: u64 = 64 << 20;

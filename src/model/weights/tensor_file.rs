@@ -13,7 +13,7 @@ use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
 use crate::error::{Error, Result};
-use crate::inputs;
+use crate::files;
 
 /// Largest header that is read. Stable Diffusion's own takes 0.2 MB; a LoRA's training notes can take a few.
 const MAX_HEADER_BYTES: usize = 64 << 20;
@@ -262,7 +262,7 @@ fn refuse_other_formats(path: &Path, content: &[u8]) -> Result<()> {
 /// Whether a file on disk is a Python pickle rather than safetensors.
 pub(super) fn is_pickle_file(path: &Path) -> Result<bool> {
     let mut start = Vec::new();
-    let file = inputs::open(path).map_err(Error::of_weights)?;
+    let file = files::open(path).map_err(Error::of_weights)?;
     file.take(LENGTH_BYTES as u64 + 1).read_to_end(&mut start).map_err(|error| Error::io(path, error))?;
     Ok(!start.is_empty() && start.get(LENGTH_BYTES) != Some(&b'{') && is_pickle(path, &start))
 }

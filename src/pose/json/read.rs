@@ -10,7 +10,7 @@ use super::units::{self, Units};
 use super::value::{Parsed, Problem, frame_rate, shown};
 use super::{coco, openpose, raw};
 use crate::error::{Error, Result};
-use crate::inputs::read;
+use crate::files::read;
 use crate::pose::{MAX_CANVAS, Person, Pose, PoseSequence};
 
 /// Larger files are refused: a minute of body, hands and face takes some 20 MB.

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use dreamtuner::Result;
 use dreamtuner::detect::PoseModel;
-use dreamtuner::extract::{ExtractSettings, Extracted, extract_poses, mend};
 use dreamtuner::frame::Frame;
+use dreamtuner::inputs::extract::{ExtractSettings, Extracted, extract_poses, mend};
+use dreamtuner::interrupt::Interrupt;
 use dreamtuner::outputs::{Output, Reservation, Wanted};
 use dreamtuner::pose::{DrawSettings, PersonChoice, Pose, draw_pose};
-use dreamtuner::render::interrupt::Interrupt;
 use dreamtuner::video::{AudioSource, DecodeSettings, EncodeSettings, VideoWriter, open_frames};
 use image::RgbImage;
 

@@ -9,7 +9,7 @@ use candle_core::{Device, Tensor};
 use safetensors::SafeTensors;
 
 use crate::error::{Error, Result};
-use crate::extract::Extracted;
+use crate::inputs::extract::Extracted;
 use crate::pose::{Keypoint, POINTS, Person, Points, Pose, PoseSequence};
 
 /// The bytes. `key` says what they were found in, and how.

@@ -66,7 +66,7 @@ fn decode(path: &Path, bytes: &[u8]) -> Result<DynamicImage> {
 ///
 /// # Errors
 /// A file that is missing or no picture.
-pub(crate) fn picture_size(path: &Path) -> Result<(u32, u32)> {
+pub fn picture_size(path: &Path) -> Result<(u32, u32)> {
     let file = BufReader::new(open(path)?);
     guarded(path, || {
         let reader = ImageReader::new(file).with_guessed_format().map_err(|error| Error::io(path, error))?;

@@ -10,8 +10,8 @@ use std::thread;
 
 use crate::detect::{CutDetector, PoseModel, Tracker};
 use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
 use crate::pose::{Pose, PoseSequence, reject_outliers, repair_swaps, smooth_poses};
-use crate::render::interrupt::Interrupt;
 use crate::video::{DecodeSettings, open_frames_for_search};
 
 /// Frames that are decoded ahead of the search.

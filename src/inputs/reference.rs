@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
 
-use super::pose_source::holds_json;
+use super::dance::holds_json;
 use crate::detect::{Figure, PoseModel, find_figure, find_foreground, find_masked_person};
 use crate::error::{Error, Result};
-use crate::inputs::read_picture;
+use crate::files::read_picture;
 use crate::mask::Mask;
 use crate::picture::{BLACK, Fit, WHITE, fit_image};
 use crate::pose::{

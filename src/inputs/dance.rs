@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::detect::PoseModel;
 use crate::error::{Error, Result};
-use crate::extract::{ExtractSettings, Extracted, Mended, extract_poses, mend};
 use crate::frame::Frame;
+use crate::inputs::extract::{ExtractSettings, Extracted, Mended, extract_poses, mend};
+use crate::interrupt::Interrupt;
 use crate::picture::{Fit, fit_image};
 use crate::pose::{
     ControlKind, DrawSettings, PersonChoice, Pose, PoseSequence, ReadSettings, Retarget, classify, draw_pose,
     fill_gaps, read_poses, swap_red_blue,
 };
-use crate::render::interrupt::Interrupt;
 use crate::video::{DecodeSettings, FrameReader, open_frames, rational_rate};
 
 /// What a file given as the dance is taken for.
