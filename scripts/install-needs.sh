@@ -16,7 +16,7 @@ libavformat 59
 libavfilter 8
 libswscale 6
 libswresample 4'
-MIN_RUST=90 # the minor version, as in Cargo.toml's rust-version
+MIN_RUST=$(sed -n 's/^rust-version = "1\.\([0-9]*\)"$/\1/p' "$(dirname "$0")/../Cargo.toml")
 
 say() { printf 'install-needs: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }

@@ -33,7 +33,7 @@ pub enum Error {
         problem: String,
     },
     /// The operating system refused to read or write.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {}", path.display(), reason(source))]
     Io {
         /// The file that was being read or written.
         path: PathBuf,
@@ -72,7 +72,29 @@ pub enum Error {
     Compute(#[from] candle_core::Error),
 }
 
+/// The system's reason without its number; where nothing is there, that is said of folders too.
+fn reason(error: &std::io::Error) -> String {
+    if error.kind() == std::io::ErrorKind::NotFound {
+        return "No such file or folder".into();
+    }
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_string()
+}
+
 impl Error {
+    /// The file at fault, where there is one.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Input { path, .. }
+            | Self::Weights { path, .. }
+            | Self::Io { path, .. }
+            | Self::Output { path, .. }
+            | Self::Plan { path, .. } => Some(path),
+            Self::Frame { source, .. } => source.path(),
+            Self::Setting { .. } | Self::Interrupted | Self::Compute(_) => None,
+        }
+    }
+
     /// An [`Error::Input`] for `path`.
     pub fn input(path: impl AsRef<Path>, problem: impl Into<String>) -> Self {
         Self::Input { path: path.as_ref().to_path_buf(), problem: problem.into() }

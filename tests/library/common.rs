@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use candle_core::{DType, Device, Tensor};
+use dreamtuner::puppet::Random;
 
 /// The fixture folder: `DREAMTUNER_FIXTURES` where set, so that other models than the committed ones can be checked.
 pub fn fixtures() -> PathBuf {
@@ -16,6 +17,12 @@ pub fn tensors(path: &str) -> HashMap<String, Tensor> {
     let path = fixtures().join(path);
     candle_core::safetensors::load(&path, &Device::Cpu)
         .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Standard normal values that are the same on every machine.
+pub fn normal(seed: u64, shape: &[usize]) -> Tensor {
+    let values = Random::new(seed, 0).normals(shape.iter().product());
+    Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
 }
 
 /// The largest difference between two tensors, relative to the largest value expected.

@@ -11,6 +11,8 @@ use dreamtuner::diffusion::{
 use dreamtuner::error::{Error, Result};
 use proptest::prelude::*;
 
+use crate::common::normal;
+
 struct Fixture {
     tensors: HashMap<String, Tensor>,
     configs: HashMap<String, String>,
@@ -199,7 +201,7 @@ impl Denoiser for Oracle {
 
 #[test]
 fn every_sampler_finds_what_the_network_knows() {
-    let clean = Tensor::randn(0f32, 1., (2, 4, 3, 5), &Device::Cpu).unwrap();
+    let clean = normal(1, &[2, 4, 3, 5]);
     let config = ScheduleConfig {
         set_alpha_to_one: true,
         ..ScheduleConfig::stable_diffusion(PredictionType::Epsilon)
@@ -266,7 +268,7 @@ fn zero_terminal_snr_needs_more_than_epsilon() {
     let velocity = Schedule::new(config(PredictionType::Velocity)).unwrap();
     let step = Sampler::Ddim.steps(&velocity, 10).unwrap()[0];
     assert_eq!((step.alpha, step.sigma), (0.0, 1.0));
-    let latent = Tensor::randn(0f32, 1., (1, 4, 2, 2), &Device::Cpu).unwrap();
+    let latent = normal(2, &[1, 4, 2, 2]);
     assert!(
         setting_problem(PredictionType::Epsilon.interpret(&latent, &latent, &step)).contains("alpha = 0")
     );

