@@ -1,4 +1,4 @@
 //! The kernels by themselves: how accurate they are, and that gradients pass.
 
-mod accuracy;
 mod gradients;
+mod results;
