@@ -9,7 +9,7 @@ use ort::session::Session;
 use ort::value::{Outlet, TensorRef};
 
 use crate::error::{Error, Result};
-use crate::files::read;
+use crate::files::{guarded, read};
 
 /// Longest file that is read.
 const MAX_BYTES: u64 = 2 << 30;
@@ -36,10 +36,14 @@ impl Onnx {
     /// input has no fixed size, or that fails. The number of pictures may be open.
     pub fn open(path: &Path) -> Result<Self> {
         let bytes = read(path, MAX_BYTES).map_err(Error::of_weights)?;
+        guarded(path, || Self::decode(path, &bytes)).map_err(Error::of_weights)
+    }
+
+    fn decode(path: &Path, bytes: &[u8]) -> Result<Self> {
         let environment = runtime::environment(path)?;
         let fail =
             |error: ort::Error| Error::weights(path, format!("is no ONNX network that can be run: {error}"));
-        let session = runtime::session(environment, &bytes).map_err(fail)?;
+        let session = runtime::session(environment, bytes).map_err(fail)?;
         let input = input_shape(session.inputs()).map_err(|problem| Error::weights(path, problem))?;
         let mut network =
             Self { session: Mutex::new(session), input, outputs: Vec::new(), path: path.to_path_buf() };
@@ -69,7 +73,7 @@ impl Onnx {
     /// # Errors
     /// A network that fails on this input, or gives other shapes than for an empty picture.
     pub fn run(&self, input: &[f32]) -> Result<Vec<Vec<f32>>> {
-        let outputs = self.infer(input)?;
+        let outputs = guarded(&self.path, || self.infer(input)).map_err(Error::of_weights)?;
         let shapes = outputs.iter().map(|(shape, _)| shape);
         if !shapes.eq(&self.outputs) {
             return Err(Error::weights(&self.path, "gives outputs of other shapes for other pictures"));
