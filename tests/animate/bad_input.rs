@@ -5,7 +5,7 @@ use std::process::Command;
 use image::RgbImage;
 use serde_json::{Value, json};
 
-use super::support::{Stage, ffmpeg, figure, frame, repository, text};
+use super::support::{Stage, ffmpeg, figure, frame, repository, run, text};
 
 fn wave() -> String {
     text(&repository("poses/wave.mp4"))
@@ -35,7 +35,7 @@ fn files_that_are_missing_empty_or_something_else() {
         let absent = stage.animate(&format!("--{option} absent"));
         let code = absent.code;
         assert!(matches!(code, Some(3..=5)), "{option}: {code:?} {}", absent.stderr);
-        absent.failed(code.unwrap(), &["absent", "No such file"]);
+        absent.failed(code.unwrap(), &[&format!("absent (--{option})"), "No such file"]);
         for file in ["empty", "noise.bin", "folder"] {
             let run = stage.animate(&format!("--{option} {file} -o x.mkv"));
             let code = run.code;
@@ -47,6 +47,14 @@ fn files_that_are_missing_empty_or_something_else() {
         stage.refuses(&format!("--{option} {file}"), 3, &[file, "0 bytes"]);
     }
     assert!(!stage.names().iter().any(|name| name.starts_with("out") || name.starts_with("x.")));
+}
+
+/// Only an option with a value names a file.
+#[test]
+fn files_without_an_option_are_named_alone() {
+    let mut inspect = Stage::new(1).program();
+    inspect.args(["models", "inspect", "--json", "absent"]);
+    run(inspect).failed(5, &["error: absent: No such file"]);
 }
 
 #[test]

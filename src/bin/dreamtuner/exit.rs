@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use clap::CommandFactory;
+use clap::{Arg, Command, CommandFactory};
 use dreamtuner::Error;
 
 use crate::CommandLine;
@@ -51,11 +51,11 @@ pub fn report(error: &Error) -> i32 {
 
 /// The error in words, with settings named as on the command line, and files with the option that named them.
 pub fn message(error: &Error) -> String {
-    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let (command, arguments) = (CommandLine::command(), std::env::args_os().skip(1).collect::<Vec<_>>());
     match error {
-        Error::Setting { name, .. } if is_option(&CommandLine::command(), name) => format!("--{error}"),
+        Error::Setting { name, .. } if is_option(&command, name) => format!("--{error}"),
         Error::Frame { frame, source } => format!("frame {frame}: {}", message(source)),
-        other => match other.path().and_then(|path| Some((path, option_of(path, &arguments)?))) {
+        other => match other.path().and_then(|path| Some((path, option_of(path, &command, &arguments)?))) {
             Some((path, option)) => {
                 let path = path.display().to_string();
                 other.to_string().replacen(&path, &format!("{path} ({option})"), 1)
@@ -66,24 +66,38 @@ pub fn message(error: &Error) -> String {
 }
 
 /// The option that named a file, or the folder or the list of settings that it belongs to.
-fn option_of<'a>(path: &Path, arguments: &'a [OsString]) -> Option<&'a str> {
+fn option_of<'a>(path: &Path, root: &Command, arguments: &'a [OsString]) -> Option<&'a str> {
     let names = |value: &str| {
         let file = Path::new(value.split(',').next().unwrap_or(value));
         !value.is_empty() && path.starts_with(file)
     };
-    let mut option = None;
+    let (mut command, mut option) = (root, None);
     for argument in arguments.iter().map(|argument| argument.to_str().unwrap_or_default()) {
         match argument.split_once('=') {
             Some((name, value)) if name.starts_with("--") && names(value) => return Some(name),
-            _ if argument.starts_with('-') => option = Some(argument),
+            _ if argument.starts_with('-') => {
+                option = Some(argument).filter(|name| takes_value(command, name))
+            }
             _ if option.is_some() && names(argument) => return option,
-            _ => option = None,
+            _ => {
+                command = command.find_subcommand(argument).unwrap_or(command);
+                option = None;
+            }
         }
     }
     None
 }
 
-fn is_option(command: &clap::Command, name: &str) -> bool {
+/// Whether a command has an option, as `--name` or `-n`, with a value behind it.
+fn takes_value(command: &Command, option: &str) -> bool {
+    let is_it = |argument: &&Arg| match option.strip_prefix("--") {
+        Some(name) => argument.get_long() == Some(name),
+        None => argument.get_short().is_some_and(|letter| option == format!("-{letter}")),
+    };
+    command.get_arguments().find(is_it).is_some_and(|argument| argument.get_action().takes_values())
+}
+
+fn is_option(command: &Command, name: &str) -> bool {
     command.get_arguments().any(|argument| argument.get_long() == Some(name))
         || command.get_subcommands().any(|command| is_option(command, name))
 }
