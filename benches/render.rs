@@ -152,7 +152,7 @@ fn seconds(timed: &mut [Timed], name: &str) -> Result<f64> {
 
 fn main() -> Result<()> {
     // SAFETY: nothing has started a thread yet.
-    unsafe { dreamtuner::threads::tell_candle() };
+    unsafe { dreamtuner_kernels::tell_candle() };
     dreamtuner::threads::set_threads(None)?;
     let (model, units) = load()?;
     let mut timed = timed(&model, &units)?;

@@ -85,7 +85,7 @@ impl Bench {
 
 fn main() -> dreamtuner::Result<()> {
     // SAFETY: nothing has started a thread yet.
-    unsafe { dreamtuner::threads::tell_candle() };
+    unsafe { dreamtuner_kernels::tell_candle() };
     dreamtuner::threads::set_threads(None)?;
     let bench = Bench::new()?;
     if asked::is_asked() {

@@ -130,10 +130,8 @@ fn elementwise(criterion: &mut Criterion) -> Result<()> {
 }
 
 fn run(criterion: &mut Criterion) {
-    // candle looks there at every matrix product, and where it finds nothing examines the machine's processors each time.
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     // SAFETY: nothing has started a thread yet.
-    unsafe { std::env::set_var("RAYON_NUM_THREADS", cores.to_string()) };
+    unsafe { dreamtuner_kernels::tell_candle() };
     for part in [convolutions, linear_layers, feed_forward_layers, attention, elementwise] {
         part(criterion).expect("shapes fit");
     }

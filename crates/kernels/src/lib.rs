@@ -28,4 +28,4 @@ pub use feed_forward::feed_forward;
 pub use gate::gated_gelu;
 pub use linear::{Linear, PackedWeights};
 pub use normalization::{GroupNorm, LayerNorm};
-pub use threads::in_pool;
+pub use threads::{in_pool, tell_candle};

@@ -171,7 +171,7 @@ impl Module for Linear {
     }
 }
 
-/// PackedWeights as products want them: panels of outputs.
+/// Weights of a linear layer as products want them, in panels of outputs, for whoever has the values and no tensors.
 #[derive(Debug)]
 pub struct PackedWeights {
     stored: Stored,

@@ -79,7 +79,7 @@ enum Command {
 
 fn main() {
     // SAFETY: nothing has started a thread yet.
-    unsafe { dreamtuner::threads::tell_candle() };
+    unsafe { dreamtuner_kernels::tell_candle() };
     // Panics of decoders become errors, which say all there is to say.
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
