@@ -52,7 +52,8 @@ fn files_that_are_missing_empty_or_something_else() {
 /// Only an option with a value names a file.
 #[test]
 fn files_without_an_option_are_named_alone() {
-    let mut inspect = Stage::new(1).program();
+    let stage = Stage::new(1);
+    let mut inspect = stage.program();
     inspect.args(["models", "inspect", "--json", "absent"]);
     run(inspect).failed(5, &["error: absent: No such file"]);
 }
