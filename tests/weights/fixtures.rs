@@ -126,12 +126,12 @@ fn inspection_of_every_form() {
         ("sd2", Kind::ModelFolder, Some("2.x")),
         (whole.to_str().unwrap(), Kind::Checkpoint, Some("1.x")),
         ("sd2/single/model.safetensors", Kind::Checkpoint, Some("2.x")),
-        (controlnet.to_str().unwrap(), Kind::ControlNet, Some("1.x")),
-        ("sd1/controlnet", Kind::ControlNet, Some("1.x")),
-        (vae.to_str().unwrap(), Kind::Vae, None),
-        ("tiny_vae/diffusion_pytorch_model.safetensors", Kind::TinyVae, None),
-        ("tiny_vae/taesd_decoder.safetensors", Kind::TinyVae, None),
-        ("sd1/text_encoder", Kind::TextEncoder, None),
+        (controlnet.to_str().unwrap(), Kind::Network(Part::ControlNet), Some("1.x")),
+        ("sd1/controlnet", Kind::Network(Part::ControlNet), Some("1.x")),
+        (vae.to_str().unwrap(), Kind::Network(Part::Vae), None),
+        ("tiny_vae/diffusion_pytorch_model.safetensors", Kind::Network(Part::TinyVae), None),
+        ("tiny_vae/taesd_decoder.safetensors", Kind::Network(Part::TinyVae), None),
+        ("sd1/text_encoder", Kind::Network(Part::TextEncoder), None),
     ] {
         let description = inspect(&fixtures().join(path)).unwrap();
         assert_eq!((description.kind, description.supported), (kind, true), "{path}: {description}");

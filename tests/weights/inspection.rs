@@ -1,6 +1,6 @@
 //! What `inspect` says about files.
 
-use dreamtuner::model::weights::{Kind, inspect};
+use dreamtuner::model::weights::{Kind, Part, inspect};
 use serde_json::json;
 
 use super::support::{assert_says, folder, save, save_with, small_unet, tensors, write};
@@ -11,7 +11,7 @@ fn networks_are_described_by_their_numbers() {
     let path = folder.path().join("unet.safetensors");
     save_with(&path, &small_unet(), &[("format", "pt")]);
     let description = inspect(&path).unwrap();
-    assert_eq!((description.kind, description.supported), (Kind::Unet, true));
+    assert_eq!((description.kind, description.supported), (Kind::Network(Part::Unet), true));
     assert_eq!(description.family.as_deref(), Some("Stable Diffusion 1.x"));
     assert_eq!(description.dtypes.keys().collect::<Vec<_>>(), ["F32"]);
     assert_eq!(description.parts[0].architecture["block_out_channels"], json!([32, 64]));
@@ -91,7 +91,7 @@ fn what_cannot_be_used_is_described_and_what_is_broken_is_an_error() {
     all[0].1 = super::support::tensor("x", &[32, 9, 3, 3]);
     save(&path, &all);
     let description = inspect(&path).unwrap();
-    assert_eq!((description.kind, description.supported), (Kind::Unet, false));
+    assert_eq!((description.kind, description.supported), (Kind::Network(Part::Unet), false));
     assert_says(&description.note.unwrap(), &["inpainting"]);
 
     write(&path, b"");

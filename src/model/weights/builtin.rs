@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::model::{ModelFiles, TokenizerFiles};
-use super::part::{Part, PartFiles};
+use super::networks::Part;
+use super::part::PartFiles;
 use super::subject::SubjectEncoderFiles;
 use crate::error::{Error, Result};
 

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::folder::{read_json, weight_files};
-use super::keys::{Naming, foreign_family};
+use super::keys::{Keys, foreign_family};
 use super::lora::Lora;
 use super::lora_keys::{parse_key, unsupported_kind};
 use super::model::{ModelFiles, stated_prediction};
-use super::part::{Part, PartFiles};
+use super::networks::Part;
+use super::part::PartFiles;
 use super::tensor_file::{TensorFile, is_pickle_file};
 use super::textual_inversion::TextualInversion;
 use crate::error::{Error, Result};
@@ -28,22 +29,6 @@ pub enum Kind {
     ModelFolder,
     /// A whole model in a single file.
     Checkpoint,
-    /// A U-Net.
-    Unet,
-    /// A ControlNet.
-    ControlNet,
-    /// An autoencoder.
-    Vae,
-    /// A tiny decoder.
-    TinyVae,
-    /// A text encoder.
-    TextEncoder,
-    /// An image encoder.
-    ImageEncoder,
-    /// A vision transformer.
-    VisionTransformer,
-    /// A subject encoder.
-    SubjectEncoder,
     /// A LoRA.
     Lora,
     /// A textual inversion.
@@ -54,6 +39,9 @@ pub enum Kind {
     Pickle,
     /// Tensors of no known kind.
     Unknown,
+    /// A single network.
+    #[serde(untagged)]
+    Network(Part),
 }
 
 /// What a weights file or folder is.
@@ -126,12 +114,12 @@ fn folder(path: &Path) -> Result<Description> {
         for part in Part::ALL {
             match PartFiles::in_folder(path, part, None) {
                 Ok(part) => {
-                    let mut description = Description::new(path, kind(part.part()), &files);
+                    let mut description = Description::new(path, Kind::Network(part.part()), &files);
                     description.add(&part);
                     return Ok(description);
                 }
                 Err(error) if part.is_described_by(&config) => {
-                    let mut description = Description::new(path, kind(part), &files);
+                    let mut description = Description::new(path, Kind::Network(part), &files);
                     description.refuse(problem(error));
                     return Ok(description);
                 }
@@ -170,20 +158,21 @@ fn folder(path: &Path) -> Result<Description> {
 
 fn file(file: &Arc<TensorFile>) -> Result<Description> {
     let keys = || file.tensors().keys().map(String::as_str);
+    let all = Keys::new(keys());
     let describe = |kind| Description::new(file.path(), kind, std::slice::from_ref(file));
     let is_lora =
         keys().any(|key| parse_key(key).is_some()) || unsupported_kind(file.tensors().keys()).is_some();
     if is_lora {
         return Ok(lora(describe(Kind::Lora)));
     }
-    if let Some(family) = foreign_family(keys()) {
+    if let Some(family) = foreign_family(&all) {
         let mut description = describe(Kind::Unknown);
         description.family = Some(family.to_owned());
         description.refuse(format!("{family} is not supported; Stable Diffusion 1.x and 2.x are"));
         return Ok(description);
     }
     let found: Vec<_> =
-        Part::ALL.into_iter().filter(|&part| Naming::detect(part, keys(), None).is_some()).collect();
+        Part::ALL.into_iter().filter(|part| (part.network().naming)(&all, None).is_some()).collect();
     if found.is_empty() {
         return Ok(textual_inversion(describe, file.tensors().len()));
     }
@@ -193,7 +182,7 @@ fn file(file: &Arc<TensorFile>) -> Result<Description> {
     let mut description = describe(match first {
         _ if whole => Kind::Checkpoint,
         _ if is_adapter => Kind::IpAdapter,
-        first => kind(first),
+        first => Kind::Network(first),
     });
     for part in found {
         match PartFiles::open(file.path(), part) {
@@ -261,19 +250,6 @@ fn textual_inversion(describe: impl Fn(Kind) -> Description, tensors: usize) -> 
         }
     }
     description
-}
-
-fn kind(part: Part) -> Kind {
-    match part {
-        Part::Unet => Kind::Unet,
-        Part::ControlNet => Kind::ControlNet,
-        Part::Vae => Kind::Vae,
-        Part::TinyVae => Kind::TinyVae,
-        Part::TextEncoder => Kind::TextEncoder,
-        Part::ImageEncoder => Kind::ImageEncoder,
-        Part::VisionTransformer => Kind::VisionTransformer,
-        Part::SubjectEncoder => Kind::SubjectEncoder,
-    }
 }
 
 /// An error's words without the path, which stands elsewhere in the description.
@@ -395,16 +371,9 @@ impl fmt::Display for Description {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(match self {
+            Self::Network(part) => return part.fmt(f),
             Self::ModelFolder => "model folder (diffusers)",
             Self::Checkpoint => "model in a single file",
-            Self::Unet => "U-Net",
-            Self::ControlNet => "ControlNet",
-            Self::Vae => "VAE",
-            Self::TinyVae => "tiny VAE",
-            Self::TextEncoder => "text encoder",
-            Self::ImageEncoder => "image encoder",
-            Self::VisionTransformer => "vision transformer",
-            Self::SubjectEncoder => "subject encoder",
             Self::Lora => "LoRA",
             Self::TextualInversion => "textual inversion",
             Self::IpAdapter => "IP-Adapter",

@@ -9,7 +9,8 @@ use candle_core::{DType, Tensor};
 
 use super::keys::unet_originals;
 use super::lora_keys::{LoraNaming, Piece, parse_key, unsupported_kind};
-use super::part::{Part, PartFiles};
+use super::networks::Part;
+use super::part::PartFiles;
 use super::tensor_file::TensorFile;
 use crate::error::{Error, Result};
 
@@ -17,14 +18,14 @@ use crate::error::{Error, Result};
 const LISTED: usize = 20;
 
 /// A LoRA file: the changes of a U-Net's weights, of a text encoder's, or of both.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Lora {
     file: Arc<TensorFile>,
     layers: Vec<Layer>,
 }
 
 /// The change of one weight: keys of the file.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Layer {
     target: String,
     part: Option<Part>,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::part::Part;
+use super::networks::Part;
 
 /// How a LoRA file names its keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::folder::read_json;
 use super::keys::is_harmless;
-use super::part::{Part, PartFiles};
+use super::networks::Part;
+use super::part::PartFiles;
 use super::subject::SubjectEncoderFiles;
 use super::tensor_file::TensorFile;
 use crate::error::{Error, Result};
@@ -139,7 +140,7 @@ impl ModelFiles {
         let open =
             |part: Part| PartFiles::in_file(&file, part, replacement(configs, part.folder(), "config.json")?);
         let (unet, vae, text_encoder) = (open(Part::Unet)?, open(Part::Vae)?, open(Part::TextEncoder)?);
-        let has_controlnet = file.tensors().keys().any(|key| key.starts_with("control_model."));
+        let has_controlnet = file.tensors().keys().any(|key| Part::ControlNet.owns(key));
         let second_generation = unet.is_second_generation() || text_encoder.is_second_generation();
         let scheduler = match replacement(configs, "scheduler", "scheduler_config.json")? {
             Some(scheduler) => scheduler,
@@ -231,8 +232,6 @@ pub(super) fn stated_prediction(file: &TensorFile) -> Option<&'static str> {
 }
 
 fn unrecognised(file: &TensorFile) -> Vec<String> {
-    const PARTS: [&str; 5] =
-        ["model.diffusion_model.", "control_model.", "first_stage_model.", "vae.", "cond_stage_model."];
-    let known = |key: &str| PARTS.iter().any(|prefix| key.starts_with(prefix)) || is_harmless(key);
+    let known = |key: &str| Part::ALL.into_iter().any(|part| part.owns(key)) || is_harmless(key);
     file.tensors().keys().filter(|key| !known(key)).cloned().collect()
 }

@@ -9,94 +9,11 @@ use candle_core::Tensor;
 use serde_json::Value;
 
 use super::folder::{read_json, weight_files};
-use super::infer::{self, Shapes};
-use super::keys::{Naming, foreign_family, is_harmless};
+use super::keys::{Keys, Naming, foreign_family, is_harmless};
+use super::networks::Part;
+use super::shapes::Shapes;
 use super::tensor_file::TensorFile;
 use crate::error::{Error, Result};
-
-/// The networks of a model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Part {
-    /// The denoising network.
-    Unet,
-    /// The network that reads the pose.
-    ControlNet,
-    /// The autoencoder between pictures and latents.
-    Vae,
-    /// A tiny decoder in its place.
-    TinyVae,
-    /// CLIP's text encoder.
-    TextEncoder,
-    /// CLIP's image encoder.
-    ImageEncoder,
-    /// A vision transformer without text, as DINO's.
-    VisionTransformer,
-    /// DreamTuner's subject encoder.
-    SubjectEncoder,
-}
-
-impl Part {
-    /// All of them.
-    pub const ALL: [Self; 8] = [
-        Self::Unet,
-        Self::ControlNet,
-        Self::Vae,
-        Self::TinyVae,
-        Self::TextEncoder,
-        Self::ImageEncoder,
-        Self::VisionTransformer,
-        Self::SubjectEncoder,
-    ];
-
-    /// The part's folder within a diffusers model.
-    pub fn folder(self) -> &'static str {
-        match self {
-            Self::Unet => "unet",
-            Self::ControlNet => "controlnet",
-            Self::Vae => "vae",
-            Self::TinyVae => "tiny_vae",
-            Self::TextEncoder => "text_encoder",
-            Self::ImageEncoder => "image_encoder",
-            Self::VisionTransformer => "vision_transformer",
-            Self::SubjectEncoder => "subject_encoder",
-        }
-    }
-
-    /// The class that `config.json` has to name.
-    fn class(self) -> &'static str {
-        match self {
-            Self::Unet => "UNet2DConditionModel",
-            Self::ControlNet => "ControlNetModel",
-            Self::Vae => "AutoencoderKL",
-            Self::TinyVae => "AutoencoderTiny",
-            Self::TextEncoder => "CLIPTextModel",
-            Self::ImageEncoder => "CLIPVisionModel",
-            Self::VisionTransformer => "ViTModel",
-            Self::SubjectEncoder => "SubjectEncoder",
-        }
-    }
-
-    /// Whether a `config.json` names this part's class.
-    pub(super) fn is_described_by(self, config: &Value) -> bool {
-        names_class(config, self.class())
-    }
-}
-
-impl fmt::Display for Part {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(match self {
-            Self::Unet => "U-Net",
-            Self::ControlNet => "ControlNet",
-            Self::Vae => "VAE",
-            Self::TinyVae => "tiny VAE",
-            Self::TextEncoder => "text encoder",
-            Self::ImageEncoder => "image encoder",
-            Self::VisionTransformer => "vision transformer",
-            Self::SubjectEncoder => "subject encoder",
-        })
-    }
-}
 
 /// Where one tensor lies, and how it is to be read.
 #[derive(Debug, Clone)]
@@ -151,7 +68,7 @@ impl PartFiles {
             }
             None => read_json(&config_path)?,
         };
-        check_class(part, &config).map_err(|problem| Error::weights(&config_path, problem))?;
+        part.check_class(&config).map_err(|problem| Error::weights(&config_path, problem))?;
         let files = weight_files(folder)?.into_iter().map(|path| Ok(Arc::new(TensorFile::open(&path)?)));
         let files = files.collect::<Result<Vec<_>>>()?;
         Self::new(part, folder.to_path_buf(), files, &Naming::diffusers(), Some(config))
@@ -159,14 +76,14 @@ impl PartFiles {
 
     /// Finds a part in a single file; `config` stands in for the inferred one.
     pub(super) fn in_file(file: &Arc<TensorFile>, part: Part, config: Option<Value>) -> Result<Self> {
-        let keys = || file.tensors().keys().map(String::as_str);
-        if let Some(family) = foreign_family(keys()) {
+        let keys = Keys::new(file.tensors().keys().map(String::as_str));
+        if let Some(family) = foreign_family(&keys) {
             return Err(Error::weights(file.path(), unsupported(family)));
         }
         let layers = config.as_ref().and_then(|config| config.get("num_hidden_layers")?.as_u64());
         let layers = layers.and_then(|layers| usize::try_from(layers).ok());
-        let naming = Naming::detect(part, keys(), layers).ok_or_else(|| {
-            let first: Vec<_> = keys().take(3).collect();
+        let naming = (part.network().naming)(&keys, layers).ok_or_else(|| {
+            let first: Vec<_> = file.tensors().keys().take(3).collect();
             let problem =
                 format!("holds no {part} (its {} tensors begin with {first:?})", file.tensors().len());
             Error::weights(file.path(), problem)
@@ -193,7 +110,7 @@ impl PartFiles {
         let open_clip = naming.is_open_clip();
         let config = match config {
             Some(config) => config,
-            None => infer::config(part, &Shapes(&entries), open_clip)
+            None => (part.network().infer)(&Shapes(&entries), open_clip)
                 .map_err(|problem| Error::weights(&origin, format!("{part}: {problem}")))?,
         };
         check_supported(part, &config).map_err(|problem| Error::weights(&origin, problem))?;
@@ -344,48 +261,12 @@ fn beside(path: &Path, part: Part) -> Option<Value> {
     part.is_described_by(&config).then_some(config)
 }
 
-fn names_class(config: &Value, class: &str) -> bool {
-    // A CLIP encoder with a projection is the same otherwise.
-    let is_class =
-        |value: &Value| value.as_str().is_some_and(|name| name.trim_end_matches("WithProjection") == class);
-    let listed = config.get("architectures").and_then(Value::as_array);
-    config.get("_class_name").is_some_and(is_class) || listed.is_some_and(|list| list.iter().any(is_class))
-}
-
-fn check_class(part: Part, config: &Value) -> std::result::Result<(), String> {
-    let named = config.get("_class_name").or_else(|| config.get("architectures")?.get(0));
-    match named {
-        Some(named) if !part.is_described_by(config) && !is_whole_clip(part, config) => {
-            Err(format!("describes a {named}; a {part} ({}) was expected", part.class()))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn is_whole_clip(part: Part, config: &Value) -> bool {
-    matches!(part, Part::TextEncoder | Part::ImageEncoder) && names_class(config, "CLIPModel")
-}
-
 /// Refuses networks that this program cannot use, by their configuration.
 fn check_supported(part: Part, config: &Value) -> std::result::Result<(), String> {
-    let number = |field: &str| config.get(field).and_then(Value::as_u64);
     if config.get("addition_embed_type").is_some_and(|kind| !kind.is_null()) {
         return Err(unsupported("SDXL"));
     }
-    let (Part::Unet, Some(channels)) = (part, number("in_channels")) else { return Ok(()) };
-    if number("out_channels").is_none_or(|outputs| outputs == channels) {
-        return Ok(());
-    }
-    let kind = match channels {
-        5 => "a depth-conditioned U-Net",
-        7 => "an upscaler's U-Net",
-        8 => "an instruct-pix2pix U-Net",
-        9 => "an inpainting U-Net",
-        _ => "a U-Net with an additional input",
-    };
-    Err(format!(
-        "is {kind} ({channels} input channels); only plain Stable Diffusion 1.x and 2.x (4) can be used"
-    ))
+    (part.network().check)(config)
 }
 
 fn unsupported(family: &str) -> String {
@@ -400,9 +281,9 @@ fn entries(part: Part, files: &[Arc<TensorFile>], naming: &Naming) -> Result<Ent
     let mut unknown = Vec::new();
     for (file, source) in files.iter().enumerate() {
         for (key, info) in source.tensors().iter().filter(|(key, _)| key.starts_with(naming.prefix)) {
-            let Some(name) = naming.canonical(part, key) else {
+            let Some(name) = naming.canonical(key, part.network().from_diffusers) else {
                 let dropped = naming.is_open_clip() && key.contains("resblocks.");
-                let elsewhere = naming.prefix.is_empty() && of_another_part(part, key);
+                let elsewhere = naming.prefix.is_empty() && part.has_no_use_for(key);
                 if !(dropped || elsewhere || is_harmless(key)) {
                     unknown.push(key.clone());
                 }
@@ -437,21 +318,7 @@ fn split(part: Part, file: usize, key: &str, name: String, shape: &[usize]) -> V
             .collect();
     }
     let squeezed =
-        Naming::may_squeeze(part, &name) && shape.len() > 2 && shape.iter().skip(2).all(|&size| size == 1);
+        (part.network().is_squeezed)(&name) && shape.len() > 2 && shape.iter().skip(2).all(|&size| size == 1);
     let shape = if squeezed { shape.iter().take(2).copied().collect() } else { shape.to_vec() };
     vec![(name, entry(None, shape))]
-}
-
-/// Whether a key of a file without prefixes belongs to a part that is stored with one, or to the encoder of a tiny VAE, which
-/// is not used.
-fn of_another_part(part: Part, key: &str) -> bool {
-    const PREFIXES: [(&str, Part); 5] = [
-        ("model.diffusion_model.", Part::Unet),
-        ("control_model.", Part::ControlNet),
-        ("first_stage_model.", Part::Vae),
-        ("vae.", Part::Vae),
-        ("cond_stage_model.", Part::TextEncoder),
-    ];
-    let is_encoder = part == Part::TinyVae && key.starts_with("encoder.");
-    is_encoder || PREFIXES.iter().any(|&(prefix, owner)| owner != part && key.starts_with(prefix))
 }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::model::read_preprocessor;
-use super::part::{Part, PartFiles};
+use super::networks::Part;
+use super::part::PartFiles;
 use crate::error::{Error, Result};
 
 /// What the names of subject-encoder-attention begin with; what follows is the U-Net's own name.

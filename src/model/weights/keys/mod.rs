@@ -3,13 +3,13 @@
 
 mod naming;
 mod renames;
-mod text;
-mod tiny_vae;
-mod unet;
-mod vae;
-mod vision_transformer;
+pub(super) mod text;
+pub(super) mod tiny_vae;
+pub(super) mod unet;
+pub(super) mod vae;
+pub(super) mod vision_transformer;
 
-pub(super) use naming::{Naming, foreign_family, is_harmless};
+pub(super) use naming::{Keys, Naming, foreign_family, is_harmless};
 pub(crate) use renames::Renames;
 
 /// The CompVis names of a U-Net whose canonical names are `names`, for LoRA files that use them.

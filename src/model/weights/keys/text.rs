@@ -18,7 +18,7 @@ const VIT_H_LAYERS: usize = 24;
 
 /// The table for an OpenCLIP text encoder whose names are `names`. SD 2.x reads the last layer but one, so that
 /// diffusers leaves the last out; `layers` says how many are kept where a configuration is known.
-pub(super) fn from_open_clip<'a>(
+pub(in crate::model::weights) fn from_open_clip<'a>(
     names: impl Iterator<Item = &'a str> + Clone,
     layers: Option<usize>,
 ) -> Renames {

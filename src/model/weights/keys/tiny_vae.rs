@@ -3,7 +3,7 @@
 use super::Renames;
 
 /// Its authors number the layers of the decoder from the clamp on, diffusers from the layer after it.
-pub(super) fn from_original<'a>(names: impl Iterator<Item = &'a str>) -> Renames {
+pub(in crate::model::weights) fn from_original<'a>(names: impl Iterator<Item = &'a str>) -> Renames {
     let mut renames = Renames::default();
     for name in names {
         let layer = name.split_once('.').and_then(|(number, _)| number.parse::<usize>().ok());

@@ -18,7 +18,7 @@ const RESNET: [(&str, &str); 6] = [
 ];
 
 /// The table for a network whose CompVis names (without the checkpoint's prefix) are `names`.
-pub(super) fn from_original<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Renames {
+pub(in crate::model::weights) fn from_original<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Renames {
     let index = |name: &str, list: &str| name.strip_prefix(list)?.split('.').next()?.parse::<usize>().ok();
     let indices = |list: &'static str| -> BTreeSet<usize> {
         names.clone().filter_map(|name| index(name, list)).collect()
@@ -38,7 +38,7 @@ pub(super) fn from_original<'a>(names: impl Iterator<Item = &'a str> + Clone) ->
 }
 
 /// The table for a network whose canonical names are `names`.
-pub(super) fn from_canonical<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Renames {
+pub(in crate::model::weights) fn from_canonical<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Renames {
     let count = |list: &str, inner: &str| {
         let numbers = names.clone().filter_map(|name| {
             let (block, rest) = name.strip_prefix(list)?.split_once('.')?;

@@ -10,7 +10,7 @@ const OLD_ATTENTION: [(&str, &str); 4] =
     [("query", "to_q"), ("key", "to_k"), ("value", "to_v"), ("proj_attn", "to_out.0")];
 
 /// The table for an autoencoder whose CompVis names (without the checkpoint's prefix) are `names`.
-pub(super) fn from_original<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Renames {
+pub(in crate::model::weights) fn from_original<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Renames {
     let mut renames = Renames::default();
     for convolution in ["quant_conv", "post_quant_conv"] {
         renames.add(convolution, convolution);
@@ -69,7 +69,7 @@ fn add_levels<'a>(
 }
 
 /// Today's name of a tensor in a diffusers file, which may be an old one.
-pub(super) fn from_diffusers(name: &str) -> String {
+pub(in crate::model::weights) fn from_diffusers(name: &str) -> String {
     for (old, new) in OLD_ATTENTION {
         for end in ["weight", "bias"] {
             if let Some(layer) = name.strip_suffix(&format!(".attentions.0.{old}.{end}")) {
@@ -81,7 +81,7 @@ pub(super) fn from_diffusers(name: &str) -> String {
 }
 
 /// Whether a canonical name is a projection of an attention layer, which old files store as a 1×1 convolution.
-pub(super) fn is_attention_projection(name: &str) -> bool {
+pub(in crate::model::weights) fn is_attention_projection(name: &str) -> bool {
     let layer = name.strip_suffix(".weight").unwrap_or_default();
     name.contains(".attentions.")
         && ["to_q", "to_k", "to_v", "to_out.0"].iter().any(|end| layer.ends_with(end))

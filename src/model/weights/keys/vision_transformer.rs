@@ -13,7 +13,7 @@ const LAYER: [(&str, &str); 8] = [
 ];
 
 /// The name of a tensor of `ViTModel`, which may be a part of a larger model; `None` for what stands behind the last norm.
-pub(super) fn from_transformers(name: &str) -> Option<String> {
+pub(in crate::model::weights) fn from_transformers(name: &str) -> Option<String> {
     let name = name.strip_prefix("vit.").unwrap_or(name);
     if name.starts_with("embeddings.") || name.starts_with("layernorm.") {
         return Some(name.to_owned());

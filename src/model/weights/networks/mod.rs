@@ -1,0 +1,163 @@
+//! The kinds of networks: all that is known of each one's files stands in one entry. A new network is a new file beside this one, and a
+//! line each in [`Part`], [`Part::ALL`] and [`Part::network`].
+
+mod controlnet;
+mod image_encoder;
+mod subject_encoder;
+mod text_encoder;
+mod tiny_vae;
+mod unet;
+mod vae;
+mod vision_transformer;
+
+use std::fmt;
+
+use serde_json::Value;
+
+use super::keys::{Keys, Naming};
+use super::shapes::Shapes;
+
+/// Channels of one attention head in SD 2.x and in CLIP.
+const HEAD_CHANNELS: usize = 64;
+
+/// The networks of a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// The denoising network.
+    Unet,
+    /// The network that reads the pose.
+    ControlNet,
+    /// The autoencoder between pictures and latents.
+    Vae,
+    /// A tiny decoder in its place.
+    TinyVae,
+    /// CLIP's text encoder.
+    TextEncoder,
+    /// CLIP's image encoder.
+    ImageEncoder,
+    /// A vision transformer without text, as DINO's.
+    VisionTransformer,
+    /// DreamTuner's subject encoder.
+    SubjectEncoder,
+}
+
+/// What is known of a network's files.
+pub(super) struct Network {
+    /// What people call it.
+    pub name: &'static str,
+    /// Its folder within a diffusers model.
+    pub folder: &'static str,
+    /// The class that `config.json` has to name.
+    pub class: &'static str,
+    /// Whether the `config.json` of a whole CLIP describes it, too.
+    pub is_in_clip: bool,
+    /// What its keys begin with in files that hold other networks, too.
+    pub prefixes: &'static [&'static str],
+    /// How a file with these keys names its tensors; `None` where the file does not hold the network. The number of layers is
+    /// that of `config.json`, where there is one.
+    pub naming: fn(&Keys, Option<usize>) -> Option<Naming>,
+    /// The canonical name of a tensor that diffusers or transformers have named; `None` for one that has no place.
+    pub from_diffusers: fn(&str) -> Option<String>,
+    /// Whether a tensor may be stored as a 1×1 convolution where a linear layer is meant.
+    pub is_squeezed: fn(&str) -> bool,
+    /// Whether a key belongs to a half of it that is never used.
+    pub is_unused: fn(&str) -> bool,
+    /// The `config.json` that diffusers or transformers would write, read off the shapes of the tensors; `true` for one of OpenCLIP.
+    /// The problem in words, where they do not tell.
+    pub infer: fn(&Shapes, bool) -> Result<Value, String>,
+    /// Refuses, by its configuration, what this program cannot use.
+    pub check: fn(&Value) -> Result<(), String>,
+}
+
+impl Network {
+    /// What most networks have in common.
+    const PLAIN: Self = Self {
+        name: "",
+        folder: "",
+        class: "",
+        is_in_clip: false,
+        prefixes: &[],
+        naming: |_, _| None,
+        from_diffusers: |name| Some(name.to_owned()),
+        is_squeezed: |_| false,
+        is_unused: |_| false,
+        infer: |_, _| Err("its config.json is needed".into()),
+        check: |_| Ok(()),
+    };
+}
+
+impl Part {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Unet,
+        Self::ControlNet,
+        Self::Vae,
+        Self::TinyVae,
+        Self::TextEncoder,
+        Self::ImageEncoder,
+        Self::VisionTransformer,
+        Self::SubjectEncoder,
+    ];
+
+    /// What is known of its files.
+    pub(super) fn network(self) -> Network {
+        match self {
+            Self::Unet => unet::NETWORK,
+            Self::ControlNet => controlnet::NETWORK,
+            Self::Vae => vae::NETWORK,
+            Self::TinyVae => tiny_vae::NETWORK,
+            Self::TextEncoder => text_encoder::NETWORK,
+            Self::ImageEncoder => image_encoder::NETWORK,
+            Self::VisionTransformer => vision_transformer::NETWORK,
+            Self::SubjectEncoder => subject_encoder::NETWORK,
+        }
+    }
+
+    /// The part's folder within a diffusers model.
+    pub fn folder(self) -> &'static str {
+        self.network().folder
+    }
+
+    /// Whether a `config.json` names this part's class.
+    pub(super) fn is_described_by(self, config: &Value) -> bool {
+        names_class(config, self.network().class)
+    }
+
+    /// Refuses a `config.json` that names the class of another network.
+    pub(super) fn check_class(self, config: &Value) -> Result<(), String> {
+        let Network { class, is_in_clip, .. } = self.network();
+        let is_whole_clip = is_in_clip && names_class(config, "CLIPModel");
+        match config.get("_class_name").or_else(|| config.get("architectures")?.get(0)) {
+            Some(named) if !self.is_described_by(config) && !is_whole_clip => {
+                Err(format!("describes a {named}; a {self} ({class}) was expected"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a key of a file without prefixes belongs to a part that is stored with one, or to a half that is never used.
+    pub(super) fn has_no_use_for(self, key: &str) -> bool {
+        let others = Self::ALL.into_iter().filter(|part| *part != self);
+        (self.network().is_unused)(key) || others.into_iter().any(|part| part.owns(key))
+    }
+
+    /// Whether a key is this part's in a file that holds others, too.
+    pub(super) fn owns(self, key: &str) -> bool {
+        self.network().prefixes.iter().any(|prefix| key.starts_with(prefix))
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(self.network().name)
+    }
+}
+
+fn names_class(config: &Value, class: &str) -> bool {
+    // A CLIP encoder with a projection is the same otherwise.
+    let is_class =
+        |value: &Value| value.as_str().is_some_and(|name| name.trim_end_matches("WithProjection") == class);
+    let listed = config.get("architectures").and_then(Value::as_array);
+    config.get("_class_name").is_some_and(is_class) || listed.is_some_and(|list| list.iter().any(is_class))
+}
