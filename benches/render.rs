@@ -13,14 +13,14 @@ use criterion::Criterion;
 use dreamtuner::Result;
 use dreamtuner::diffusion::{Guidance, GuidanceInterval, NoiseSource, Purpose, Sampler};
 use dreamtuner::interrupt::Interrupt;
+use dreamtuner::model::StableDiffusion;
 use dreamtuner::model::transformer::AttentionContext;
 use dreamtuner::model::weights::ModelFiles;
-use dreamtuner::model::{LoadOptions, StableDiffusion};
 use dreamtuner::render::animator::{Animator, ClipInputs, ReferencePicture};
 use dreamtuner::render::feature_store::FeatureCache;
-use dreamtuner::render::networks::ControlUnit;
+use dreamtuner::render::pipeline::{DeviceSettings, Pipeline};
 use dreamtuner::render::settings::{PreviousFeatures, RenderSettings};
-use dreamtuner::render::texts::Texts;
+use dreamtuner::render::weights::OpenWeights;
 use dreamtuner_kernels::in_pool;
 use image::RgbImage;
 use std::path::Path;
@@ -30,23 +30,12 @@ const STEPS: usize = 20;
 const REFERENCE_PROBABILITY: f64 = 0.9;
 const PROMPT: &str = "red hair, green eyes, smile";
 
-fn load() -> Result<(StableDiffusion, Vec<ControlUnit>)> {
+fn load() -> Result<Pipeline> {
     let files = match std::env::var_os("BENCH_MODEL") {
         Some(folder) => ModelFiles::open(Path::new(&folder))?,
         None => ModelFiles::builtin()?,
     };
-    let options = LoadOptions {
-        device: Device::Cpu,
-        dtype: DType::F32,
-        loras: Vec::new(),
-        textual_inversions: Vec::new(),
-    };
-    let model = StableDiffusion::load(&files, &options, |_, _| {})?;
-    let mut units = Vec::new();
-    if let Some(controlnet) = &files.controlnet {
-        units.push(ControlUnit::new(model.load_controlnet(controlnet)?.0, 1.0));
-    }
-    Ok((model, units))
+    OpenWeights::of_model(files).load(&DeviceSettings::cpu(), &mut |_| {})
 }
 
 fn side(model: &StableDiffusion) -> usize {
@@ -105,11 +94,12 @@ fn picture(side: usize, seed: u32) -> RgbImage {
 /// What is timed: a name and a run.
 type Timed<'a> = (&'static str, Box<dyn FnMut() -> Result<()> + 'a>);
 
-fn timed<'a>(model: &'a StableDiffusion, units: &'a [ControlUnit]) -> Result<Vec<Timed<'a>>> {
-    let (side, factor) = (side(model), model.vae.factor());
+fn timed(pipeline: &Pipeline) -> Result<Vec<Timed<'_>>> {
+    let Pipeline { model, controls, .. } = pipeline;
+    let (side, factor) = (side(model), model.factor());
     let shape = [1, model.latent_channels, side / factor, side / factor];
     let latent = NoiseSource::new(0).normal(Purpose::Latent, 0, &shape, DType::F32, &Device::Cpu)?;
-    let text = model.unet.read(&model.encode_prompt(PROMPT, 1)?)?;
+    let text = model.unet.keys_values(&model.encode_prompt(PROMPT, 1)?.context)?;
     let pass = move || {
         // As in a render, on one of the pool's threads.
         in_pool(|| model.unet.forward(&latent, &[481.0], &mut AttentionContext::new(&text), None))?;
@@ -120,12 +110,11 @@ fn timed<'a>(model: &'a StableDiffusion, units: &'a [ControlUnit]) -> Result<Vec
         [("frame", PreviousFeatures::Renoise), ("frame_trajectory", PreviousFeatures::Trajectory)]
     {
         let settings = settings(side, features)?;
-        let control = vec![Some(picture(side, 1)); units.len()];
+        let control = vec![Some(picture(side, 1)); controls.len()];
         let reference = ReferencePicture { image: picture(side, 0), mask: None, controls: control.clone() };
-        let (texts, noise) = (Texts::encode(model, &settings)?, NoiseSource::new(settings.seed));
-        let inputs = ClipInputs { reference: reference.encode(model, &settings)?, texts, noise };
+        let inputs = ClipInputs::encode(pipeline, reference, &settings)?;
         let cache = FeatureCache::Keep { bytes: 1 << 32 };
-        let mut animator = Animator::new(model, units, inputs, settings, cache, Interrupt::default())?;
+        let mut animator = Animator::new(pipeline, inputs, settings, cache, Interrupt::default())?;
         let mut frames = 0;
         all.push((
             name,
@@ -154,8 +143,8 @@ fn main() -> Result<()> {
     // SAFETY: nothing has started a thread yet.
     unsafe { dreamtuner_kernels::tell_candle() };
     dreamtuner::threads::set_threads(None)?;
-    let (model, units) = load()?;
-    let mut timed = timed(&model, &units)?;
+    let pipeline = load()?;
+    let mut timed = timed(&pipeline)?;
     if asked::is_asked() {
         return asked::answer(|name| seconds(&mut timed, name));
     }

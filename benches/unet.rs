@@ -10,7 +10,7 @@ use candle_nn::VarBuilder;
 use candle_nn::init::Init;
 use candle_nn::var_builder::SimpleBackend;
 use dreamtuner::model::config::UNetConfig;
-use dreamtuner::model::transformer::{AttentionContext, Reading};
+use dreamtuner::model::transformer::{AttentionContext, KeysValues};
 use dreamtuner::model::unet::UNet;
 use dreamtuner_kernels::in_pool;
 use std::time::Instant;
@@ -43,7 +43,7 @@ impl SimpleBackend for Chance {
 
 struct Bench {
     unet: UNet,
-    text: Reading,
+    text: KeysValues,
 }
 
 impl Bench {
@@ -59,7 +59,7 @@ impl Bench {
         let weights = VarBuilder::from_backend(Box::new(Chance), DType::F32, Device::Cpu);
         let text = Tensor::randn(0f32, 1.0, (1, 77, 768), &Device::Cpu)?;
         let unet = UNet::new(&config, weights)?;
-        Ok(Self { text: unet.read(&text)?, unet })
+        Ok(Self { text: unet.keys_values(&text)?, unet })
     }
 
     /// Seconds of one pass at `side` × `side` pixels.

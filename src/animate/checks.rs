@@ -19,10 +19,10 @@ use crate::video::Container;
 pub fn check(job: &Job) -> Result<()> {
     check_outputs(job)?;
     check_settings(job)?;
-    job.weights.check()?;
+    job.pipeline.check()?;
     // All of them are hashed, too; weights are looked at when they are opened.
-    let is_weights = |path: &Path| job.weights.files().any(|file| file == path);
-    job.inputs().into_iter().filter(|path| !is_weights(path)).try_for_each(check_rereadable)
+    let weights = job.pipeline.files();
+    job.inputs().into_iter().filter(|path| !weights.contains(path)).try_for_each(check_rereadable)
 }
 
 /// Refuses settings outside their ranges.

@@ -2,15 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use candle_core::{DType, Device};
-
 use super::outputs::{OutputFiles, Outputs};
 use super::plan::{plan, search};
 use super::stage::Stage;
+use crate::detect::PoseModel;
 use crate::error::{Error, Result};
 use crate::inputs::dance::{PoseSettings, PoseSource};
 use crate::inputs::kept_poses;
-use crate::inputs::reference::ReferenceFiles;
+use crate::inputs::reference::{FileChoice, ReferenceFiles};
 use crate::interrupt::Interrupt;
 use crate::outputs::{Before, Reservation, Tidying, key_of};
 use crate::picture::Fit;
@@ -18,8 +17,8 @@ use crate::render::animator::Animator;
 use crate::render::clip::{FinishedFrame, Outcome, Progress, render_clip};
 use crate::render::feature_store::FeatureCache;
 use crate::render::journal::Journal;
+use crate::render::pipeline_source::PipelineSource;
 use crate::render::settings::RenderSettings;
-use crate::render::weights::WeightFiles;
 use crate::video::EncodeSettings;
 
 /// All that `dreamtuner animate` is told.
@@ -37,8 +36,8 @@ pub struct Job {
     pub size: Option<(u32, u32)>,
     /// How the dance's canvas is laid into frames of another shape.
     pub fit: Fit,
-    /// The weights.
-    pub weights: WeightFiles,
+    /// The networks.
+    pub pipeline: PipelineSource,
     /// What the frames look like; width, height and VAE tile are filled in.
     pub settings: RenderSettings,
     /// Side in pixels of the VAE's tiles; 0 for whole pictures; by the size of the frames where absent.
@@ -61,10 +60,6 @@ pub struct Job {
     pub overwrite: bool,
     /// What happens to the reference's features.
     pub cache: FeatureCache,
-    /// Where the networks run.
-    pub device: Device,
-    /// Type of the U-Net's weights and activations.
-    pub dtype: DType,
 }
 
 /// What happens on the way.
@@ -104,12 +99,49 @@ pub enum Event {
 }
 
 impl Job {
+    /// A clip of the character in `picture` that dances as in `dance`. All that is not said is found out, as by the program;
+    /// every ControlNet is shown the dance.
+    pub fn new(
+        picture: impl Into<PathBuf>,
+        dance: impl Into<PathBuf>,
+        clip: impl Into<PathBuf>,
+        pipeline: PipelineSource,
+        settings: RenderSettings,
+    ) -> Self {
+        let controlnets = pipeline.controlnets();
+        Self {
+            reference: ReferenceFiles {
+                picture: picture.into(),
+                mask: FileChoice::Auto,
+                controls: vec![FileChoice::Auto; controlnets],
+                model: PoseModel::default(),
+            },
+            pose: dance.into(),
+            pose_settings: PoseSettings::default(),
+            control_videos: vec![None; controlnets],
+            size: None,
+            fit: Fit::default(),
+            pipeline,
+            settings,
+            vae_tile: None,
+            noise: None,
+            audio: true,
+            quality: None,
+            outputs: OutputFiles { clip: clip.into(), compare: None, sheet: None },
+            options: None,
+            config: None,
+            keep_frames: false,
+            overwrite: false,
+            cache: FeatureCache::default(),
+        }
+    }
+
     /// The files and folders that the clip is made of.
     pub fn inputs(&self) -> Vec<&Path> {
         let mut inputs = vec![self.pose.as_path()];
         inputs.extend(self.pose_settings.model.choice().file());
         inputs.extend(self.reference.files());
-        inputs.extend(self.weights.files());
+        inputs.extend(self.pipeline.files());
         inputs.extend(self.control_videos.iter().flatten().chain(&self.noise).map(PathBuf::as_path));
         inputs
     }
@@ -139,8 +171,8 @@ fn render(job: &Job, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event)) -> 
     let search = search(job)?;
     let search_key = search.to_string();
     let known = Journal::kept_poses(&folder).and_then(|bytes| kept_poses::from_bytes(&bytes, &search_key));
-    let mut stage = Stage::prepare(job, known, interrupt, on_event)?;
-    let plan = plan(job, &stage.settings, search, stage.fingerprints.clone(), stage.pose.frames)?;
+    let stage = Stage::prepare(job, known, interrupt, on_event)?;
+    let plan = plan(job, &stage.settings, search, &stage.pipeline, stage.pose.frames)?;
     let encode =
         EncodeSettings { metadata: vec![("comment".into(), plan.to_string())], ..stage.encode.clone() };
     let before = reserved.resume(&key_of(&format!("{plan} {encode:?}")));
@@ -154,9 +186,8 @@ fn render(job: &Job, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event)) -> 
         journal.keep_poses(&kept_poses::to_bytes(found, &search_key)?)?;
     }
     let inputs = stage.inputs()?;
-    let Stage { model, controls, settings, reference, pose, .. } = &stage;
-    let mut animator =
-        Animator::new(model, controls, inputs, settings.clone(), job.cache, interrupt.clone())?;
+    let Stage { pipeline, settings, reference, pose, .. } = &stage;
+    let mut animator = Animator::new(pipeline, inputs, settings.clone(), job.cache, interrupt.clone())?;
     let mut outputs = Outputs::create(&job.outputs, &mut reserved, &reference.image, pose.frames, &encode)?;
     if let Some((path, text)) = &job.config {
         reserved.file(path)?.write_bytes(text.as_bytes())?;

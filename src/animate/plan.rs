@@ -9,10 +9,10 @@ use crate::detect::{PoseModel, PoseModelChoice};
 use crate::error::Result;
 use crate::inputs::content_hash;
 use crate::inputs::reference::FileChoice;
+use crate::render::pipeline::Pipeline;
 use crate::render::settings::RenderSettings;
 
-/// Two renders with equal plans give equal frames. `search` is what [`search`] says, `weights` are the fingerprints of the
-/// weights.
+/// Two renders with equal plans give equal frames. `search` is what [`search`] says.
 ///
 /// # Errors
 /// A file that cannot be read.
@@ -20,7 +20,7 @@ pub fn plan(
     job: &Job,
     settings: &RenderSettings,
     search: Value,
-    weights: Value,
+    pipeline: &Pipeline,
     frames: usize,
 ) -> Result<Value> {
     let hash = |path: &PathBuf| content_hash(path);
@@ -47,9 +47,9 @@ pub fn plan(
         "pose": pose,
         "control_videos": job.control_videos.iter().map(maybe).collect::<Result<Vec<_>>>()?,
         "noise": maybe(&job.noise)?,
-        "weights": weights,
-        "device": format!("{:?}", job.device.location()),
-        "dtype": job.dtype.as_str(),
+        "weights": pipeline.fingerprints,
+        "device": format!("{:?}", pipeline.model.device.location()),
+        "dtype": pipeline.model.weight_dtype.as_str(),
         "features": features(),
     }))
 }

@@ -1,9 +1,9 @@
 //! Everything that a clip is rendered from, read and brought to the size of its frames.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use image::RgbImage;
-use serde_json::Value;
 
 use super::job::{Event, Job};
 use crate::diffusion::NoiseSource;
@@ -17,19 +17,14 @@ use crate::picture::Fit;
 use crate::pose::Pose;
 use crate::render::animator::{ClipInputs, ReferencePicture};
 use crate::render::clip::ControlFrame;
-use crate::render::networks::ControlUnit;
+use crate::render::pipeline::Pipeline;
 use crate::render::settings::RenderSettings;
-use crate::render::texts::Texts;
 use crate::video::{AudioSource, Container, EncodeSettings};
 
 /// What a clip is rendered from.
 pub(super) struct Stage {
-    /// The model.
-    pub model: StableDiffusion,
-    /// Its ControlNets.
-    pub controls: Vec<ControlUnit>,
-    /// Fingerprints of all weights.
-    pub fingerprints: Value,
+    /// The networks.
+    pub pipeline: Arc<Pipeline>,
     /// The settings, with the size of the frames and texts that speak of a tuned subject.
     pub settings: RenderSettings,
     /// The reference, of the frames' size.
@@ -55,8 +50,8 @@ impl Stage {
         on_event: &mut dyn FnMut(Event),
     ) -> Result<Self> {
         // 1. Inputs.
-        let weights = job.weights.open()?;
-        weights.check_steps(&job.settings)?;
+        let pipeline = job.pipeline.open()?;
+        pipeline.check_steps(&job.settings)?;
         let noise = match &job.noise {
             Some(path) => NoiseSource::from_file(path)?,
             None => NoiseSource::new(job.settings.seed),
@@ -67,27 +62,23 @@ impl Stage {
         interrupt.check()?;
         // 2. Weights.
         tracing::info!("{} frames; weights are read", pose.frames);
-        let fingerprints = weights.fingerprints()?;
-        let phrase = weights.subject_phrase().cloned();
-        let (model, controls) =
-            weights.load(&job.device, job.dtype, &mut |note| on_event(Event::Note(note)))?;
+        let pipeline = pipeline.load(&mut |note| on_event(Event::Note(note)))?;
         interrupt.check()?;
         // 3. The size of the frames, and with it everything else.
         tracing::info!("weights are in place; the reference is prepared");
-        let settings = sized(job, &model, &pose, on_event)?.with_subject(phrase.as_ref());
+        let settings = sized(job, &pipeline.model, &pose, on_event)?;
+        let settings = settings.with_subject(pipeline.subject_phrase.as_ref());
         let reference = reference.fit(settings.width as u32, settings.height as u32)?;
-        Ok(Self { model, controls, fingerprints, settings, reference, pose, encode, videos, noise })
+        Ok(Self { pipeline, settings, reference, pose, encode, videos, noise })
     }
 
-    /// What the animator begins with. The encoders are not needed any more and give their memory back.
+    /// What the animator begins with.
     ///
     /// # Errors
     /// Failures of the encoders.
-    pub fn inputs(&mut self) -> Result<ClipInputs> {
-        let reference = self.reference.clone().encode(&self.model, &self.settings)?;
-        let texts = Texts::encode(&self.model, &self.settings)?;
-        self.model.drop_encoders();
-        Ok(ClipInputs { reference, texts, noise: self.noise.clone() })
+    pub fn inputs(&self) -> Result<ClipInputs> {
+        let inputs = ClipInputs::encode(&self.pipeline, self.reference.clone(), &self.settings)?;
+        Ok(ClipInputs { noise: self.noise.clone(), ..inputs })
     }
 
     /// The control images of every frame, one for each ControlNet.

@@ -9,7 +9,7 @@ use crate::interrupt::Interrupt;
 use crate::mask::Mask;
 use crate::model::StableDiffusion;
 use crate::render::animator::Animator;
-use crate::render::attention_maps::{Seen, Watch, Watched};
+use crate::render::attention_maps::{AttentionSource, Watch, Watched};
 use crate::render::clip::Progress;
 use crate::render::settings::RenderSettings;
 use crate::video::EncodeSettings;
@@ -22,7 +22,7 @@ pub struct WatchedFrame<'a> {
     /// Presentation time in seconds from the start of the clip.
     pub time: f64,
     /// The frame itself, then what it looked at.
-    pub pictures: Vec<(Seen, &'a RgbImage)>,
+    pub pictures: Vec<(AttentionSource, &'a RgbImage)>,
     /// What attention saw.
     pub watched: Watched,
     /// The reference's mask.
@@ -46,12 +46,11 @@ pub fn watch(
     on_frame: &mut dyn FnMut(WatchedFrame) -> Result<()>,
 ) -> Result<()> {
     super::checks::check_settings(job)?;
-    let mut stage = Stage::prepare(job, None, interrupt, on_event)?;
-    let watch = choose(&stage.model, &stage.settings)?;
+    let stage = Stage::prepare(job, None, interrupt, on_event)?;
+    let watch = choose(&stage.pipeline.model, &stage.settings)?;
     let inputs = stage.inputs()?;
-    let Stage { model, controls, settings, reference, encode, .. } = &stage;
-    let mut animator =
-        Animator::new(model, controls, inputs, settings.clone(), job.cache, interrupt.clone())?;
+    let Stage { pipeline, settings, reference, encode, .. } = &stage;
+    let mut animator = Animator::new(pipeline, inputs, settings.clone(), job.cache, interrupt.clone())?;
     on_event(Event::Begin {
         frames: stage.pose.frames,
         finished: 0,
@@ -70,16 +69,18 @@ pub fn watch(
         let mut after_step = |done| on_event(Event::Progress(Progress::Step { frame: index, done, steps }));
         let picture =
             animator.render(&control.images, &mut after_step).map_err(|error| error.at_frame(index))?.image;
-        let mut pictures = vec![(Seen::Itself, &picture), (Seen::Reference, &reference.image)];
+        let mut pictures =
+            vec![(AttentionSource::Itself, &picture), (AttentionSource::Reference, &reference.image)];
         let looked_back = [
-            (Seen::First, settings.first_weight, first.as_ref()),
-            (Seen::Previous, settings.previous_weight, previous.as_ref()),
+            (AttentionSource::First, settings.first_weight, first.as_ref()),
+            (AttentionSource::Previous, settings.previous_weight, previous.as_ref()),
         ];
-        for (seen, weight, frame) in looked_back {
-            pictures.extend(frame.filter(|_| weight > 0.0).map(|frame| (seen, frame)));
+        for (source, weight, frame) in looked_back {
+            pictures.extend(frame.filter(|_| weight > 0.0).map(|frame| (source, frame)));
         }
         let mask = reference.mask.as_ref();
-        let watched = animator.seen();
+        let watched = animator.take_watched();
+        let model = &pipeline.model;
         on_frame(WatchedFrame { index, time: control.time, pictures, watched, mask, model, encode })?;
         on_event(Event::Progress(Progress::Frame { frame: index }));
         if first.is_none() {

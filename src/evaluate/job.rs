@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use candle_core::{DType, Device};
 use serde_json::Value;
 
 use super::rows::Row;
@@ -10,6 +9,7 @@ use super::truth::Dance;
 use crate::error::{Error, Result};
 use crate::model::clip::Clip;
 use crate::render::feature_store::FeatureCache;
+use crate::render::pipeline::DeviceSettings;
 use crate::render::weights::WeightFiles;
 
 /// All that is measured.
@@ -37,9 +37,7 @@ pub struct BenchmarkModels<'a> {
     /// CLIP, where there is one, and the fingerprint of its weights.
     pub clip: Option<(&'a Clip, Value)>,
     /// Where the networks run.
-    pub device: Device,
-    /// In what they compute.
-    pub dtype: DType,
+    pub device: DeviceSettings,
     /// What happens to the reference's features.
     pub cache: FeatureCache,
 }

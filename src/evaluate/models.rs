@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use candle_core::{DType, Device};
 use serde_json::Value;
 
 use crate::error::Result;
 use crate::kept::Kept;
 use crate::model::weights::SubjectPhrase;
-use crate::render::studio::Studio;
+use crate::render::pipeline::{DeviceSettings, Pipeline};
 use crate::render::weights::WeightFiles;
 
 /// What is known of a model before its tensors are read.
@@ -26,7 +25,7 @@ pub(super) struct Models<'a> {
     weights: &'a WeightFiles,
     subjects: Option<&'a Path>,
     known: BTreeMap<Option<String>, Known>,
-    loaded: Kept<Option<String>, Studio>,
+    loaded: Kept<Option<String>, Pipeline>,
 }
 
 impl<'a> Models<'a> {
@@ -61,12 +60,9 @@ impl<'a> Models<'a> {
     }
 
     /// The model that renders a character.
-    pub fn load(&mut self, name: &str, device: &Device, dtype: DType) -> Result<&Studio> {
+    pub fn load(&mut self, name: &str, device: &DeviceSettings) -> Result<&Pipeline> {
         let (key, weights) = (self.key(name), self.weights(name));
-        self.loaded.get(&key, || {
-            let (model, controls) = weights.open()?.load(device, dtype, &mut |_| {})?;
-            Ok(Studio { model, controls })
-        })
+        self.loaded.get(&key, || weights.open()?.load(device, &mut |_| {}))
     }
 
     /// The files of the model that renders a character.

@@ -13,7 +13,6 @@ use super::rows::{Caption, Row, Source};
 use super::scores::{ClipResult, Metric, score};
 use super::store::Store;
 use super::truth::{Dance, Truth};
-use crate::diffusion::NoiseSource;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::model::StableDiffusion;
@@ -21,9 +20,8 @@ use crate::outputs::{Reservation, write_json, write_png, write_whole};
 use crate::puppet::Identity;
 use crate::render::animator::{Animator, ClipInputs};
 use crate::render::feature_store::FeatureCache;
+use crate::render::pipeline::Pipeline;
 use crate::render::settings::RenderSettings;
-use crate::render::studio::Studio;
-use crate::render::texts::Texts;
 
 /// Changes when a measure does: results measured otherwise are not taken for these.
 const MEASURES: u32 = 2;
@@ -119,7 +117,7 @@ impl Benchmark {
         let name = identity.to_string();
         let known = models.known(&name)?;
         let clip = job.clip.as_ref().map(|(clip, _)| *clip);
-        let loaded = models.load(&name, &job.device, job.dtype)?;
+        let loaded = models.load(&name, &job.device)?;
         let start = Instant::now();
         let frames = match &row.source {
             Source::RoundTrip => round_trip(&loaded.model, &truth, interrupt, on_event)?,
@@ -168,8 +166,8 @@ fn plan(row: &Row, truth: &Truth, known: &Known, shared: &Value, job: &Benchmark
         "row": source,
         "truth": truth.fingerprint(),
         "weights": weights,
-        "device": format!("{:?}", job.device.location()),
-        "dtype": job.dtype.as_str(),
+        "device": format!("{:?}", job.device.device.location()),
+        "dtype": job.device.dtype.as_str(),
     })
 }
 
@@ -192,7 +190,7 @@ fn filled(settings: &RenderSettings, caption: Caption, truth: &Truth, known: &Kn
 }
 
 fn render(
-    Studio { model, controls }: &Studio,
+    pipeline: &Pipeline,
     cache: FeatureCache,
     truth: &Truth,
     settings: RenderSettings,
@@ -200,14 +198,12 @@ fn render(
     interrupt: &Interrupt,
     on_event: &mut dyn FnMut(Event),
 ) -> Result<Vec<RgbImage>> {
-    let reference = truth.reference_picture(mask, controls.len())?;
-    let (reference, texts) = (reference.encode(model, &settings)?, Texts::encode(model, &settings)?);
-    let noise = NoiseSource::new(settings.seed);
-    let inputs = ClipInputs { reference, texts, noise };
-    let mut animator = Animator::new(model, controls, inputs, settings, cache, interrupt.clone())?;
+    let reference = truth.reference_picture(mask, pipeline.controls.len())?;
+    let inputs = ClipInputs::encode(pipeline, reference, &settings)?;
+    let mut animator = Animator::new(pipeline, inputs, settings, cache, interrupt.clone())?;
     let mut frames = Vec::with_capacity(truth.frames.len());
     for (index, frame) in truth.frames.iter().enumerate() {
-        let seen = vec![Some(frame.control_image()); controls.len()];
+        let seen = vec![Some(frame.control_image()); pipeline.controls.len()];
         let rendered = animator.render(&seen, &mut |_| {}).map_err(|error| error.at_frame(index))?;
         frames.push(rendered.image);
         on_event(Event::Frame);

@@ -22,7 +22,7 @@ pub fn sized(
     shape: (u32, u32),
 ) -> Result<(RenderSettings, Option<String>)> {
     let (width, height, step) = match wanted {
-        Some((width, height)) => (f64::from(width), f64::from(height), model.vae.factor()),
+        Some((width, height)) => (f64::from(width), f64::from(height), model.factor()),
         None => {
             let side = model.native_side as f64;
             let shape = (f64::from(shape.0) / f64::from(shape.1)).sqrt();
@@ -43,6 +43,6 @@ pub fn sized(
         Some(tile) => Some(tile),
         None => (to_width.max(to_height) > TILE_ABOVE).then_some(TILE),
     };
-    settings.check(model.vae.factor())?;
+    settings.check(model.factor())?;
     Ok((settings, note))
 }

@@ -66,12 +66,12 @@ impl Attention {
     }
 
     /// Keys and values of `context` `(1 or batch, context tokens, context width)`.
-    pub fn read(&self, context: &Tensor) -> Result<Segment> {
+    pub fn keys_values(&self, context: &Tensor) -> Result<Segment> {
         self.segment(context, None)
     }
 
     /// Keys and values of `context` by other layers than the attention's own.
-    pub fn read_by(&self, keys: &Linear, values: &Linear, context: &Tensor) -> Result<Segment> {
+    pub fn keys_values_by(&self, keys: &Linear, values: &Linear, context: &Tensor) -> Result<Segment> {
         let (keys, values) = (keys.forward(context)?, values.forward(context)?);
         Ok(Segment { keys: self.split_heads(&keys)?, values: self.split_heads(&values)?, log_weights: None })
     }
@@ -91,7 +91,7 @@ impl Attention {
         self.to_out.forward_onto(residual, &(text + strength.times(&other)?)?.to_dtype(input.dtype())?)
     }
 
-    /// Attends from `input` `(batch, tokens, channels)` to what [`Self::read`] made of a context.
+    /// Attends from `input` `(batch, tokens, channels)` to what [`Self::keys_values`] made of a context.
     pub fn cross(&self, input: &Tensor, context: &Segment) -> Result<Tensor> {
         self.to_out.forward(&self.attend_to(input, context)?)
     }

@@ -13,7 +13,7 @@ use super::colours::ColourStatistics;
 use super::config::{ImageEncoderConfig, TextConfig};
 use super::image_encoder::ImageEncoder;
 use super::scaling::scaled;
-use super::stable_diffusion::{in_file, open_tokenizer};
+use super::stable_diffusion::in_file;
 use super::text::TextEncoder;
 use super::tokenizer::Tokenizer;
 use super::weights::{ModelFiles, Part, PartFiles, TokenizerFiles, read_preprocessor};
@@ -122,7 +122,7 @@ impl Clip {
             colours: files.colours,
             text_encoder,
             text_projection,
-            tokenizer: open_tokenizer(&files.tokenizer)?,
+            tokenizer: Tokenizer::open(&files.tokenizer)?,
             device: device.clone(),
         })
     }

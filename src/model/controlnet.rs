@@ -7,7 +7,7 @@ use candle_nn::{Conv2dConfig, Module, VarBuilder};
 
 use super::blocks::{conv1x1, conv3x3};
 use super::config::UNetConfig;
-use super::transformer::{AttentionContext, Reading};
+use super::transformer::{AttentionContext, KeysValues};
 use super::unet::{ControlResiduals, UNetEncoder};
 use dreamtuner_kernels::{Convolution, Passes};
 
@@ -54,18 +54,18 @@ impl ControlNet {
         self.condition.forward(image)
     }
 
-    /// Reads a text `(batch, tokens, context width)`: once is enough for every pass.
-    pub fn read(&self, text: &Tensor) -> Result<Reading> {
-        self.encoder.read(text)
+    /// Keys and values of a text `(batch, tokens, context width)`: once is enough for every pass.
+    pub fn keys_values(&self, text: &Tensor) -> Result<KeysValues> {
+        self.encoder.keys_values(text)
     }
 
-    /// One pass: `latent` `(batch, channels, height, width)` at `timesteps`, the text as [`Self::read`] and the control image as
+    /// One pass: `latent` `(batch, channels, height, width)` at `timesteps`, the text as [`Self::keys_values`] and the control image as
     /// [`Self::embed`] gave it, each for every picture of the batch or one for all.
     pub fn forward(
         &self,
         latent: &Tensor,
         timesteps: &[f64],
-        text: &Reading,
+        text: &KeysValues,
         embedded: &Tensor,
     ) -> Result<ControlResiduals> {
         let hidden = self.encoder.conv_in.forward(latent)?;

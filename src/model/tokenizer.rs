@@ -15,6 +15,7 @@ use tokenizers::{AddedToken, NormalizedString, Normalizer, SplitDelimiterBehavio
 
 use super::prompt;
 use super::tokenizer_files::{END_OF_WORD, Parts};
+use super::weights::TokenizerFiles;
 use crate::error::{Error, Result};
 
 /// Most chunks that a prompt may fill.
@@ -52,6 +53,19 @@ pub struct Tokenizer {
 }
 
 impl Tokenizer {
+    /// Reads the tokenizer of a model.
+    ///
+    /// # Errors
+    /// Those of [`Self::from_folder`].
+    pub fn open(files: &TokenizerFiles) -> Result<Self> {
+        match files {
+            TokenizerFiles::Folder(folder) => Self::from_folder(folder),
+            TokenizerFiles::Contents { vocab, merges, config } => Self::from_parts(vocab, merges, config),
+            TokenizerFiles::Clip { pad_with_exclamation: true } => Self::clip_padded_with("!"),
+            TokenizerFiles::Clip { pad_with_exclamation: false } => Self::clip(),
+        }
+    }
+
     /// Reads the `tokenizer` folder of a model in the diffusers layout: `tokenizer.json`, else `vocab.json` and
     /// `merges.txt`; `tokenizer_config.json` and `special_tokens_map.json` give length and special tokens if present
     /// (else CLIP's: 77, `<|startoftext|>`, `<|endoftext|>`, padding with the end token).

@@ -61,63 +61,72 @@ fn log_weights(mask: &[f32], weight: f64, device: &Device) -> Result<Option<Tens
 /// the mask leaves nothing lack.
 pub type ReferencePass = BTreeMap<usize, ReferenceTokens>;
 
-/// A text as one network's cross-attention layers see it, or a subject as its S-E-A layers do: keys and values, in the order of
-/// the forward pass.
+/// Keys and values of a text in one network's cross-attention layers, or of a subject in its S-E-A layers, in the order of the
+/// forward pass.
 #[derive(Debug, Clone)]
-pub struct Reading {
+pub struct KeysValues {
     layers: Vec<Segment>,
     dtype: DType,
 }
 
-impl Reading {
-    /// What each of a network's `transformers` makes of `text` `(batch, tokens, context width)`.
+impl KeysValues {
+    /// Those of `text` `(batch, tokens, context width)` in a network's `transformers`.
     pub(super) fn of_text<'a>(
         text: &Tensor,
         transformers: impl Iterator<Item = &'a Transformer>,
     ) -> Result<Self> {
         let blocks = transformers.flat_map(|transformer| &transformer.blocks);
-        let layers = blocks.map(|block| block.cross_attention.read(text)).collect::<Result<_>>()?;
+        let layers = blocks.map(|block| block.cross_attention.keys_values(text)).collect::<Result<_>>()?;
         Ok(Self { layers, dtype: text.dtype() })
     }
 
-    /// What each of a network's `transformers` makes of `subject` `(batch, tokens, context width)`.
+    /// Those of `subject` `(batch, tokens, context width)` in a network's `transformers`.
     pub(super) fn of_subject<'a>(
         subject: &Tensor,
         transformers: impl Iterator<Item = &'a Transformer>,
     ) -> Result<Self> {
         let blocks = transformers.flat_map(|transformer| &transformer.blocks);
-        let read = |block: &'a TransformerBlock| match &block.subject_attention {
-            Some(SubjectAttention::Own(_, attention)) => attention.read(subject),
+        let keys_values = |block: &'a TransformerBlock| match &block.subject_attention {
+            Some(SubjectAttention::Own(_, attention)) => attention.keys_values(subject),
             Some(SubjectAttention::BesideText { keys, values }) => {
-                block.cross_attention.read_by(keys, values, subject)
+                block.cross_attention.keys_values_by(keys, values, subject)
             }
             None => Err(candle_core::Error::Msg("this U-Net has no subject-encoder-attention".into())),
         };
-        Ok(Self { layers: blocks.map(read).collect::<Result<_>>()?, dtype: subject.dtype() })
+        Ok(Self { layers: blocks.map(keys_values).collect::<Result<_>>()?, dtype: subject.dtype() })
     }
 
-    /// Type of what was read, in which the network computes.
+    /// Their type, in which the network computes.
     pub fn dtype(&self) -> DType {
         self.dtype
     }
 
     fn layer(&self, layer: usize) -> Result<&Segment> {
-        let problem = || candle_core::Error::Msg("a text or subject was read by another network".into());
+        let problem = || candle_core::Error::Msg("keys and values of another network".into());
         self.layers.get(layer).ok_or_else(problem)
     }
 }
 
-/// What flows through the attention layers besides the picture itself.
+/// One picture of a pass's batch.
+#[derive(Debug, Clone, Default)]
+pub struct PassPicture<'a> {
+    /// Number of its frame in the clip, from 0.
+    pub frame: usize,
+    /// Whether it does not see the subject.
+    pub without_subject: bool,
+    /// References that its self-attention layers attend to.
+    pub references: Vec<&'a ReferencePass>,
+}
+
+/// What flows through the attention layers besides the pictures themselves.
 #[derive(Debug)]
 pub struct AttentionContext<'a> {
-    /// The text, as the same network read it.
-    pub text: &'a Reading,
-    /// The subject, as the same network read it, and the strength β of S-E-A (Eq. 1).
-    pub subject: Option<(&'a Reading, f64)>,
-    /// Which pictures of the batch do not see the subject; those beyond the end do.
-    pub without_subject: &'a [bool],
-    /// References that every self-attention layer attends to, for each picture of the batch.
-    pub references: &'a [Vec<&'a ReferencePass>],
+    /// The text in the same network.
+    pub text: &'a KeysValues,
+    /// The subject in the same network, and the strength β of S-E-A (Eq. 1).
+    pub subject: Option<(&'a KeysValues, f64)>,
+    /// The pictures of the batch. Those beyond the end see the subject and have no references.
+    pub pictures: &'a [PassPicture<'a>],
     /// Keeps the features that enter each self-attention layer, if asked to.
     pub captured: Option<BTreeMap<usize, LayerFeatures>>,
     layer: usize,
@@ -125,14 +134,15 @@ pub struct AttentionContext<'a> {
 
 impl<'a> AttentionContext<'a> {
     /// Plain attention: text alone.
-    pub fn new(text: &'a Reading) -> Self {
-        Self { text, subject: None, without_subject: &[], references: &[], captured: None, layer: 0 }
+    pub fn new(text: &'a KeysValues) -> Self {
+        Self { text, subject: None, pictures: &[], captured: None, layer: 0 }
     }
 
     /// The subject as the next layer sees it in `batch` pictures; `None` where it counts for nothing.
     fn subject_at_layer(&self, batch: usize, like: &Tensor) -> Result<Option<(&'a Segment, Strength)>> {
         let Some((subject, beta)) = self.subject.filter(|(_, beta)| *beta != 0.0) else { return Ok(None) };
-        let sees = |picture: usize| !self.without_subject.get(picture).is_some_and(|without| *without);
+        let sees =
+            |picture: usize| !self.pictures.get(picture).is_some_and(|picture| picture.without_subject);
         let segment = subject.layer(self.layer)?;
         if (0..batch).all(sees) {
             return Ok(Some((segment, Strength::Same(beta))));
@@ -161,10 +171,10 @@ impl<'a> AttentionContext<'a> {
             let features = LayerFeatures { features: input.clone(), height: grid.0, width: grid.1 };
             captured.insert(self.layer, features);
         }
-        let of_layer = |passes: &Vec<&'a ReferencePass>| {
-            passes.iter().filter_map(|pass| pass.get(&self.layer)).collect::<Vec<_>>()
+        let of_layer = |picture: &PassPicture<'a>| {
+            picture.references.iter().filter_map(|pass| pass.get(&self.layer)).collect::<Vec<_>>()
         };
-        let references: Vec<_> = self.references.iter().map(of_layer).collect();
+        let references: Vec<_> = self.pictures.iter().map(of_layer).collect();
         attention.with_references_onto(residual, input, &references)
     }
 }

@@ -12,7 +12,7 @@ use candle_nn::{Module, VarBuilder};
 use super::attention::Attention;
 use super::blocks::{Downsample, ResnetBlock, ResnetSettings, TimeEmbedding, Upsample, conv3x3};
 use super::config::UNetConfig;
-use super::transformer::{AttentionContext, Reading, Transformer, TransformerSettings};
+use super::transformer::{AttentionContext, KeysValues, Transformer, TransformerSettings};
 use dreamtuner_kernels::{Convolution, GroupNorm, Passes};
 
 /// What a ControlNet adds to a U-Net: one tensor for each skip connection, and one for the middle.
@@ -114,17 +114,17 @@ impl UNet {
         })
     }
 
-    /// Reads a text `(batch, tokens, context width)`: once is enough for every pass.
-    pub fn read(&self, text: &Tensor) -> Result<Reading> {
-        Reading::of_text(text, self.transformers())
+    /// Keys and values of a text `(batch, tokens, context width)`: once is enough for every pass.
+    pub fn keys_values(&self, text: &Tensor) -> Result<KeysValues> {
+        KeysValues::of_text(text, self.transformers())
     }
 
-    /// Reads a subject, tokens `(batch, tokens, context width)` of the subject encoder: once is enough for every pass.
+    /// Keys and values of a subject, tokens `(batch, tokens, context width)` of the subject encoder: once is enough for every pass.
     ///
     /// # Errors
     /// A U-Net without subject-encoder-attention.
-    pub fn read_subject(&self, subject: &Tensor) -> Result<Reading> {
-        Reading::of_subject(subject, self.transformers())
+    pub fn subject_keys_values(&self, subject: &Tensor) -> Result<KeysValues> {
+        KeysValues::of_subject(subject, self.transformers())
     }
 
     /// The attention layers with their places, in the order of the forward pass.
@@ -303,8 +303,8 @@ impl UNetEncoder {
         self.placed().map(|(_, transformer)| transformer)
     }
 
-    pub(super) fn read(&self, text: &Tensor) -> Result<Reading> {
-        Reading::of_text(text, self.transformers())
+    pub(super) fn keys_values(&self, text: &Tensor) -> Result<KeysValues> {
+        KeysValues::of_text(text, self.transformers())
     }
 
     pub(super) fn embed_time(&self, timesteps: &[f64], latent: &Tensor) -> Result<Tensor> {

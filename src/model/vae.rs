@@ -13,35 +13,37 @@ use dreamtuner_kernels::{Segment, weighted_attention};
 /// Encodes pictures into latents and decodes them again.
 #[derive(Debug)]
 pub struct Vae {
-    /// With its last convolution, until it is dropped.
-    encoder: Option<(Encoder, Option<Convolution>)>,
-    post_quant_conv: Option<Convolution>,
-    decoder: Decoder,
-    config: VaeConfig,
+    /// From pictures to latents.
+    pub encoder: VaeEncoder,
+    /// From latents to pictures.
+    pub decoder: VaeDecoder,
 }
 
 impl Vae {
     /// Builds the network that `config` describes with the weights under `vb`.
     pub fn new(config: &VaeConfig, vb: VarBuilder) -> Result<Self> {
-        let latent = config.latent_channels;
-        let quant_conv = config
-            .use_quant_conv
-            .then(|| conv1x1(2 * latent, 2 * latent, vb.pp("quant_conv")))
-            .transpose()?;
+        Ok(Self { encoder: VaeEncoder::new(config, vb.clone())?, decoder: VaeDecoder::new(config, vb)? })
+    }
+}
+
+/// From pictures to latents.
+#[derive(Debug)]
+pub struct VaeEncoder {
+    encoder: Encoder,
+    quant_conv: Option<Convolution>,
+    config: VaeConfig,
+}
+
+impl VaeEncoder {
+    /// Builds the encoder of the network that `config` describes with the weights under `vb`.
+    pub fn new(config: &VaeConfig, vb: VarBuilder) -> Result<Self> {
+        let moments = 2 * config.latent_channels;
+        let quant_conv = config.use_quant_conv.then(|| conv1x1(moments, moments, vb.pp("quant_conv")));
         Ok(Self {
-            encoder: Some((Encoder::new(config, vb.pp("encoder"))?, quant_conv)),
-            post_quant_conv: config
-                .use_post_quant_conv
-                .then(|| conv1x1(latent, latent, vb.pp("post_quant_conv")))
-                .transpose()?,
-            decoder: Decoder::new(config, vb.pp("decoder"))?,
+            encoder: Encoder::new(config, vb.pp("encoder"))?,
+            quant_conv: quant_conv.transpose()?,
             config: config.clone(),
         })
-    }
-
-    /// Gives back the memory of the encoder.
-    pub fn drop_encoder(&mut self) {
-        self.encoder = None;
     }
 
     /// Pixels per latent value, along each side.
@@ -55,15 +57,53 @@ impl Vae {
         self.scale(&self.mean(picture)?)
     }
 
-    /// The picture `(batch, 3, height · factor, width · factor)` with values around [-1, 1] of a scaled latent.
-    pub fn decode(&self, latent: &Tensor) -> Result<Tensor> {
-        self.decode_unscaled(&self.unscale(latent)?)
-    }
-
     /// [`Self::encode`] in overlapping tiles of `tile` pixels a side, so that memory does not grow with the picture.
     pub fn encode_tiled(&self, picture: &Tensor, tile: usize) -> Result<Tensor> {
         let tiling = Tiling { input: tile, output: tile / self.factor() };
         self.scale(&tiling.run(picture, |part| self.mean(part))?)
+    }
+
+    fn mean(&self, picture: &Tensor) -> Result<Tensor> {
+        let mut moments = self.encoder.forward(picture)?;
+        if let Some(conv) = &self.quant_conv {
+            moments = conv.forward(&moments)?;
+        }
+        moments.narrow(1, 0, self.config.latent_channels)
+    }
+
+    fn scale(&self, mean: &Tensor) -> Result<Tensor> {
+        (mean - self.config.shift_factor.unwrap_or(0.0))? * self.config.scaling_factor
+    }
+}
+
+/// From latents to pictures.
+#[derive(Debug)]
+pub struct VaeDecoder {
+    post_quant_conv: Option<Convolution>,
+    decoder: Decoder,
+    config: VaeConfig,
+}
+
+impl VaeDecoder {
+    fn new(config: &VaeConfig, vb: VarBuilder) -> Result<Self> {
+        let latent = config.latent_channels;
+        let post_quant_conv =
+            config.use_post_quant_conv.then(|| conv1x1(latent, latent, vb.pp("post_quant_conv")));
+        Ok(Self {
+            post_quant_conv: post_quant_conv.transpose()?,
+            decoder: Decoder::new(config, vb.pp("decoder"))?,
+            config: config.clone(),
+        })
+    }
+
+    /// Pixels per latent value, along each side.
+    pub fn factor(&self) -> usize {
+        self.config.factor()
+    }
+
+    /// The picture `(batch, 3, height · factor, width · factor)` with values around [-1, 1] of a scaled latent.
+    pub fn decode(&self, latent: &Tensor) -> Result<Tensor> {
+        self.decode_unscaled(&self.unscale(latent)?)
     }
 
     /// [`Self::decode`] in overlapping tiles of `tile` pixels a side.
@@ -72,26 +112,11 @@ impl Vae {
         tiling.run(&self.unscale(latent)?, |part| self.decode_unscaled(part))
     }
 
-    fn mean(&self, picture: &Tensor) -> Result<Tensor> {
-        let Some((encoder, quant_conv)) = &self.encoder else {
-            candle_core::bail!("the VAE's encoder is gone");
-        };
-        let mut moments = encoder.forward(picture)?;
-        if let Some(conv) = quant_conv {
-            moments = conv.forward(&moments)?;
-        }
-        moments.narrow(1, 0, self.config.latent_channels)
-    }
-
     fn decode_unscaled(&self, latent: &Tensor) -> Result<Tensor> {
         match &self.post_quant_conv {
             Some(conv) => self.decoder.forward(&conv.forward(latent)?),
             None => self.decoder.forward(latent),
         }
-    }
-
-    fn scale(&self, mean: &Tensor) -> Result<Tensor> {
-        (mean - self.config.shift_factor.unwrap_or(0.0))? * self.config.scaling_factor
     }
 
     fn unscale(&self, latent: &Tensor) -> Result<Tensor> {

@@ -5,21 +5,24 @@ use std::sync::Arc;
 use candle_core::{DType, Tensor};
 use image::RgbImage;
 
-use crate::diffusion::{Guidance, NoiseSource, Purpose, Schedule, Step, sample, sample_from};
+use crate::diffusion::{NoiseSource, Purpose};
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::mask::Mask;
 use crate::memory;
 use crate::model::stable_diffusion::StableDiffusion;
-use crate::model::transformer::Reading;
-use crate::render::attention_maps::{Seen, Watch, Watched};
+use crate::model::transformer::KeysValues;
+use crate::render::attention_maps::{AttentionSource, Watch, Watched};
 use crate::render::deep_cache::DeepCache;
-use crate::render::denoiser::SubjectDenoiser;
+use crate::render::denoiser::{FrameControls, SubjectDenoiser};
 use crate::render::feature_store::{FeatureCache, FeatureStore};
-use crate::render::networks::{ControlUnit, Networks, TextReadings};
+use crate::render::networks::{ControlUnit, GuidanceTexts, Networks, TextKeysValues};
+use crate::render::pipeline::Pipeline;
+use crate::render::prompts::PromptEmbeddings;
 use crate::render::reference::{CachedReference, Reference};
+use crate::render::references::{LookBack, References};
+use crate::render::sampling::{InitialLatent, SamplingPlan};
 use crate::render::settings::{PreviousFeatures, RenderSettings};
-use crate::render::texts::Texts;
 use crate::render::trajectory::{Trajectory, TrajectoryTensors};
 
 /// The character: a picture of the size of the frames.
@@ -67,10 +70,31 @@ pub struct EncodedReference {
 pub struct ClipInputs {
     /// The character.
     pub reference: EncodedReference,
-    /// The texts.
-    pub texts: Texts,
+    /// The prompts.
+    pub prompts: PromptEmbeddings,
     /// All randomness.
     pub noise: NoiseSource,
+    /// A picture that every frame begins from, in place of noise.
+    pub init: Option<InitialLatent>,
+}
+
+impl ClipInputs {
+    /// Encodes a reference and the prompts of `settings`, whose seed decides all randomness.
+    ///
+    /// # Errors
+    /// A picture of another size than the frames; prompts that are too long or weighted out of range.
+    pub fn encode(
+        pipeline: &Pipeline,
+        reference: ReferencePicture,
+        settings: &RenderSettings,
+    ) -> Result<Self> {
+        Ok(Self {
+            reference: reference.encode(&pipeline.model, settings)?,
+            prompts: PromptEmbeddings::encode(&pipeline.model, settings)?,
+            noise: NoiseSource::new(settings.seed),
+            init: None,
+        })
+    }
 }
 
 /// A finished frame.
@@ -90,27 +114,19 @@ pub struct Rendered {
 /// on nothing else. The reference's features depend on the step alone and are computed once.
 #[derive(Debug)]
 pub struct Animator<'a> {
-    model: &'a StableDiffusion,
-    controls: &'a [ControlUnit],
+    pipeline: &'a Pipeline,
     settings: RenderSettings,
-    cache: FeatureCache,
-    interrupt: Interrupt,
-    schedule: Schedule,
-    steps: Vec<Step>,
-    noise: NoiseSource,
-    start: Tensor,
-    /// Steps before the first one, where [`Self::start`] is a picture with noise rather than noise alone.
-    skipped: Option<usize>,
+    plan: SamplingPlan,
+    texts: GuidanceTexts,
+    subject: Option<KeysValues>,
+    /// The noise that references carry.
     reference_noise: Tensor,
-    lambdas: Vec<f64>,
-    prompt: Arc<TextReadings>,
-    negative: TextReadings,
-    subject: Option<Reading>,
-    reference: CachedReference,
-    first: Option<CachedReference>,
-    previous: Option<CachedReference>,
-    trajectory: Option<Trajectory>,
+    references: References,
+    /// Number of the next frame.
+    next: usize,
+    cache: FeatureCache,
     watch: Option<Watch>,
+    interrupt: Interrupt,
 }
 
 impl Animator<'_> {
@@ -118,91 +134,61 @@ impl Animator<'_> {
     ///
     /// # Errors
     /// A setting out of range, a control image of another size than the frames, noise of the wrong shape.
-    pub fn new<'a>(
-        model: &'a StableDiffusion,
-        controls: &'a [ControlUnit],
+    pub fn new(
+        pipeline: &Pipeline,
         inputs: ClipInputs,
         settings: RenderSettings,
         cache: FeatureCache,
         interrupt: Interrupt,
-    ) -> Result<Animator<'a>> {
-        settings.check(model.vae.factor())?;
-        let ClipInputs { reference, texts, noise } = inputs;
-        let schedule = settings.schedule(&model.scheduler)?;
-        let steps = settings.sampler.steps(&schedule, settings.steps)?;
-        let lambdas = match settings.guidance {
-            Guidance::ClassifierFree { .. } => vec![0.0; steps.len()],
-            Guidance::Interleaved { .. } => noise.uniform(Purpose::Guidance, 0, steps.len())?,
-        };
-        let factor = model.vae.factor();
-        let shape = [1, model.latent_channels, settings.height / factor, settings.width / factor];
+    ) -> Result<Animator<'_>> {
+        let Pipeline { model, controls, .. } = pipeline;
+        settings.check(model.factor())?;
+        let ClipInputs { reference, prompts, noise, init } = inputs;
+        let (height, width) = (settings.height / model.factor(), settings.width / model.factor());
+        let shape = [1, model.latent_channels, height, width];
         let draw = |purpose| noise.normal(purpose, 0, &shape, DType::F32, &model.device);
         let (start, reference_noise) = (draw(Purpose::Latent)?, draw(Purpose::Reference)?);
+        let plan = SamplingPlan::new(&settings, pipeline.schedule(&settings)?, noise, start.clone())?;
+        let plan = match &init {
+            Some(init) => plan.beginning_from(init, &start)?,
+            None => plan,
+        };
 
-        let read = |text| TextReadings::new(text, &model.unet, controls);
-        let (prompt, negative) = (Arc::new(read(&texts.prompt)?), read(&texts.negative)?);
+        let keys_values = |text| TextKeysValues::new(text, &model.unet, controls);
+        let texts = GuidanceTexts {
+            prompt: Arc::new(keys_values(&prompts.prompt)?),
+            negative: keys_values(&prompts.negative)?,
+        };
         let subject = reference.subject.filter(|_| settings.beta > 0.0);
-        let subject = subject.map(|tokens| model.unet.read_subject(&tokens)).transpose()?;
+        let subject = subject.map(|tokens| model.unet.subject_keys_values(&tokens)).transpose()?;
         let reference = Reference {
-            seen: Seen::Reference,
+            source: AttentionSource::Reference,
             latent: reference.latent,
             noise: reference_noise.clone(),
             mask: reference.mask,
-            text: Arc::new(read(&texts.reference)?),
-            controls: embed(model, controls, &reference.controls, &settings)?,
+            text: Arc::new(keys_values(&prompts.reference)?),
+            controls: embed(pipeline, &reference.controls, &settings)?,
             weight: settings.reference_weight,
         };
         let reference = CachedReference::new(reference, FeatureStore::new(cache));
-        let trajectory = (settings.previous_features == PreviousFeatures::Trajectory
-            && settings.previous_weight > 0.0)
-            .then(|| Trajectory::new(settings.previous_weight));
-        Ok(Animator {
-            model,
-            controls,
-            settings,
-            cache,
-            interrupt,
-            schedule,
-            steps,
-            noise,
-            start,
-            skipped: None,
-            reference_noise,
-            lambdas,
-            prompt,
-            negative,
-            subject,
-            reference,
-            first: None,
-            previous: None,
-            trajectory,
-            watch: None,
-        })
-    }
-
-    /// Lets frames begin from a picture's `latent` in place of noise. `strength`, 0 to 1, says how much of it may change: so large a
-    /// share of the steps is taken, from the latent with as much noise as belongs to the first of them (Meng et al. 2022, SDEdit;
-    /// diffusers' image-to-image pipeline).
-    ///
-    /// # Errors
-    /// [`Error::Setting`] for a strength out of range or so small that no step is left; a latent of another shape.
-    pub fn begin_from(&mut self, latent: &Tensor, strength: f64) -> Result<()> {
-        let count = self.steps.len();
-        if !(0.0..=1.0).contains(&strength) {
-            return Err(Error::setting("strength", format!("{strength}; 0 to 1 is allowed")));
-        }
-        let left = (count as f64 * strength) as usize;
-        let Some(first) = self.steps.get(count - left) else {
-            let problem = format!(
-                "{strength} leaves none of {count} steps; {:.3} or more is needed",
-                1.0 / count as f64
-            );
-            return Err(Error::setting("strength", problem));
+        let look_back = match (settings.previous_weight, settings.previous_features) {
+            (0.0, _) => LookBack::Nothing,
+            (weight, PreviousFeatures::Trajectory) => LookBack::Trajectory(Trajectory::new(weight)),
+            (_, PreviousFeatures::Renoise) => LookBack::Renoised(None),
         };
-        self.start = first.level().mix(&latent.to_dtype(DType::F32)?, &self.start)?;
-        self.steps.drain(..count - left);
-        self.skipped = Some(count - left);
-        Ok(())
+        Ok(Animator {
+            pipeline,
+            settings,
+            plan,
+            texts,
+            subject,
+            reference_noise,
+            references: References::new(vec![reference], look_back),
+            next: 0,
+            cache,
+            watch: None,
+            interrupt,
+        })
     }
 
     /// Keeps what attention sees in the next frames, which changes nothing of them.
@@ -210,14 +196,14 @@ impl Animator<'_> {
         self.watch = Some(watch);
     }
 
-    /// What was seen since [`Self::watch`].
-    pub fn seen(&mut self) -> Watched {
+    /// What attention saw since [`Self::watch`].
+    pub fn take_watched(&mut self) -> Watched {
         self.watch.take().map(Watch::into_watched).unwrap_or_default()
     }
 
     /// The steps that each frame takes.
     pub fn steps(&self) -> usize {
-        self.steps.len()
+        self.plan.steps()
     }
 
     /// Renders the next frame. `controls` holds its control image for each ControlNet; `after_step` is called with the
@@ -232,108 +218,90 @@ impl Animator<'_> {
         after_step: &mut dyn FnMut(usize),
     ) -> Result<Rendered> {
         // 1. What the ControlNets see, embedded once a frame.
-        let embedded = embed(self.model, self.controls, controls, &self.settings)?;
+        let embedded = embed(self.pipeline, controls, &self.settings)?;
         // 2. Sampling with every reference.
-        let mut references = vec![&mut self.reference];
-        references.extend(self.first.as_mut());
-        references.extend(self.previous.as_mut());
-        if let Some(trajectory) = &mut self.trajectory {
-            trajectory.begin();
-        }
-        let skipped = self.skipped.unwrap_or(0);
+        self.references.begin_frame();
         let mut denoiser = SubjectDenoiser {
             networks: Networks {
-                unet: &self.model.unet,
-                controls: self.controls,
-                schedule: &self.schedule,
+                unet: &self.pipeline.model.unet,
+                controls: &self.pipeline.controls,
+                schedule: self.plan.schedule(),
                 subject: self.subject.as_ref().map(|subject| (subject, self.settings.beta)),
                 interrupt: &self.interrupt,
             },
-            prediction: self.schedule.config().prediction_type,
-            guidance: self.settings.guidance,
-            guidance_interval: self.settings.guidance_interval,
+            plan: &self.plan,
             deep_cache: DeepCache::new(self.settings.deep_cache),
-            lambdas: &self.lambdas,
-            prompt: &self.prompt,
-            negative: &self.negative,
-            controls: &embedded,
-            references,
-            trajectory: self.trajectory.as_mut(),
+            texts: &self.texts,
+            frame: FrameControls { index: self.next, controls: &embedded },
+            references: &mut self.references,
             watch: self.watch.as_mut(),
-            after_step: Some(&mut |done| after_step(done - skipped)),
+            after_step: Some(after_step),
         };
-        let sample = if self.skipped.is_some() { sample_from } else { sample };
-        let latent = sample(
-            self.settings.sampler,
-            &self.schedule,
-            &self.steps,
-            &self.start,
-            &self.noise,
-            &mut denoiser,
-        )?;
+        let latent = self.plan.sample(&mut denoiser)?;
         // 3. This frame is the previous one; then the picture, which takes the memory that frame before gave back.
         self.look_back_at(latent.clone(), embedded);
-        if let Some(trajectory) = &mut self.trajectory {
-            trajectory.advance();
-        }
+        self.references.end_frame();
         memory::give_back();
-        let image = self.model.decode(&latent, self.settings.vae_tile)?;
-        Ok(Rendered { image, latent, trajectory: self.trajectory.as_ref().map(Trajectory::tensors) })
+        let image = self.pipeline.model.decode(&latent, self.settings.vae_tile)?;
+        Ok(Rendered { image, latent, trajectory: self.references.trajectory().map(Trajectory::tensors) })
     }
 
     /// Whether the next frame looks back at [`Rendered::trajectory`].
     pub fn wants_trajectory(&self) -> bool {
-        self.trajectory.is_some()
+        self.references.trajectory().is_some()
     }
 
-    /// Takes up a clip after a frame that was rendered before: `latent`, `controls` and `trajectory` are that frame's.
+    /// Takes up a clip after frame `index`, which was rendered before: `latent`, `controls` and `trajectory` are that frame's.
     /// To be called for the clip's first frame, then for the last one that is finished; only there a trajectory is wanted.
     ///
     /// # Errors
     /// Tensors that are no trajectory of this model and these settings.
     pub fn resume_after(
         &mut self,
+        index: usize,
         latent: Tensor,
         controls: &[Option<RgbImage>],
         trajectory: Option<TrajectoryTensors>,
     ) -> Result<()> {
-        if let (Some(own), Some(tensors)) = (&mut self.trajectory, trajectory) {
-            own.resume(tensors, &self.model.device)?;
+        let device = &self.pipeline.model.device;
+        if let Some(tensors) = trajectory {
+            self.references.resume(tensors, device)?;
         }
-        let embedded = embed(self.model, self.controls, controls, &self.settings)?;
-        self.look_back_at(latent.to_device(&self.model.device)?, embedded);
+        let embedded = embed(self.pipeline, controls, &self.settings)?;
+        self.next = index;
+        self.look_back_at(latent.to_device(device)?, embedded);
         Ok(())
     }
 
     /// Leaves the previous frame out of the next one's references, as at a cut.
     pub fn forget_previous(&mut self) {
-        self.previous = None;
-        if let Some(trajectory) = &mut self.trajectory {
-            trajectory.forget();
-        }
+        self.references.forget_previous();
     }
 
+    /// Lets the frames after this one, the next, look back at it.
     fn look_back_at(&mut self, latent: Tensor, controls: Vec<Option<Tensor>>) {
-        let reference = |seen, weight, cache| {
+        let reference = |source, weight, cache| {
             let (latent, controls) = (latent.clone(), controls.clone());
-            let (noise, text) = (self.reference_noise.clone(), self.prompt.clone());
-            let reference = Reference { seen, latent, noise, mask: None, text, controls, weight };
+            let (noise, text) = (self.reference_noise.clone(), self.texts.prompt.clone());
+            let reference = Reference { source, latent, noise, mask: None, text, controls, weight };
             CachedReference::new(reference, FeatureStore::new(cache))
         };
-        if self.first.is_none() {
-            self.first = Some(reference(Seen::First, self.settings.first_weight, self.cache));
+        let RenderSettings { first_weight, previous_weight, .. } = self.settings;
+        if self.next == 0 && first_weight > 0.0 {
+            let first = reference(AttentionSource::First, first_weight, self.cache);
+            self.references.lasting.push(first);
         }
-        if self.trajectory.is_none() {
-            let weight = self.settings.previous_weight;
-            self.previous = Some(reference(Seen::Previous, weight, FeatureCache::Recompute));
+        if let LookBack::Renoised(previous) = &mut self.references.look_back {
+            let cache = FeatureCache::Recompute;
+            *previous = Some(reference(AttentionSource::Previous, previous_weight, cache));
         }
+        self.next += 1;
     }
 }
 
 /// Each ControlNet's view of its image.
 fn embed(
-    model: &StableDiffusion,
-    units: &[ControlUnit],
+    Pipeline { model, controls: units, .. }: &Pipeline,
     images: &[Option<RgbImage>],
     settings: &RenderSettings,
 ) -> Result<Vec<Option<Tensor>>> {

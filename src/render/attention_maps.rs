@@ -13,7 +13,7 @@ use crate::model::unet::UNet;
 
 /// What a picture looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Seen {
+pub enum AttentionSource {
     /// Itself.
     Itself,
     /// The reference picture.
@@ -24,7 +24,7 @@ pub enum Seen {
     Previous,
 }
 
-impl Seen {
+impl AttentionSource {
     /// Its name in tables.
     pub fn name(self) -> &'static str {
         match self {
@@ -44,7 +44,7 @@ pub struct Captured {
     /// Number of the layer in the forward pass, from 0.
     pub layer: usize,
     features: LayerFeatures,
-    references: Vec<(Seen, ReferenceTokens)>,
+    references: Vec<(AttentionSource, ReferenceTokens)>,
 }
 
 /// How much of its attention a picture gave, in a layer at a step, to itself and to each reference: means over all tokens and heads,
@@ -56,7 +56,7 @@ pub struct LayerShares {
     /// Number of the layer in the forward pass, from 0.
     pub layer: usize,
     /// The shares.
-    pub shares: Vec<(Seen, f64)>,
+    pub shares: Vec<(AttentionSource, f64)>,
 }
 
 /// Steps and layers that are watched while a picture is made.
@@ -81,7 +81,7 @@ pub struct Watched {
 #[derive(Debug, Clone)]
 pub struct Map {
     /// At what.
-    pub seen: Seen,
+    pub source: AttentionSource,
     /// Height of the grid.
     pub height: usize,
     /// Width of the grid.
@@ -115,10 +115,10 @@ impl Watch {
         step: usize,
         picture: usize,
         layers: &BTreeMap<usize, LayerFeatures>,
-        references: &[(Seen, &ReferencePass)],
+        references: &[(AttentionSource, &ReferencePass)],
         unet: &UNet,
     ) -> Result<()> {
-        for (&layer, seen) in layers {
+        for (&layer, entered) in layers {
             let is_chosen = self.steps.contains(&step) && self.layers.contains(&layer);
             if !is_chosen && !self.sums {
                 continue;
@@ -128,7 +128,7 @@ impl Watch {
             let captured = Captured {
                 step,
                 layer,
-                features: LayerFeatures { features: seen.features.narrow(0, picture, 1)?, ..*seen },
+                features: LayerFeatures { features: entered.features.narrow(0, picture, 1)?, ..*entered },
                 references: references.collect(),
             };
             if self.sums {
@@ -160,9 +160,9 @@ impl Captured {
     pub fn maps(&self, unet: &UNet, mask: Option<&Mask>, queries: &[u32]) -> Result<Vec<Map>> {
         let (height, width) = self.grid();
         let mut maps = Vec::new();
-        for (seen, weights) in self.weights(unet, queries)? {
-            let kept: Option<Vec<u32>> = match (seen, mask) {
-                (Seen::Reference, Some(mask)) => {
+        for (source, weights) in self.weights(unet, queries)? {
+            let kept: Option<Vec<u32>> = match (source, mask) {
+                (AttentionSource::Reference, Some(mask)) => {
                     Some(masked_tokens(mask, height, width).map(|(token, _)| token).collect())
                 }
                 _ => None,
@@ -178,7 +178,7 @@ impl Captured {
             let weights: Vec<Vec<Vec<f32>>> = weights.to_vec3()?;
             let weights =
                 weights.into_iter().map(|head| head.into_iter().map(spread).collect::<Vec<_>>()).collect();
-            maps.push(Map { seen, height, width, weights });
+            maps.push(Map { source, height, width, weights });
         }
         Ok(maps)
     }
@@ -187,21 +187,21 @@ impl Captured {
     ///
     /// # Errors
     /// Failures of the device.
-    pub fn shares(&self, unet: &UNet) -> Result<Vec<(Seen, f64)>> {
+    pub fn shares(&self, unet: &UNet) -> Result<Vec<(AttentionSource, f64)>> {
         let (height, width) = self.grid();
         let tokens: Vec<u32> = (0..(height * width) as u32).collect();
-        let mut sums: BTreeMap<Seen, f64> = BTreeMap::new();
+        let mut sums: BTreeMap<AttentionSource, f64> = BTreeMap::new();
         for queries in tokens.chunks(QUERIES_AT_ONCE) {
-            for (seen, weights) in self.weights(unet, queries)? {
+            for (source, weights) in self.weights(unet, queries)? {
                 let sum = f64::from(weights.sum(2)?.mean(0)?.sum_all()?.to_scalar::<f32>()?);
-                *sums.entry(seen).or_default() += sum;
+                *sums.entry(source).or_default() += sum;
             }
         }
-        Ok(sums.into_iter().map(|(seen, sum)| (seen, sum / tokens.len() as f64)).collect())
+        Ok(sums.into_iter().map(|(source, sum)| (source, sum / tokens.len() as f64)).collect())
     }
 
     /// `(heads, queries, tokens)` for the picture itself and each reference.
-    fn weights(&self, unet: &UNet, queries: &[u32]) -> Result<Vec<(Seen, Tensor)>> {
+    fn weights(&self, unet: &UNet, queries: &[u32]) -> Result<Vec<(AttentionSource, Tensor)>> {
         let (height, width) = self.grid();
         if let Some(query) = queries.iter().find(|query| **query as usize >= height * width) {
             let problem = format!("token {query}; the layer has {}", height * width);
@@ -213,7 +213,8 @@ impl Captured {
         })?;
         let references: Vec<&ReferenceTokens> = self.references.iter().map(|(_, tokens)| tokens).collect();
         let weights = attention.weights(&self.features.features, &references, queries)?;
-        let seen = [Seen::Itself].into_iter().chain(self.references.iter().map(|(seen, _)| *seen));
-        Ok(seen.zip(weights).collect())
+        let of_references = self.references.iter().map(|(source, _)| *source);
+        let sources = [AttentionSource::Itself].into_iter().chain(of_references);
+        Ok(sources.zip(weights).collect())
     }
 }

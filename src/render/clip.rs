@@ -121,7 +121,7 @@ fn render_frames(
             if index == 0 || index + 1 == already {
                 let last = index + 1 == already && animator.wants_trajectory();
                 let trajectory = last.then(|| journal.trajectory(index)).transpose()?;
-                animator.resume_after(journal.latent(index)?, &control.images, trajectory)?;
+                animator.resume_after(index, journal.latent(index)?, &control.images, trajectory)?;
             }
             progress(Progress::Resumed { frame: index });
             journal.picture(index)?

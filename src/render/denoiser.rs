@@ -1,66 +1,58 @@
-//! One picture's denoiser: U-Net, ControlNets, references and guidance behind the samplers' [`Denoiser`] trait.
+//! One frame's denoiser: U-Net, ControlNets, references and guidance behind the samplers' [`Denoiser`] trait.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 
 use candle_core::Tensor;
 
-use crate::diffusion::{
-    Denoiser, Guidance, GuidanceInterval, Pass, PassText, Prediction, PredictionType, Step,
-};
+use crate::diffusion::{Denoiser, Pass, PassText, Prediction, Step};
 use crate::error::{Error, Result};
-use crate::model::transformer::ReferencePass;
+use crate::model::transformer::{LayerFeatures, PassPicture};
 use crate::model::unet::ControlResiduals;
-use crate::render::attention_maps::{Seen, Watch};
+use crate::render::attention_maps::Watch;
 use crate::render::deep_cache::{DeepCache, Kept};
-use crate::render::networks::{Networks, TextReadings};
-use crate::render::reference::CachedReference;
-use crate::render::trajectory::Trajectory;
+use crate::render::networks::{GuidanceTexts, Networks};
+use crate::render::references::{AttendedPasses, References};
+use crate::render::sampling::SamplingPlan;
 
-/// Everything that one picture is made from.
+/// Everything that one frame is made from.
 pub struct SubjectDenoiser<'a> {
     /// The networks.
     pub networks: Networks<'a>,
-    /// What the U-Net predicts.
-    pub prediction: PredictionType,
-    /// How passes are combined.
-    pub guidance: Guidance,
-    /// In which steps they are.
-    pub guidance_interval: GuidanceInterval,
-    /// What whole passes leave to shallow ones.
+    /// Which passes each step has.
+    pub plan: &'a SamplingPlan,
+    /// What leaves deep layers out of some steps.
     pub deep_cache: DeepCache,
-    /// λ of each step, for interleaved guidance.
-    pub lambdas: &'a [f64],
-    /// The prompt.
-    pub prompt: &'a TextReadings,
-    /// The negative prompt.
-    pub negative: &'a TextReadings,
-    /// The picture's control image for each ControlNet, embedded.
-    pub controls: &'a [Option<Tensor>],
-    /// The references.
-    pub references: Vec<&'a mut CachedReference>,
-    /// The previous frame's features, where they are those of its own steps.
-    pub trajectory: Option<&'a mut Trajectory>,
+    /// The texts.
+    pub texts: &'a GuidanceTexts,
+    /// The frame.
+    pub frame: FrameControls<'a>,
+    /// What the frame looks at; what the next one looks back at is kept there.
+    pub references: &'a mut References,
     /// Keeps what attention saw, if it is to be shown.
     pub watch: Option<&'a mut Watch>,
-    /// Called after each step with its number, from 1.
+    /// Called after each step with the number of steps done.
     pub after_step: Option<&'a mut dyn FnMut(usize)>,
 }
 
-impl<'a> SubjectDenoiser<'a> {
+/// A frame, and what ControlNets are shown for it.
+#[derive(Debug, Clone, Copy)]
+pub struct FrameControls<'a> {
+    /// Number of the frame in its clip, from 0.
+    pub index: usize,
+    /// Its control image for each ControlNet, embedded.
+    pub controls: &'a [Option<Tensor>],
+}
+
+/// What ControlNets add to passes with each text.
+type Residuals = HashMap<PassText, Option<ControlResiduals>>;
+
+impl SubjectDenoiser<'_> {
     /// The weighted sum of the step's passes (Eq. 4-6).
     fn guided(&mut self, latent: &Tensor, step: &Step) -> Result<Tensor> {
-        let lambda = *self.lambdas.get(step.index).ok_or_else(|| {
-            Error::setting("lambda", format!("{} values for {} steps", self.lambdas.len(), step.count))
-        })?;
-        let passes = match self.guidance_interval.contains(step) {
-            true => self.guidance.passes(lambda),
-            false => vec![self.guidance.unguided()],
-        };
-        let mut residuals = HashMap::new();
+        let mut residuals = Residuals::new();
         let mut sum: Option<Tensor> = None;
-        for passes in made_together(passes, latent) {
+        for passes in self.plan.passes(latent, step)? {
             let outputs = self.outputs(latent, step, &passes, &mut residuals)?;
             for (index, pass) in passes.iter().enumerate() {
                 let weighted = (outputs.narrow(0, index, 1)? * pass.weight)?;
@@ -73,52 +65,33 @@ impl<'a> SubjectDenoiser<'a> {
         sum.ok_or_else(|| Error::setting("guidance", "leaves no pass through the network"))
     }
 
-    /// What the U-Net says, `(passes, channels, height, width)`, to passes with the same text. They share what the ControlNets say
-    /// about the picture: `residuals`.
+    /// What the U-Net says, `(passes, channels, height, width)`, to passes with the same text.
     fn outputs(
         &mut self,
         latent: &Tensor,
         step: &Step,
         passes: &[Pass],
-        residuals: &mut HashMap<PassText, Option<ControlResiduals>>,
+        residuals: &mut Residuals,
     ) -> Result<Tensor> {
-        let (text, time) = (self.text(passes[0].text), step.timestep);
         let (deep, control) = match self.deep_cache.at(passes, step.index) {
             Some(Kept { deep, control }) => (Some(deep), control),
-            None => match residuals.entry(passes[0].text) {
-                Entry::Occupied(known) => (None, known.get().clone()),
-                Entry::Vacant(unknown) => {
-                    let control = self.networks.control(latent, step, time, text, self.controls)?;
-                    (None, unknown.insert(control).clone())
-                }
-            },
+            None => (None, self.control(latent, step, passes[0].text, residuals)?),
         };
-        let references =
-            passes.iter().map(|pass| self.reference_passes(step, *pass)).collect::<Result<Vec<_>>>()?;
-        let seen = &references;
-        let references: Vec<Vec<&ReferencePass>> =
-            seen.iter().map(|passes| passes.iter().map(|(_, pass)| pass.as_ref()).collect()).collect();
-        // The subject belongs to the reference: a pass that is guided away from the one is guided away from the other.
-        let without_subject: Vec<bool> = passes.iter().map(|pass| pass.references.is_none()).collect();
-        let mut context = text.context();
-        context.references = &references;
-        context.without_subject = &without_subject;
-        // What the next frame looks back at is what the pass towards prompt and references saw.
-        let kept = passes.iter().position(|pass| pass.text == PassText::Prompt && pass.references.is_some());
-        let watched = self.watch.as_ref().is_some_and(|watch| watch.wants(step.index));
-        let kept = kept.filter(|_| watched || self.trajectory.is_some());
-        context.captured = kept.map(|_| BTreeMap::new());
+        let attended = passes
+            .iter()
+            .map(|pass| self.references.attended(&self.networks, self.plan, step, *pass))
+            .collect::<Result<Vec<_>>>()?;
+        let pictures = self.pictures(passes, &attended);
+        let recorded = self.recorded(passes, step);
+        let mut context = self.texts.of_pass(passes[0].text).context();
+        context.pictures = &pictures;
+        context.captured = recorded.map(|_| BTreeMap::new());
         let latents = Tensor::cat(&vec![latent; passes.len()], 0)?;
+        let time = step.timestep;
         let (output, left) =
             self.networks.unet(&latents, time, &mut context, control.as_ref(), deep.as_ref())?;
-        if let (Some(layers), Some(pass)) = (context.captured, kept) {
-            if let Some(watch) = self.watch.as_mut().filter(|_| watched) {
-                let seen = seen[pass].iter().map(|(seen, pass)| (*seen, pass.as_ref())).collect::<Vec<_>>();
-                watch.keep(step.index, pass, &layers, &seen, self.networks.unet)?;
-            }
-            if let Some(trajectory) = &mut self.trajectory {
-                trajectory.keep(step.index, pass, layers)?;
-            }
+        if let (Some(layers), Some(pass)) = (context.captured, recorded) {
+            self.record(step, pass, layers, &attended[pass])?;
         }
         if deep.is_none() {
             self.deep_cache.keep(passes, step.index, Kept { deep: left, control });
@@ -126,48 +99,70 @@ impl<'a> SubjectDenoiser<'a> {
         Ok(output)
     }
 
-    fn reference_passes(&mut self, step: &Step, pass: Pass) -> Result<Vec<(Seen, Arc<ReferencePass>)>> {
-        let Some(noise) = pass.references else { return Ok(Vec::new()) };
-        let time = self.guidance.reference_time(noise, step.timestep, self.networks.schedule.last_timestep());
-        let mut passes = Vec::new();
-        for reference in &mut self.references {
-            let pass = reference.pass(&self.networks, step, (step.index, noise), time)?;
-            passes.extend(pass.map(|pass| (reference.seen(), pass)));
-        }
-        if let Some(trajectory) = &self.trajectory {
-            passes.extend(trajectory.at(step.index)?.map(|pass| (Seen::Previous, Arc::new(pass))));
-        }
-        Ok(passes)
+    /// What the ControlNets add to passes with `text`: once a step.
+    fn control(
+        &self,
+        latent: &Tensor,
+        step: &Step,
+        text: PassText,
+        residuals: &mut Residuals,
+    ) -> Result<Option<ControlResiduals>> {
+        Ok(match residuals.entry(text) {
+            Entry::Occupied(known) => known.get().clone(),
+            Entry::Vacant(unknown) => {
+                let (texts, controls) = (self.texts.of_pass(text), self.frame.controls);
+                let control = self.networks.control(latent, step, step.timestep, texts, controls)?;
+                unknown.insert(control).clone()
+            }
+        })
     }
 
-    fn text(&self, text: PassText) -> &'a TextReadings {
-        match text {
-            PassText::Prompt => self.prompt,
-            PassText::Negative => self.negative,
+    /// The batch of `passes`. The subject belongs to the reference: a pass that is guided away from the one is guided away from the
+    /// other.
+    fn pictures<'b>(&self, passes: &[Pass], attended: &'b [AttendedPasses]) -> Vec<PassPicture<'b>> {
+        let picture = |(pass, attended): (&Pass, &'b AttendedPasses)| PassPicture {
+            frame: self.frame.index,
+            without_subject: pass.references.is_none(),
+            references: attended.iter().map(|(_, reference)| reference.as_ref()).collect(),
+        };
+        passes.iter().zip(attended).map(picture).collect()
+    }
+
+    /// The place of the pass that is looked back at, which is that towards prompt and references, if anything of it is kept.
+    fn recorded(&self, passes: &[Pass], step: &Step) -> Option<usize> {
+        let wanted = self.references.keeps_features() || self.is_watched(step);
+        let place = passes.iter().position(|pass| pass.text == PassText::Prompt && pass.references.is_some());
+        place.filter(|_| wanted)
+    }
+
+    fn is_watched(&self, step: &Step) -> bool {
+        self.watch.as_ref().is_some_and(|watch| watch.wants(step.index))
+    }
+
+    /// Keeps what entered the layers of the pass in place `pass`, and what it attended to.
+    fn record(
+        &mut self,
+        step: &Step,
+        pass: usize,
+        layers: BTreeMap<usize, LayerFeatures>,
+        attended: &AttendedPasses,
+    ) -> Result<()> {
+        if self.is_watched(step)
+            && let Some(watch) = &mut self.watch
+        {
+            let attended: Vec<_> = attended.iter().map(|(source, pass)| (*source, pass.as_ref())).collect();
+            watch.keep(step.index, pass, &layers, &attended, self.networks.unet)?;
         }
+        self.references.keep(step, pass, layers)
     }
-}
-
-/// The largest latent, in pixels, whose passes are made together: weights are then read once for all of them, and that is
-/// what takes time where there is little else to be computed.
-const LARGEST_TOGETHER: usize = 32 * 32;
-
-/// Passes of a step that go through the U-Net together, on the CPU: those with the same text.
-fn made_together(passes: Vec<Pass>, latent: &Tensor) -> Vec<Vec<Pass>> {
-    let pixels: usize = latent.dims()[2..].iter().product();
-    let alike = passes.windows(2).all(|pair| pair[0].text == pair[1].text);
-    if latent.device().is_cpu() && pixels <= LARGEST_TOGETHER && alike && passes.len() > 1 {
-        return vec![passes];
-    }
-    passes.into_iter().map(|pass| vec![pass]).collect()
 }
 
 impl Denoiser for SubjectDenoiser<'_> {
     fn predict(&mut self, latent: &Tensor, step: &Step) -> Result<Prediction> {
         let output = self.guided(latent, step)?;
-        let prediction = self.prediction.interpret(&output, latent, step)?;
+        let prediction = self.networks.schedule.config().prediction_type.interpret(&output, latent, step)?;
         if let Some(after_step) = &mut self.after_step {
-            after_step(step.index + 1);
+            after_step(self.plan.done(step));
         }
         Ok(prediction)
     }

@@ -27,6 +27,13 @@ pub enum FeatureCache {
     Recompute,
 }
 
+/// 256 MiB in memory.
+impl Default for FeatureCache {
+    fn default() -> Self {
+        Self::Keep { bytes: 256 << 20 }
+    }
+}
+
 /// The features of one reference for each step and noise.
 #[derive(Debug)]
 pub struct FeatureStore {

@@ -1,12 +1,15 @@
 //! The networks of one render, as the denoiser calls them.
 
+use std::sync::Arc;
+
 use candle_core::Tensor;
 
-use crate::diffusion::{Schedule, Step};
+use crate::diffusion::{PassText, Schedule, Step};
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
+use crate::model::Conditioning;
 use crate::model::controlnet::ControlNet;
-use crate::model::transformer::{AttentionContext, Reading};
+use crate::model::transformer::{AttentionContext, KeysValues};
 use crate::model::unet::{ControlResiduals, DeepFeatures, UNet};
 use dreamtuner_kernels::in_pool;
 
@@ -35,19 +38,19 @@ impl ControlUnit {
     }
 }
 
-/// A text as each network reads it.
+/// Keys and values of a text in each network.
 #[derive(Debug, Clone)]
-pub struct TextReadings {
-    unet: Reading,
-    controls: Vec<Reading>,
+pub struct TextKeysValues {
+    unet: KeysValues,
+    controls: Vec<KeysValues>,
 }
 
-impl TextReadings {
-    /// Lets the networks read `text`, `(1, tokens, context width)`.
-    pub fn new(text: &Tensor, unet: &UNet, controls: &[ControlUnit]) -> Result<Self> {
+impl TextKeysValues {
+    /// Those of `text`, whose context is `(1, tokens, context width)`.
+    pub fn new(text: &Conditioning, unet: &UNet, controls: &[ControlUnit]) -> Result<Self> {
         in_pool(|| {
-            let unet = unet.read(text)?;
-            let controls = controls.iter().map(|unit| unit.network.read(text));
+            let unet = unet.keys_values(&text.context)?;
+            let controls = controls.iter().map(|unit| unit.network.keys_values(&text.context));
             Ok(Self { unet, controls: controls.collect::<candle_core::Result<_>>()? })
         })
     }
@@ -55,6 +58,25 @@ impl TextReadings {
     /// Where a pass of the U-Net begins.
     pub fn context(&self) -> AttentionContext<'_> {
         AttentionContext::new(&self.unet)
+    }
+}
+
+/// The texts that passes are made with.
+#[derive(Debug)]
+pub struct GuidanceTexts {
+    /// The prompt.
+    pub prompt: Arc<TextKeysValues>,
+    /// The negative prompt.
+    pub negative: TextKeysValues,
+}
+
+impl GuidanceTexts {
+    /// The text of a pass.
+    pub fn of_pass(&self, text: PassText) -> &TextKeysValues {
+        match text {
+            PassText::Prompt => &self.prompt,
+            PassText::Negative => &self.negative,
+        }
     }
 }
 
@@ -67,8 +89,8 @@ pub struct Networks<'a> {
     pub controls: &'a [ControlUnit],
     /// The schedule that they were trained on.
     pub schedule: &'a Schedule,
-    /// The subject as the U-Net read it, and β, for passes that see it; `None` for no S-E-A.
-    pub subject: Option<(&'a Reading, f64)>,
+    /// Keys and values of the subject in the U-Net, and β, for passes that see it; `None` for no S-E-A.
+    pub subject: Option<(&'a KeysValues, f64)>,
     /// Asked before each pass.
     pub interrupt: &'a Interrupt,
 }
@@ -103,7 +125,7 @@ impl<'a> Networks<'a> {
         latent: &Tensor,
         step: &Step,
         time: f64,
-        text: &TextReadings,
+        text: &TextKeysValues,
         embedded: &[Option<Tensor>],
     ) -> Result<Option<ControlResiduals>> {
         if embedded.len() != self.controls.len() {

@@ -9,9 +9,9 @@ use crate::diffusion::Step;
 use crate::error::Result;
 use crate::mask::Mask;
 use crate::model::transformer::{LayerFeatures, ReferencePass};
-use crate::render::attention_maps::Seen;
+use crate::render::attention_maps::AttentionSource;
 use crate::render::feature_store::{FeatureKey, FeatureStore};
-use crate::render::networks::{Networks, TextReadings};
+use crate::render::networks::{Networks, TextKeysValues};
 
 /// Features without the bits that nobody sees: they are the results of norms, which 16 bits hold well.
 fn in_16_bits(features: &Tensor) -> Result<Tensor> {
@@ -25,7 +25,7 @@ fn in_16_bits(features: &Tensor) -> Result<Tensor> {
 #[derive(Debug)]
 pub struct Reference {
     /// What it is.
-    pub seen: Seen,
+    pub source: AttentionSource,
     /// Its latent without noise, `(1, channels, height, width)`.
     pub latent: Tensor,
     /// The noise that is added to it, of the latent's shape. Drawn once a clip, so that its features depend on the
@@ -34,7 +34,7 @@ pub struct Reference {
     /// Where its subject is; `None` for the whole picture.
     pub mask: Option<Mask>,
     /// Its own text.
-    pub text: Arc<TextReadings>,
+    pub text: Arc<TextKeysValues>,
     /// Its own control image for each ControlNet, as [`crate::model::controlnet::ControlNet::embed`] gives it; `None` where
     /// that ControlNet has nothing to say about it.
     pub controls: Vec<Option<Tensor>>,
@@ -54,9 +54,9 @@ impl Reference {
         context.captured = Some(BTreeMap::new());
         networks.unet(&noised, time, &mut context, control.as_ref(), None)?;
         let layers = context.captured.unwrap_or_default();
-        let tokens = |(layer, seen): (usize, LayerFeatures)| {
-            let seen = LayerFeatures { features: in_16_bits(&seen.features)?, ..seen };
-            Ok(seen.as_reference(self.mask.as_ref(), self.weight)?.map(|tokens| (layer, tokens)))
+        let tokens = |(layer, entered): (usize, LayerFeatures)| {
+            let features = LayerFeatures { features: in_16_bits(&entered.features)?, ..entered };
+            Ok(features.as_reference(self.mask.as_ref(), self.weight)?.map(|tokens| (layer, tokens)))
         };
         layers.into_iter().filter_map(|layer| tokens(layer).transpose()).collect()
     }
@@ -76,8 +76,8 @@ impl CachedReference {
     }
 
     /// What the reference is.
-    pub fn seen(&self) -> Seen {
-        self.reference.seen
+    pub fn source(&self) -> AttentionSource {
+        self.reference.source
     }
 
     /// [`Reference::pass`], from the store where it is there already; `None` where the weight is zero.

@@ -1,10 +1,10 @@
-//! The weights of a render: model, ControlNets, LoRAs, textual inversions, from files.
+//! The weights of renders: model, ControlNets, LoRAs, textual inversions, from files.
 
 use std::path::{Path, PathBuf};
 
-use candle_core::{DType, Device};
 use serde_json::{Value, json};
 
+use crate::diffusion::Schedule;
 use crate::error::{Error, Result};
 use crate::model::clip::ClipFiles;
 use crate::model::config::{UNetConfig, VaeConfig};
@@ -14,6 +14,7 @@ use crate::model::weights::{
 };
 use crate::model::{LoadOptions, StableDiffusion};
 use crate::render::networks::ControlUnit;
+use crate::render::pipeline::{DeviceSettings, Pipeline};
 use crate::render::settings::RenderSettings;
 
 /// Which weights a render uses.
@@ -76,9 +77,27 @@ pub struct OpenWeights {
     textual_inversions: Vec<TextualInversion>,
     controlnets: Vec<(PartFiles, ControlNetFile)>,
     subject_phrase: Option<SubjectPhrase>,
+    files: Vec<PathBuf>,
+}
+
+impl ControlNetFile {
+    /// The model's own, at strength 1 in every step.
+    pub fn own() -> Self {
+        Self { path: None, strength: 1.0, start: 0.0, end: 1.0 }
+    }
+
+    /// One in a diffusers folder or single file, at strength 1 in every step.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self { path: Some(path.into()), ..Self::own() }
+    }
 }
 
 impl WeightFiles {
+    /// The embedded model with its ControlNet.
+    pub fn builtin() -> Self {
+        Self { controlnets: vec![ControlNetFile::own()], ..Self::default() }
+    }
+
     /// The files and folders that are read.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         let single = [
@@ -120,7 +139,7 @@ impl WeightFiles {
             };
             controlnets.push((part, file.clone()));
         }
-        let mut loras = self
+        let loras = self
             .loras
             .iter()
             .map(|(path, weight)| Ok((Lora::open(path)?, *weight)))
@@ -129,25 +148,22 @@ impl WeightFiles {
             .iter()
             .map(|(lora, weight)| json!({"file": lora.fingerprint(), "weight": weight}))
             .collect();
-        let mut textual_inversions: Vec<TextualInversion> =
+        let textual_inversions =
             self.textual_inversions.iter().map(|path| TextualInversion::open(path)).collect::<Result<_>>()?;
-        let mut subject_phrase = None;
-        if let Some(path) = &self.subject {
-            let subject = SubjectFile::open(path)?;
-            subject.apply(&mut model)?;
-            subject_phrase = Some(subject.phrase);
-            loras.extend(subject.lora.map(|lora| (lora, 1.0)));
-            textual_inversions.push(subject.word);
-        }
-        Ok(OpenWeights {
+        let open = OpenWeights {
             model,
             tiny_vae,
             loras,
             lora_hashes,
             textual_inversions,
             controlnets,
-            subject_phrase,
-        })
+            subject_phrase: None,
+            files: self.files().map(Path::to_path_buf).collect(),
+        };
+        match &self.subject {
+            Some(path) => open.with_subject(SubjectFile::open(path)?),
+            None => Ok(open),
+        }
     }
 
     fn subject_encoder(&self, model: &ModelFiles) -> Result<Option<SubjectEncoderFiles>> {
@@ -188,13 +204,39 @@ impl WeightFiles {
 }
 
 impl OpenWeights {
-    /// Refuses steps that the model's noise schedule does not have.
+    /// A model with its own ControlNet.
+    pub fn of_model(model: ModelFiles) -> Self {
+        let own = model.controlnet.clone().map(|part| (part, ControlNetFile::own()));
+        Self {
+            controlnets: own.into_iter().collect(),
+            model,
+            tiny_vae: None,
+            loras: Vec::new(),
+            lora_hashes: Vec::new(),
+            textual_inversions: Vec::new(),
+            subject_phrase: None,
+            files: Vec::new(),
+        }
+    }
+
+    /// These weights with a tuned subject.
     ///
     /// # Errors
-    /// Those of [`crate::diffusion::Sampler::steps`], and a schedule that cannot be used.
-    pub fn check_steps(&self, settings: &RenderSettings) -> Result<()> {
-        let schedule = settings.schedule(&self.model.scheduler)?;
-        settings.sampler.steps(&schedule, settings.steps).map(drop)
+    /// A subject of another model.
+    pub fn with_subject(mut self, subject: SubjectFile) -> Result<Self> {
+        subject.apply(&mut self.model)?;
+        self.loras.extend(subject.lora.map(|lora| (lora, 1.0)));
+        self.textual_inversions.push(subject.word);
+        self.subject_phrase = Some(subject.phrase);
+        Ok(self)
+    }
+
+    /// The noise schedule of renders with `settings`.
+    ///
+    /// # Errors
+    /// A configuration that cannot be used.
+    pub fn schedule(&self, settings: &RenderSettings) -> Result<Schedule> {
+        settings.schedule(&self.model.scheduler)
     }
 
     /// Side in pixels of the pictures that the model was trained on, and what sides are multiples of.
@@ -244,15 +286,15 @@ impl OpenWeights {
     }
 
     /// Reads the tensors and builds the networks. Unused keys are told to `on_note`.
-    pub fn load(
-        self,
-        device: &Device,
-        dtype: DType,
-        on_note: &mut dyn FnMut(String),
-    ) -> Result<(StableDiffusion, Vec<ControlUnit>)> {
+    ///
+    /// # Errors
+    /// Those of [`StableDiffusion::load`], for any of the files.
+    pub fn load(self, device: &DeviceSettings, on_note: &mut dyn FnMut(String)) -> Result<Pipeline> {
+        let fingerprints = self.fingerprints()?;
         let options = LoadOptions {
-            device: device.clone(),
-            dtype,
+            device: device.device.clone(),
+            dtype: device.dtype,
+            low_memory: device.low_memory,
             loras: self.loras,
             textual_inversions: self.textual_inversions,
         };
@@ -265,13 +307,13 @@ impl OpenWeights {
         if let Some(part) = &self.tiny_vae {
             note(part, &model.use_tiny_vae(part)?);
         }
-        let mut units = Vec::new();
+        let mut controls = Vec::new();
         for (part, file) in &self.controlnets {
             let (network, report) = model.load_controlnet(part)?;
             note(part, &report);
-            units.push(ControlUnit { network, strength: file.strength, start: file.start, end: file.end });
+            controls.push(ControlUnit { network, strength: file.strength, start: file.start, end: file.end });
         }
-        Ok((model, units))
+        Ok(Pipeline { model, controls, subject_phrase: self.subject_phrase, fingerprints, files: self.files })
     }
 }
 

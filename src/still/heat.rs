@@ -5,13 +5,13 @@ use imageproc::drawing::draw_hollow_rect_mut;
 use imageproc::rect::Rect;
 
 use crate::picture::{BACKGROUND, GAP, label};
-use crate::render::attention_maps::{Map, Seen};
+use crate::render::attention_maps::{AttentionSource, Map};
 
 /// What a panel shows.
 #[derive(Debug, Clone, Copy)]
 pub struct Panel<'a> {
     /// The picture that looks, then what it looks at; all of one size.
-    pub pictures: &'a [(Seen, &'a RgbImage)],
+    pub pictures: &'a [(AttentionSource, &'a RgbImage)],
     /// Where it looks.
     pub maps: &'a [Map],
     /// The number of the query among those of the maps.
@@ -36,20 +36,20 @@ pub fn panel(panel: Panel) -> RgbImage {
     let across = panel.pictures.len() as u32 * (width + GAP);
     let mut sheet =
         RgbImage::from_pixel(across.saturating_sub(GAP).max(1), height + label::LINE_HEIGHT, BACKGROUND);
-    for (place, &(seen, picture)) in panel.pictures.iter().enumerate() {
+    for (place, &(source, picture)) in panel.pictures.iter().enumerate() {
         let left = place as u32 * (width + GAP);
         let large = imageops::resize(picture, width, height, imageops::FilterType::Nearest);
-        let map = panel.maps.iter().find(|map| map.seen == seen);
+        let map = panel.maps.iter().find(|map| map.source == source);
         let mut shown = match map {
             Some(map) => heated(&large, map, &panel),
             None => large,
         };
-        if let (Seen::Itself, Some(map)) = (seen, map) {
+        if let (AttentionSource::Itself, Some(map)) = (source, map) {
             mark(&mut shown, map, panel.token);
         }
         imageops::replace(&mut sheet, &shown, i64::from(left), 0);
         let share: f32 = map.map_or(0.0, |map| grid_of(map, &panel).iter().sum());
-        label::write(&mut sheet, left, height + 2, &format!("{} {:.0}%", seen.name(), 100.0 * share));
+        label::write(&mut sheet, left, height + 2, &format!("{} {:.0}%", source.name(), 100.0 * share));
     }
     sheet
 }

@@ -1,8 +1,8 @@
 //! One still from files.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use candle_core::{DType, Device};
 use image::RgbImage;
 
 use crate::error::{Error, Result};
@@ -12,12 +12,13 @@ use crate::inputs::reference::{ReferenceFiles, ReferenceInput, opaque, pose_imag
 use crate::inputs::sizes::sized;
 use crate::interrupt::Interrupt;
 use crate::kept::Kept;
-use crate::model::weights::SubjectPhrase;
 use crate::picture::{Fit, WHITE, fit_image};
 use crate::render::animator::ReferencePicture;
 use crate::render::attention_maps::{Watch, Watched};
+use crate::render::pipeline::Pipeline;
+use crate::render::pipeline_source::PipelineSource;
 use crate::render::settings::RenderSettings;
-use crate::render::studio::{Sitting, Studio};
+use crate::render::still::StillInputs;
 use crate::render::weights::WeightFiles;
 
 /// All that a still is made from.
@@ -29,8 +30,8 @@ pub struct Still {
     pub pose: Option<PathBuf>,
     /// Width and height in pixels; of the reference's shape at the model's native size where absent.
     pub size: Option<(u32, u32)>,
-    /// The weights; without ControlNets where there is no pose.
-    pub weights: WeightFiles,
+    /// The networks; without ControlNets where there is no pose.
+    pub pipeline: PipelineSource,
     /// What the picture looks like; width, height and VAE tile are filled in, and there is no previous or first frame.
     pub settings: RenderSettings,
     /// Side in pixels of the VAE's tiles; 0 for whole pictures; by the size where absent.
@@ -39,10 +40,6 @@ pub struct Still {
     pub init: Option<Init>,
     /// Makes a refined reference first, in the reference's own pose and text, with subject encoder and S-S-A, and looks at that.
     pub refine: bool,
-    /// Where the networks run.
-    pub device: Device,
-    /// Type of the U-Net's weights and activations.
-    pub dtype: DType,
 }
 
 impl Still {
@@ -57,7 +54,7 @@ impl Still {
 
     /// The files and folders that are read.
     pub fn inputs(&self) -> Vec<&Path> {
-        self.own_inputs().chain(self.weights.files()).collect()
+        self.own_inputs().chain(self.pipeline.files()).collect()
     }
 
     /// All but the weights.
@@ -92,7 +89,7 @@ pub enum Event {
 
 /// A finished still.
 #[derive(Debug)]
-pub struct Made<'a> {
+pub struct Made {
     /// The picture.
     pub picture: RgbImage,
     /// The settings that it was made with, its size among them.
@@ -101,20 +98,15 @@ pub struct Made<'a> {
     pub reference: ReferencePicture,
     /// What attention saw, if it was watched.
     pub watched: Watched,
-    /// The model.
-    pub studio: &'a Studio,
+    /// The networks.
+    pub pipeline: Arc<Pipeline>,
 }
 
-/// Makes stills. Model and reference stay loaded from one to the next while they are the same.
+/// Makes stills. Networks and reference stay loaded from one to the next while they are the same.
 #[derive(Default)]
 pub struct Stills {
-    model: Kept<WeightFiles, Model>,
+    pipeline: Kept<WeightFiles, Arc<Pipeline>>,
     reference: Kept<ReferenceFiles, ReferenceInput>,
-}
-
-struct Model {
-    studio: Studio,
-    subject: Option<SubjectPhrase>,
 }
 
 impl Stills {
@@ -127,7 +119,7 @@ impl Stills {
         still: &Still,
         interrupt: &Interrupt,
         on_event: &mut dyn FnMut(Event),
-    ) -> Result<Made<'_>> {
+    ) -> Result<Made> {
         self.make_watched(still, &|_, _| Ok(None), interrupt, on_event)
     }
 
@@ -138,10 +130,10 @@ impl Stills {
     pub fn make_watched(
         &mut self,
         still: &Still,
-        watch: &dyn Fn(&Studio, &RenderSettings) -> Result<Option<Watch>>,
+        watch: &dyn Fn(&Pipeline, &RenderSettings) -> Result<Option<Watch>>,
         interrupt: &Interrupt,
         on_event: &mut dyn FnMut(Event),
-    ) -> Result<Made<'_>> {
+    ) -> Result<Made> {
         // 1. Everything that can be wrong without reading tensors.
         still.check()?;
         let settings = RenderSettings { previous_weight: 0.0, first_weight: 0.0, ..still.settings.clone() };
@@ -149,12 +141,18 @@ impl Stills {
         let init = init.transpose()?;
         let input = self.reference.get(&still.reference, || still.reference.read())?;
         // 2. Weights.
-        let Model { studio, subject } = self.model.get(&still.weights, || Model::load(still, on_event))?;
+        let load = |on_event: &mut dyn FnMut(Event)| {
+            still.pipeline.open()?.load(&mut |note| on_event(Event::Note(note)))
+        };
+        let pipeline = match &still.pipeline {
+            PipelineSource::Files(weights, _) => self.pipeline.get(weights, || load(on_event))?.clone(),
+            PipelineSource::Loaded(pipeline) => pipeline.clone(),
+        };
         // 3. Everything in its size.
-        let (settings, note) = sized(settings, &studio.model, still.size, still.vae_tile, input.size())?;
+        let (settings, note) = sized(settings, &pipeline.model, still.size, still.vae_tile, input.size())?;
         note.into_iter().for_each(|note| on_event(Event::Note(note)));
-        let settings = settings.with_subject(subject.as_ref());
-        let watch = watch(studio, &settings)?;
+        let settings = settings.with_subject(pipeline.subject_phrase.as_ref());
+        let watch = watch(&pipeline, &settings)?;
         let (width, height) = (settings.width as u32, settings.height as u32);
         let pose = still.pose.as_ref().map(|path| pose_image(path, &still.reference.model, width, height));
         let pose = pose.transpose()?;
@@ -164,9 +162,9 @@ impl Stills {
         let mut reference = input.fit(width, height)?;
         // 4. The picture.
         let (mut before, pictures) = (0, 1 + usize::from(still.refine));
-        let mut make = |sitting, settings, watch| {
+        let mut make = |inputs, settings, watch| {
             let mut steps = 0;
-            let made = studio.watched(sitting, settings, watch, interrupt, &mut |done, of| {
+            let made = pipeline.watched(inputs, settings, watch, interrupt, &mut |done, of| {
                 steps = of;
                 on_event(Event::Step { done: before + done, of: pictures * of });
             })?;
@@ -174,31 +172,22 @@ impl Stills {
             Ok::<_, Error>(made)
         };
         if still.refine {
-            let (sitting, settings) = refining(&reference, &settings);
-            reference.image = make(sitting, settings, None)?.0;
+            let (inputs, settings) = refining(&reference, &settings);
+            reference.image = make(inputs, settings, None)?.0;
             // A ControlNet holds the subject where it was; else it may be anywhere in the new picture.
             reference.mask = reference.mask.filter(|_| reference.controls.iter().any(Option::is_some));
         }
-        let controls = studio.controls.iter().map(|_| pose.clone()).collect();
-        let sitting = Sitting { reference: reference.clone(), controls, init };
-        let (picture, watched) = make(sitting, settings.clone(), watch)?;
-        Ok(Made { picture, settings, reference, watched, studio })
-    }
-}
-
-impl Model {
-    fn load(still: &Still, on_event: &mut dyn FnMut(Event)) -> Result<Self> {
-        let weights = still.weights.open()?;
-        let subject = weights.subject_phrase().cloned();
-        let on_note = &mut |note| on_event(Event::Note(note));
-        let (model, controls) = weights.load(&still.device, still.dtype, on_note)?;
-        Ok(Self { studio: Studio { model, controls }, subject })
+        let controls = pipeline.controls.iter().map(|_| pose.clone()).collect();
+        let inputs = StillInputs { reference: reference.clone(), controls, init };
+        let (picture, watched) = make(inputs, settings.clone(), watch)?;
+        Ok(Made { picture, settings, reference, watched, pipeline })
     }
 }
 
 /// How the model makes the reference anew: with subject encoder and S-S-A, in its own text and pose.
-fn refining(reference: &ReferencePicture, settings: &RenderSettings) -> (Sitting, RenderSettings) {
+fn refining(reference: &ReferencePicture, settings: &RenderSettings) -> (StillInputs, RenderSettings) {
     let prompt = settings.reference_prompt.as_ref().unwrap_or(&settings.prompt).clone();
-    let sitting = Sitting { reference: reference.clone(), controls: reference.controls.clone(), init: None };
-    (sitting, RenderSettings { prompt, ..settings.clone() })
+    let (reference, controls) = (reference.clone(), reference.controls.clone());
+    let inputs = StillInputs { reference, controls, init: None };
+    (inputs, RenderSettings { prompt, ..settings.clone() })
 }

@@ -9,7 +9,7 @@ use imageproc::rect::Rect;
 
 use crate::model::unet::{Place, UNet};
 use crate::picture::{BACKGROUND, label};
-use crate::render::attention_maps::{LayerShares, Seen};
+use crate::render::attention_maps::{AttentionSource, LayerShares};
 
 /// Shares of frames, steps and layers.
 #[derive(Debug, Clone, Default)]
@@ -22,7 +22,7 @@ struct Share {
     step: usize,
     layer: usize,
     place: Place,
-    seen: Seen,
+    source: AttentionSource,
     share: f64,
 }
 
@@ -33,11 +33,11 @@ const NAME: u32 = 10 * label::LETTER_WIDTH;
 const MARGIN: u32 = 8;
 
 /// In the order in which bars are stacked.
-const COLOURS: [(Seen, Rgb<u8>); 4] = [
-    (Seen::Reference, Rgb([255, 180, 60])),
-    (Seen::Previous, Rgb([90, 170, 255])),
-    (Seen::First, Rgb([120, 200, 120])),
-    (Seen::Itself, Rgb([70, 70, 80])),
+const COLOURS: [(AttentionSource, Rgb<u8>); 4] = [
+    (AttentionSource::Reference, Rgb([255, 180, 60])),
+    (AttentionSource::Previous, Rgb([90, 170, 255])),
+    (AttentionSource::First, Rgb([120, 200, 120])),
+    (AttentionSource::Itself, Rgb([70, 70, 80])),
 ];
 
 impl Shares {
@@ -46,7 +46,7 @@ impl Shares {
         let places = unet.self_attentions();
         for LayerShares { step, layer, shares } in shares {
             let (step, layer, place) = (*step, *layer, places[*layer].0);
-            let share = |&(seen, share)| Share { frame, step, layer, place, seen, share };
+            let share = |&(source, share)| Share { frame, step, layer, place, source, share };
             self.0.extend(shares.iter().map(share));
         }
     }
@@ -54,8 +54,8 @@ impl Shares {
     /// One line for each share; frames and steps are counted from 1.
     pub fn csv(&self) -> String {
         let mut text = String::from("frame,step,layer,seen,share\n");
-        for Share { frame, step, place, seen, share, .. } in &self.0 {
-            let _ = writeln!(text, "{},{},{place},{},{share:.6}", frame + 1, step + 1, seen.name());
+        for Share { frame, step, place, source, share, .. } in &self.0 {
+            let _ = writeln!(text, "{},{},{place},{},{share:.6}", frame + 1, step + 1, source.name());
         }
         text
     }
@@ -90,14 +90,14 @@ impl Shares {
             let layer: &mut Layer = layers
                 .entry(share.layer)
                 .or_insert_with(|| Layer { place: share.place, steps: BTreeMap::new() });
-            *layer.steps.entry(share.step).or_default().entry(share.seen).or_default() += share.share;
+            *layer.steps.entry(share.step).or_default().entry(share.source).or_default() += share.share;
         }
         layers
     }
 }
 
 /// For each thing that is looked at the sum of its shares over frames.
-type Sums = BTreeMap<Seen, f64>;
+type Sums = BTreeMap<AttentionSource, f64>;
 
 /// The steps of a layer.
 struct Layer {
@@ -110,8 +110,8 @@ fn stack(image: &mut RgbImage, left: u32, top: u32, width: u32, sums: &Sums) {
     let whole: f64 = sums.values().sum();
     let height = |sum: f64| (sum / whole * f64::from(HEIGHT)).round() as u32;
     let mut below = 0.0;
-    for (seen, colour) in COLOURS {
-        let sum = below + sums.get(&seen).copied().unwrap_or(0.0);
+    for (source, colour) in COLOURS {
+        let sum = below + sums.get(&source).copied().unwrap_or(0.0);
         fill(image, (left, top + HEIGHT - height(sum)), (width, height(sum) - height(below)), colour);
         below = sum;
     }
@@ -120,20 +120,20 @@ fn stack(image: &mut RgbImage, left: u32, top: u32, width: u32, sums: &Sums) {
 /// What the colours stand for.
 fn legend(image: &mut RgbImage) {
     let mut left = MARGIN;
-    for (seen, colour) in COLOURS {
+    for (source, colour) in COLOURS {
         fill(image, (left, 4), (label::LETTER_WIDTH, label::LETTER_WIDTH), colour);
-        label::write(image, left + 2 * label::LETTER_WIDTH, 4, seen.name());
-        left += legend_entry(seen);
+        label::write(image, left + 2 * label::LETTER_WIDTH, 4, source.name());
+        left += legend_entry(source);
     }
 }
 
 fn legend_width() -> u32 {
-    COLOURS.iter().map(|(seen, _)| legend_entry(*seen)).sum()
+    COLOURS.iter().map(|(source, _)| legend_entry(*source)).sum()
 }
 
 /// Width of a box, a name and the gaps behind them.
-fn legend_entry(seen: Seen) -> u32 {
-    (seen.name().len() as u32 + 4) * label::LETTER_WIDTH
+fn legend_entry(source: AttentionSource) -> u32 {
+    (source.name().len() as u32 + 4) * label::LETTER_WIDTH
 }
 
 fn fill(image: &mut RgbImage, (left, top): (u32, u32), (width, height): (u32, u32), colour: Rgb<u8>) {

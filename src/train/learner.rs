@@ -9,8 +9,8 @@ use super::networks::Texts;
 use super::tune::{Method, TuneJob};
 use crate::error::{Error, Result};
 use crate::mask::Mask;
+use crate::model::Tokenizer;
 use crate::model::config::{TextConfig, UNetConfig};
-use crate::model::stable_diffusion::open_tokenizer;
 use crate::model::subject_config::{SubjectConfig, SubjectEncoderConfig};
 use crate::model::subject_encoder::{SubjectEncoder, SubjectEyes, View};
 use crate::model::text::TextEncoder;
@@ -109,7 +109,7 @@ fn class_embedding(job: &TuneJob) -> Result<Var> {
 /// The number of the class among the words of the vocabulary.
 fn class_token(job: &TuneJob) -> Result<u32> {
     let class = &job.settings.class;
-    match open_tokenizer(&job.model.tokenizer)?.encode(class)?.as_slice() {
+    match Tokenizer::open(&job.model.tokenizer)?.encode(class)?.as_slice() {
         [token] => Ok(*token),
         tokens => {
             let problem = format!(

@@ -19,7 +19,6 @@ mod previews;
 mod regular;
 mod samples;
 mod state;
-mod studio;
 pub mod subject_encoder;
 mod subject_networks;
 pub mod tune;

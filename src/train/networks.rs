@@ -13,17 +13,16 @@ use crate::mask::Mask;
 use crate::model::Tokenizer;
 use crate::model::config::{UNetConfig, VaeConfig};
 use crate::model::controlnet::ControlNet;
-use crate::model::stable_diffusion::open_tokenizer;
 use crate::model::text::TextEncoder;
-use crate::model::transformer::{AttentionContext, LayerFeatures, ReferencePass};
+use crate::model::transformer::{AttentionContext, LayerFeatures, PassPicture, ReferencePass};
 use crate::model::unet::{ControlResiduals, UNet};
-use crate::model::vae::Vae;
+use crate::model::vae::VaeEncoder;
 use crate::model::weights::{ModelDefaults, ModelFiles};
 use crate::render::settings::RenderSettings;
 
 /// What every training keeps frozen.
 pub struct Frozen {
-    vae: Vae,
+    vae: VaeEncoder,
     controlnet: Option<ControlNet>,
     schedule: Schedule,
     latent_channels: usize,
@@ -114,7 +113,7 @@ impl Frozen {
     /// Configurations and weights that cannot be used; a side that the VAE does not divide.
     pub fn load(files: &ModelFiles, side: Option<u32>, device: &Device) -> Result<Self> {
         let config = VaeConfig::from_json(&files.vae.config)?;
-        let (vae, _) = files.vae.build(DType::F32, device, &[], |vb| Vae::new(&config, vb))?;
+        let (vae, _) = files.vae.build(DType::F32, device, &[], |vb| VaeEncoder::new(&config, vb))?;
         let controlnet = files.controlnet.as_ref().map(|part| {
             let config = UNetConfig::from_json(&part.config)?;
             Ok::<_, Error>(part.build(DType::F32, device, &[], |vb| ControlNet::new(&config, vb))?.0)
@@ -165,7 +164,7 @@ impl Frozen {
         let images = images.iter().map(|image| image_to_tensor(image, &self.device));
         let embedded = controlnet.embed(&Tensor::cat(&images.collect::<Result<Vec<_>>>()?, 0)?)?;
         // Gradients do not go through what is frozen to the text: the ControlNet stays what it is for texts that train.
-        let text = controlnet.read(&batch.text.detach())?;
+        let text = controlnet.keys_values(&batch.text.detach())?;
         Ok(Some(controlnet.forward(noisy, &batch.timesteps, &text, &embedded)?))
     }
 }
@@ -179,10 +178,13 @@ impl Passed<'_> {
         let seen = references.map(|references| self.seen(references)).transpose()?.unwrap_or_default();
         let looking = references.map_or(&[][..], |references| &references.looking);
         let mut next = seen.iter();
-        let seen: Vec<Vec<&ReferencePass>> =
-            looking.iter().map(|looks| next.by_ref().take(usize::from(*looks)).collect()).collect();
+        let mut references = |looks: &bool| next.by_ref().take(usize::from(*looks)).collect();
+        let pictures: Vec<PassPicture> = looking
+            .iter()
+            .map(|looks| PassPicture { references: references(looks), ..PassPicture::default() })
+            .collect();
         let levels = self.levels(batch);
-        let (output, _) = self.output(batch, &levels, &seen, false)?;
+        let (output, _) = self.output(batch, &levels, &pictures, false)?;
         let prediction = self.frozen.schedule.config().prediction_type;
         let target = loss::target(prediction, &batch.clean, &batch.noise, &levels)?;
         let weights = Tensor::new(loss::weights(prediction, &levels, self.min_snr), &self.frozen.device)?;
@@ -198,18 +200,19 @@ impl Passed<'_> {
         self,
         batch: &Batch,
         levels: &[NoiseLevel],
-        references: &[Vec<&ReferencePass>],
+        pictures: &[PassPicture],
         capture: bool,
     ) -> Result<(Tensor, BTreeMap<usize, LayerFeatures>)> {
         let Self { unet, frozen, .. } = self;
         let noisy = loss::noisy(&batch.clean, &batch.noise, levels)?;
         let control = frozen.control(batch, &noisy)?;
-        let text = unet.read(&batch.text)?;
-        let subject = batch.subject.as_ref().map(|(tokens, beta)| Ok((unet.read_subject(tokens)?, *beta)));
+        let text = unet.keys_values(&batch.text)?;
+        let subject =
+            batch.subject.as_ref().map(|(tokens, beta)| Ok((unet.subject_keys_values(tokens)?, *beta)));
         let subject = subject.transpose().map_err(|error: candle_core::Error| error)?;
         let mut context = AttentionContext::new(&text);
-        context.subject = subject.as_ref().map(|(reading, beta)| (reading, *beta));
-        context.references = references;
+        context.subject = subject.as_ref().map(|(keys_values, beta)| (keys_values, *beta));
+        context.pictures = pictures;
         context.captured = capture.then(BTreeMap::new);
         let output = unet.forward(&noisy, &batch.timesteps, &mut context, control.as_ref())?;
         Ok((output, context.captured.unwrap_or_default()))
@@ -243,7 +246,7 @@ impl Texts {
     /// # Errors
     /// A tokenizer that cannot be read.
     pub fn new(files: &ModelFiles, encoder: TextEncoder) -> Result<Self> {
-        Ok(Self { tokenizer: open_tokenizer(&files.tokenizer)?, encoder })
+        Ok(Self { tokenizer: Tokenizer::open(&files.tokenizer)?, encoder })
     }
 
     /// Lets `word` stand for the text encoder's first concept.

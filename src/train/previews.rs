@@ -2,13 +2,14 @@
 
 use image::RgbImage;
 
-use super::studio::open_with_subject;
 use super::tune::TuneJob;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::model::weights::SubjectFile;
 use crate::picture::contact_sheet;
+use crate::render::pipeline::DeviceSettings;
 use crate::render::settings::RenderSettings;
+use crate::render::weights::OpenWeights;
 
 /// Poses on a sheet.
 const POSES: usize = 5;
@@ -19,13 +20,14 @@ const POSES: usize = 5;
 /// # Errors
 /// Files that cannot be read, failures of the networks, [`crate::Error::Interrupted`].
 pub fn sheet(job: &TuneJob, subject: SubjectFile, side: u32, interrupt: &Interrupt) -> Result<RgbImage> {
-    let studio = open_with_subject(&job.model, subject, &job.device)?;
+    let weights = OpenWeights::of_model(job.model.clone()).with_subject(subject)?;
+    let pipeline = weights.load(&DeviceSettings::in_32_bits(job.device.clone()), &mut |_| {})?;
     let poses = job.controls.len().clamp(1, POSES);
     let mut cells = Vec::new();
     for reference_weight in [job.defaults.reference_weight, 0.0] {
         cells.push(job.reference.image.clone());
         for pose in 0..poses {
-            let sitting = job.sitting(pose * job.controls.len() / poses, true);
+            let inputs = job.still_inputs(pose * job.controls.len() / poses, true);
             let settings = RenderSettings {
                 prompt: job.settings.subject_text(),
                 seed: job.settings.seed,
@@ -33,7 +35,7 @@ pub fn sheet(job: &TuneJob, subject: SubjectFile, side: u32, interrupt: &Interru
                 previous_weight: 0.0,
                 ..RenderSettings::square(&job.defaults, side)
             };
-            cells.push(studio.picture(sitting, settings, interrupt, &mut |_, _| {})?);
+            cells.push(pipeline.picture(inputs, settings, interrupt, &mut |_, _| {})?);
         }
     }
     Ok(contact_sheet(&cells, 1 + poses, side))

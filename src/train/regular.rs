@@ -5,13 +5,14 @@ use std::path::Path;
 
 use image::RgbImage;
 
-use super::studio::open;
 use super::tune::{Event, TuneJob};
 use crate::error::{Error, Result};
 use crate::files::read_picture;
 use crate::interrupt::Interrupt;
 use crate::outputs::{disk, write_png};
+use crate::render::pipeline::DeviceSettings;
 use crate::render::settings::RenderSettings;
+use crate::render::weights::OpenWeights;
 
 /// The regular pictures, from `folder` where they are there already.
 ///
@@ -27,17 +28,18 @@ pub fn pictures(
     let count = job.settings.regular;
     let folder = folder.join(format!("regular-{}", fingerprint(job, side)));
     disk::create_folder(&folder).map_err(|error| Error::io(&folder, error))?;
-    let mut studio = None;
+    let device = DeviceSettings::in_32_bits(job.device.clone());
+    let mut pipeline = None;
     let mut pictures = Vec::with_capacity(count);
     for index in 0..count {
         let path = folder.join(format!("{index:03}.png"));
         if !path.exists() {
-            let studio = match &studio {
-                Some(studio) => studio,
-                None => studio.insert(open(&job.model, &job.device)?),
+            let pipeline = match &pipeline {
+                Some(pipeline) => pipeline,
+                None => pipeline.insert(OpenWeights::of_model(job.model.clone()).load(&device, &mut |_| {})?),
             };
-            let sitting = job.sitting(index, false);
-            let picture = studio.picture(sitting, settings(job, index, side), interrupt, &mut |_, _| {})?;
+            let inputs = job.still_inputs(index, false);
+            let picture = pipeline.picture(inputs, settings(job, index, side), interrupt, &mut |_, _| {})?;
             write_png(&path, &picture)?;
         }
         let picture = read_picture(&path)?.into_rgb8();

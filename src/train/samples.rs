@@ -3,7 +3,6 @@
 use image::RgbImage;
 
 use super::data::DataFolder;
-use super::studio::open;
 use super::subject_encoder::SubjectEncoderJob;
 use crate::diffusion::Guidance;
 use crate::error::Result;
@@ -11,8 +10,10 @@ use crate::interrupt::Interrupt;
 use crate::mask::Mask;
 use crate::picture::contact_sheet;
 use crate::render::animator::ReferencePicture;
+use crate::render::pipeline::DeviceSettings;
 use crate::render::settings::RenderSettings;
-use crate::render::studio::Sitting;
+use crate::render::still::StillInputs;
+use crate::render::weights::OpenWeights;
 
 /// Held-out subjects on a sheet.
 const SUBJECTS: usize = 6;
@@ -32,7 +33,8 @@ pub fn sheet(
 ) -> Result<RgbImage> {
     let mut files = job.model.clone();
     files.subject_encoder = Some(files.open_subject_encoder(&job.output)?);
-    let studio = open(&files, &job.device)?;
+    let device = DeviceSettings::in_32_bits(job.device.clone());
+    let pipeline = OpenWeights::of_model(files).load(&device, &mut |_| {})?;
     let mut cells = Vec::new();
     for subject in data.subjects.iter().rev().take(job.settings.held_out.min(SUBJECTS)) {
         let example = &data.examples[subject[subject.len() - 1]];
@@ -41,8 +43,8 @@ pub fn sheet(
         cells.extend([reference.image.clone(), truth.image]);
         for beta in BETAS {
             let for_each =
-                |control: &Option<RgbImage>| files.controlnet.iter().map(|_| control.clone()).collect();
-            let sitting = Sitting {
+                |control: &Option<RgbImage>| pipeline.controls.iter().map(|_| control.clone()).collect();
+            let inputs = StillInputs {
                 reference: ReferencePicture {
                     image: reference.image.clone(),
                     mask: Some(Mask::from_image(&reference.mask)?),
@@ -52,7 +54,7 @@ pub fn sheet(
                 init: None,
             };
             let settings = settings(job, side, &example.caption, beta);
-            cells.push(studio.picture(sitting, settings, interrupt, &mut |_, _| {})?);
+            cells.push(pipeline.picture(inputs, settings, interrupt, &mut |_, _| {})?);
         }
     }
     Ok(contact_sheet(&cells, 2 + BETAS.len(), side))

@@ -14,7 +14,7 @@ use super::networks::Frozen;
 use crate::error::{Error, Result};
 use crate::model::weights::{ModelDefaults, ModelFiles};
 use crate::render::animator::ReferencePicture;
-use crate::render::studio::Sitting;
+use crate::render::still::StillInputs;
 
 /// What of U-Net and text encoder trains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,9 +125,9 @@ impl TuneJob {
     }
 
     /// A picture of the reference in one of the poses, by number.
-    pub(super) fn sitting(&self, pose: usize, masked: bool) -> Sitting {
+    pub(super) fn still_inputs(&self, pose: usize, masked: bool) -> StillInputs {
         let control = self.controls.get(pose % self.controls.len().max(1)).map(|[control, _]| control);
-        Sitting {
+        StillInputs {
             reference: self.reference_picture(masked),
             controls: self.model.controlnet.iter().map(|_| control.cloned()).collect(),
             init: None,

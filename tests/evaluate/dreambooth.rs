@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use candle_core::{DType, Device};
+use candle_core::Device;
 use dreamtuner::Error;
 use dreamtuner::detect::PoseModel;
 use dreamtuner::evaluate::Metric;
@@ -15,6 +15,7 @@ use dreamtuner::model::weights::{ModelDefaults, ModelFiles};
 use dreamtuner::outputs::{Reservation, Wanted};
 use dreamtuner::puppet::dataset::reference_shot;
 use dreamtuner::puppet::{Expression, Identity, render};
+use dreamtuner::render::pipeline::DeviceSettings;
 use dreamtuner::render::settings::RenderSettings;
 use dreamtuner::render::weights::WeightFiles;
 use proptest::prelude::*;
@@ -71,8 +72,7 @@ fn benchmark(data: &Path, output: &Path) -> SubjectBenchmark {
         size: Some((64, 64)),
         weights: WeightFiles::default(),
         subjects: None,
-        device: Device::Cpu,
-        dtype: DType::F32,
+        device: DeviceSettings::cpu(),
         folder: output.to_path_buf(),
     }
 }

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use candle_core::{DType, Device};
 use dreamtuner::Error;
 use dreamtuner::diffusion::{Guidance, GuidanceInterval, Sampler};
 use dreamtuner::evaluate::{
@@ -13,6 +12,7 @@ use dreamtuner::interrupt::Interrupt;
 use dreamtuner::outputs::{Reservation, Wanted};
 use dreamtuner::puppet::Identity;
 use dreamtuner::render::feature_store::FeatureCache;
+use dreamtuner::render::pipeline::DeviceSettings;
 use dreamtuner::render::settings::{PreviousFeatures, RenderSettings};
 use dreamtuner::render::weights::{ControlNetFile, WeightFiles};
 use serde_json::json;
@@ -68,10 +68,9 @@ fn run_with(
     subjects: Option<PathBuf>,
     interrupt: &Interrupt,
 ) -> (dreamtuner::Result<Report>, Vec<Event>) {
-    let own = ControlNetFile { path: None, strength: 1.0, start: 0.0, end: 1.0 };
     let weights = WeightFiles {
         model: Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/sd1")),
-        controlnets: vec![own],
+        controlnets: vec![ControlNetFile::own()],
         ..WeightFiles::default()
     };
     let clip = crate::clip::clip();
@@ -79,8 +78,7 @@ fn run_with(
         weights,
         subjects,
         clip: Some((&clip, json!("clip"))),
-        device: Device::Cpu,
-        dtype: DType::F32,
+        device: DeviceSettings::cpu(),
         cache: FeatureCache::Keep { bytes: 1 << 28 },
     };
     let mut events = Vec::new();

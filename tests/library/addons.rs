@@ -23,7 +23,7 @@ fn unet_output(loras: &[(&Lora, f64)]) -> Tensor {
     let config = UNetConfig::from_json(&files.config).unwrap();
     let unet = files.build(DType::F32, &Device::Cpu, loras, |vb| UNet::new(&config, vb)).unwrap().0;
     let time = inputs["unet.timestep"].to_dtype(DType::F64).unwrap().to_vec1::<f64>().unwrap()[0];
-    let text = unet.read(&inputs["unet.context"]).unwrap();
+    let text = unet.keys_values(&inputs["unet.context"]).unwrap();
     unet.forward(&inputs["unet.sample"], &[time], &mut AttentionContext::new(&text), None).unwrap()
 }
 
@@ -68,19 +68,15 @@ fn textual_inversion_in_a_prompt() {
     let prompt = header.metadata().as_ref().unwrap()["prompt"].clone();
     let expected = tensors("sd1/textual_inversion/expected.safetensors");
     for (file, prompt) in [("embedding", prompt.clone()), ("a1111", prompt.replace("<hero>", "a1111"))] {
-        let options = LoadOptions {
-            device: Device::Cpu,
-            dtype: DType::F32,
-            loras: Vec::new(),
-            textual_inversions: vec![
-                TextualInversion::open(&folder.join(format!("{file}.safetensors"))).unwrap(),
-            ],
-        };
+        let word = TextualInversion::open(&folder.join(format!("{file}.safetensors"))).unwrap();
+        let options =
+            LoadOptions { textual_inversions: vec![word], ..LoadOptions::new(Device::Cpu, DType::F32) };
         let files = ModelFiles::open(&fixtures().join("sd1")).unwrap();
-        let model = StableDiffusion::load(&files, &options, |_, _| {}).unwrap();
-        let ids: Vec<u32> = model.tokenizer.chunks(&prompt).unwrap().remove(0).tokens;
+        let model = StableDiffusion::load(&files, &options, &mut |_, _| {}).unwrap();
+        let ids: Vec<u32> = model.prompt_encoder.tokenizer.chunks(&prompt).unwrap().remove(0).tokens;
         let expected_ids: Vec<i64> = expected["text.ids"].flatten_all().unwrap().to_vec1().unwrap();
         assert_eq!(ids, expected_ids.iter().map(|&id| id as u32).collect::<Vec<_>>(), "{file}");
-        assert_close(file, &model.encode_prompt(&prompt, 1).unwrap(), &expected["text.hidden"], TOLERANCE);
+        let found = model.encode_prompt(&prompt, 1).unwrap().context;
+        assert_close(file, &found, &expected["text.hidden"], TOLERANCE);
     }
 }

@@ -165,7 +165,7 @@ fn a_layer_without_references_is_plain_self_attention() {
     let input =
         Tensor::from_vec(random(&mut ChaCha8Rng::seed_from_u64(1), 2 * 5 * 8), (2, 5, 8), &Device::Cpu)
             .unwrap();
-    let context = layer.read(&input).unwrap();
+    let context = layer.keys_values(&input).unwrap();
     let plain: Vec<f32> = layer.cross(&input, &context).unwrap().flatten_all().unwrap().to_vec1().unwrap();
     let none: Vec<f32> =
         layer.with_references(&input, &[]).unwrap().flatten_all().unwrap().to_vec1().unwrap();
@@ -210,7 +210,16 @@ fn shown_weights_are_those_of_the_layer() {
     let shown: Vec<Vec<Vec<Vec<f32>>>> = shown.iter().map(|part| part.to_vec3().unwrap()).collect();
     // Queries and keys as the layer's weights make them, in 64 bits.
     let read = |tokens: &Tensor| -> Vec<Vec<f32>> {
-        layer.read(tokens).unwrap().keys.squeeze(0).unwrap().flatten_from(1).unwrap().to_vec2().unwrap()
+        layer
+            .keys_values(tokens)
+            .unwrap()
+            .keys
+            .squeeze(0)
+            .unwrap()
+            .flatten_from(1)
+            .unwrap()
+            .to_vec2()
+            .unwrap()
     };
     let keys = [read(&input), read(&other), read(&third)];
     let as_queries: Vec<Vec<f32>> =

@@ -53,7 +53,7 @@ fn check(kind: &str) -> Result<()> {
     let make = |vb: VarBuilder| UNet::new(&config, vb);
     let (unet, report) = files.build(DType::F32, &Device::Cpu, &[], make).unwrap();
     assert!(report.unused.is_empty(), "{report}");
-    let (text, subject) = (unet.read(&given["context"])?, unet.read_subject(&tokens)?);
+    let (text, subject) = (unet.keys_values(&given["context"])?, unet.subject_keys_values(&tokens)?);
     let timesteps: Vec<f64> = given["timesteps"].to_dtype(DType::F64)?.to_vec1()?;
     let output = |strength: f64| -> Result<Tensor> {
         let mut context = AttentionContext::new(&text);

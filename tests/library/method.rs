@@ -6,26 +6,29 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 use dreamtuner::diffusion::{
-    Denoiser, Guidance, GuidanceInterval, NoiseSource, PredictionType, Purpose, ReferenceNoise, Sampler,
-    Schedule, ScheduleConfig, sample,
+    Denoiser, Guidance, NoiseSource, Purpose, ReferenceNoise, Sampler, Schedule, ScheduleConfig,
 };
 use dreamtuner::interrupt::Interrupt;
 use dreamtuner::mask::Mask;
+use dreamtuner::model::Conditioning;
 use dreamtuner::model::config::UNetConfig;
 use dreamtuner::model::controlnet::ControlNet;
-use dreamtuner::model::transformer::ReferencePass;
+use dreamtuner::model::transformer::{PassPicture, ReferencePass};
 use dreamtuner::model::unet::UNet;
-use dreamtuner::model::weights::{ModelDefaults, ModelFiles, Part, PartFiles};
-use dreamtuner::model::{LoadOptions, StableDiffusion};
+use dreamtuner::model::weights::{ModelDefaults, Part, PartFiles};
 use dreamtuner::render::animator::{Animator, ClipInputs, EncodedReference};
-use dreamtuner::render::attention_maps::Seen;
+use dreamtuner::render::attention_maps::AttentionSource;
 use dreamtuner::render::deep_cache::DeepCache;
-use dreamtuner::render::denoiser::SubjectDenoiser;
+use dreamtuner::render::denoiser::{FrameControls, SubjectDenoiser};
 use dreamtuner::render::feature_store::{FeatureCache, FeatureStore};
-use dreamtuner::render::networks::{ControlUnit, Networks, TextReadings};
+use dreamtuner::render::networks::{ControlUnit, GuidanceTexts, Networks, TextKeysValues};
+use dreamtuner::render::pipeline::DeviceSettings;
+use dreamtuner::render::prompts::PromptEmbeddings;
 use dreamtuner::render::reference::{CachedReference, Reference};
+use dreamtuner::render::references::{LookBack, References};
+use dreamtuner::render::sampling::{InitialLatent, SamplingPlan};
 use dreamtuner::render::settings::RenderSettings;
-use dreamtuner::render::texts::Texts;
+use dreamtuner::render::weights::WeightFiles;
 
 use crate::common::{assert_close, fixtures, normal, relative_error, tensors};
 
@@ -88,8 +91,23 @@ impl Fixture {
         vec![Some(self.controls[0].network.embed(&self.inputs[image]).unwrap())]
     }
 
-    fn read(&self, text: &str) -> TextReadings {
-        TextReadings::new(&self.inputs[text], &self.unet, &self.controls).unwrap()
+    fn text(&self, name: &str) -> TextKeysValues {
+        let text = Conditioning::of_context(self.inputs[name].clone());
+        TextKeysValues::new(&text, &self.unet, &self.controls).unwrap()
+    }
+
+    /// `steps` steps of `guidance`, for latents of the fixture's size.
+    fn plan(&self, steps: usize, guidance: Guidance) -> SamplingPlan {
+        let defaults = ModelDefaults::default();
+        let settings = RenderSettings {
+            steps,
+            guidance,
+            sampler: Sampler::Ddim,
+            ..RenderSettings::square(&defaults, 0)
+        };
+        let shape = self.inputs["ref0.latent"].dims();
+        let start = self.noise.normal(Purpose::Latent, 0, shape, DType::F32, &Device::Cpu).unwrap();
+        SamplingPlan::new(&settings, self.schedule.clone(), self.noise.clone(), start).unwrap()
     }
 
     fn reference(&self, name: &str, weight: f64, cache: FeatureCache) -> CachedReference {
@@ -98,18 +116,18 @@ impl Fixture {
         let (_, _, height, width) = input("mask").dims4().unwrap();
         let mask: Vec<f32> = input("mask").flatten_all().unwrap().to_vec1().unwrap();
         let reference = Reference {
-            seen: Seen::Reference,
+            source: AttentionSource::Reference,
             noise: self.noise.normal(Purpose::Reference, 0, latent.dims(), DType::F32, &Device::Cpu).unwrap(),
             latent,
             mask: Some(Mask::new(height, width, mask).unwrap()),
-            text: Arc::new(self.read(&format!("{name}.context"))),
+            text: Arc::new(self.text(&format!("{name}.context"))),
             controls: self.embedded(&format!("{name}.control")),
             weight,
         };
         CachedReference::new(reference, FeatureStore::new(cache))
     }
 
-    fn run(&self, guidance: Guidance, references: &mut [CachedReference]) -> Tensor {
+    fn run(&self, guidance: Guidance, references: &mut References) -> Tensor {
         self.run_with_deep_features_of(1, guidance, references)
     }
 
@@ -118,39 +136,31 @@ impl Fixture {
         &self,
         every: usize,
         guidance: Guidance,
-        references: &mut [CachedReference],
+        references: &mut References,
     ) -> Tensor {
-        let steps = Sampler::Ddim.steps(&self.schedule, self.number("steps") as usize).unwrap();
-        let shape = self.inputs["ref0.latent"].dims();
-        let start = self.noise.normal(Purpose::Latent, 0, shape, DType::F32, &Device::Cpu).unwrap();
-        self.with_denoiser(every, guidance, references, &self.embedded("control"), |denoiser| {
-            sample(Sampler::Ddim, &self.schedule, &steps, &start, &self.noise, denoiser).unwrap()
+        let plan = self.plan(self.number("steps") as usize, guidance);
+        self.with_denoiser(every, &plan, references, &self.embedded("control"), |denoiser| {
+            plan.sample(denoiser).unwrap()
         })
     }
 
     fn with_denoiser<T>(
         &self,
         every: usize,
-        guidance: Guidance,
-        references: &mut [CachedReference],
+        plan: &SamplingPlan,
+        references: &mut References,
         controls: &[Option<Tensor>],
         work: impl FnOnce(&mut SubjectDenoiser) -> T,
     ) -> T {
-        let steps = self.number("steps") as usize;
-        let lambdas = self.noise.uniform(Purpose::Guidance, 0, steps).unwrap();
-        let (prompt, negative) = (self.read("context"), self.read("negative_context"));
+        let texts =
+            GuidanceTexts { prompt: Arc::new(self.text("context")), negative: self.text("negative_context") };
         work(&mut SubjectDenoiser {
             networks: self.networks(),
-            prediction: PredictionType::Epsilon,
-            guidance,
-            guidance_interval: GuidanceInterval::ALL,
+            plan,
             deep_cache: DeepCache::new(every),
-            lambdas: &lambdas,
-            prompt: &prompt,
-            negative: &negative,
-            controls,
-            trajectory: None,
-            references: references.iter_mut().collect(),
+            texts: &texts,
+            frame: FrameControls { index: 0, controls },
+            references,
             watch: None,
             after_step: None,
         })
@@ -170,9 +180,14 @@ impl Fixture {
 const KEEP: FeatureCache = FeatureCache::Keep { bytes: 1 << 30 };
 
 /// The two references of the fixture, with its weights times `factor`.
-fn both(fixture: &Fixture, factor: f64, cache: FeatureCache) -> [CachedReference; 2] {
+fn both(fixture: &Fixture, factor: f64, cache: FeatureCache) -> References {
     let weight = |index: usize| factor * fixture.settings["weights"][index].as_f64().unwrap();
-    [fixture.reference("ref0", weight(0), cache), fixture.reference("ref1", weight(1), cache)]
+    let both = ["ref0", "ref1"].into_iter().enumerate();
+    look_at(both.map(|(index, name)| fixture.reference(name, weight(index), cache)).collect())
+}
+
+fn look_at(references: Vec<CachedReference>) -> References {
+    References::new(references, LookBack::Nothing)
 }
 
 #[test]
@@ -197,7 +212,7 @@ fn classifier_free_guidance_with_two_references() {
 fn the_references_matter() {
     let fixture = Fixture::open();
     let with = &fixture.expected["latent"];
-    let without = fixture.run(fixture.interleaved(), &mut []);
+    let without = fixture.run(fixture.interleaved(), &mut look_at(vec![]));
     assert!(relative_error(&without, with) > 10.0 * TOLERANCE, "the fixture's references change nothing");
 }
 
@@ -223,7 +238,7 @@ fn kept_spilled_and_recomputed_features_give_the_same_bytes() {
 fn weight_zero_equals_no_reference() {
     let fixture = Fixture::open();
     let values = |latent: Tensor| -> Vec<f32> { latent.flatten_all().unwrap().to_vec1().unwrap() };
-    let none = values(fixture.run(fixture.interleaved(), &mut []));
+    let none = values(fixture.run(fixture.interleaved(), &mut look_at(vec![])));
     let zero = values(fixture.run(fixture.interleaved(), &mut both(&fixture, 0.0, KEEP)));
     assert_eq!(none, zero);
 }
@@ -237,12 +252,12 @@ fn a_shallow_pass_with_its_own_deep_features_is_a_whole_pass() {
     let reference =
         fixture.reference("ref1", 10.0, KEEP).pass(&networks, &steps[0], (0, ReferenceNoise::Same), time);
     let reference = reference.unwrap().unwrap();
-    let references = [vec![reference.as_ref()]];
-    let text = fixture.read("context");
+    let pictures = [PassPicture { references: vec![reference.as_ref()], ..PassPicture::default() }];
+    let text = fixture.text("context");
     let control = networks.control(latent, &steps[0], time, &text, &fixture.embedded("control")).unwrap();
     let context = || {
         let mut context = text.context();
-        (context.references, context.captured) = (&references, Some(BTreeMap::new()));
+        (context.pictures, context.captured) = (&pictures, Some(BTreeMap::new()));
         context
     };
     let (mut all, mut some) = (context(), context());
@@ -271,7 +286,8 @@ fn deep_features_of_the_step_before_are_nearly_right() {
 fn passes_made_together_and_apart_follow_the_equation() {
     let fixture = Fixture::open();
     let networks = fixture.networks();
-    let step = Sampler::Ddim.steps(&fixture.schedule, fixture.number("steps") as usize).unwrap()[1];
+    let steps = fixture.number("steps") as usize;
+    let step = Sampler::Ddim.steps(&fixture.schedule, steps).unwrap()[1];
     let factor = fixture.inputs["control"].dim(3).unwrap() / fixture.inputs["ref0.latent"].dim(3).unwrap();
     let (scale, less_noise) = (3.0, 20.0);
     let guidance = Guidance::Interleaved {
@@ -286,20 +302,23 @@ fn passes_made_together_and_apart_follow_the_equation() {
         let image = normal(2, &[1, 3, side * factor, side * factor]);
         let controls = [Some(fixture.controls[0].network.embed(&image).unwrap())];
         let reference = || fixture.reference("ref1", 10.0, KEEP);
-        let found = fixture.with_denoiser(1, guidance, &mut [reference()], &controls, |denoiser| {
+        let mut references = look_at(vec![reference()]);
+        let plan = fixture.plan(steps, guidance);
+        let found = fixture.with_denoiser(1, &plan, &mut references, &controls, |denoiser| {
             denoiser.predict(&latent, &step).unwrap().noise
         });
 
         let time = step.timestep - less_noise;
         let seen = reference().pass(&networks, &step, (0, ReferenceNoise::Less), time).unwrap().unwrap();
-        let text = fixture.read("context");
+        let text = fixture.text("context");
         let control = networks.control(&latent, &step, step.timestep, &text, &controls).unwrap();
-        let alone = |references: &[Vec<&ReferencePass>]| {
+        let alone = |references: Vec<&ReferencePass>| {
+            let pictures = [PassPicture { references, ..PassPicture::default() }];
             let mut context = text.context();
-            context.references = references;
+            context.pictures = &pictures;
             networks.unet(&latent, step.timestep, &mut context, control.as_ref(), None).unwrap().0
         };
-        let (with, without) = (alone(&[vec![seen.as_ref()]]), alone(&[]));
+        let (with, without) = (alone(vec![seen.as_ref()]), alone(vec![]));
         assert!(relative_error(&with, &without) > 1e-3, "the reference changes nothing");
         let wanted = ((with * scale).unwrap() + (without * (1.0 - scale)).unwrap()).unwrap();
         assert_close(&format!("side {side}"), &found, &wanted, 1e-5);
@@ -309,10 +328,10 @@ fn passes_made_together_and_apart_follow_the_equation() {
 /// A still that begins from a picture is what diffusers' image-to-image pipeline makes of it.
 #[test]
 fn beginning_from_a_picture_is_image_to_image() {
-    let files = ModelFiles::open(&fixtures().join("sd1")).unwrap();
-    let options =
-        LoadOptions { device: Device::Cpu, dtype: DType::F32, loras: vec![], textual_inversions: vec![] };
-    let model = StableDiffusion::load(&files, &options, |_, _| {}).unwrap();
+    let weights = WeightFiles { model: Some(fixtures().join("sd1")), ..WeightFiles::default() };
+    let device = DeviceSettings::cpu();
+    let pipeline = weights.open().unwrap().load(&device, &mut |_| {}).unwrap();
+    let model = &pipeline.model;
     let latent = tensors("method/inputs.safetensors")["ref0.latent"].to_dtype(DType::F32).unwrap();
     let (_, _, height, width) = latent.dims4().unwrap();
     let path = fixtures().join("img2img/expected.safetensors");
@@ -322,8 +341,8 @@ fn beginning_from_a_picture_is_image_to_image() {
     let settings = RenderSettings {
         prompt: texts["prompt"].clone(),
         negative_prompt: texts["negative_prompt"].clone(),
-        width: width * model.vae.factor(),
-        height: height * model.vae.factor(),
+        width: width * model.factor(),
+        height: height * model.factor(),
         steps: 10,
         guidance: Guidance::ClassifierFree { scale: 3.0 },
         beta: 0.0,
@@ -341,12 +360,12 @@ fn beginning_from_a_picture_is_image_to_image() {
                 mask: None,
                 controls: vec![],
             },
-            texts: Texts::encode(&model, &settings).unwrap(),
+            prompts: PromptEmbeddings::encode(model, &settings).unwrap(),
             noise: NoiseSource::from_file(fixtures().join("method/noise.safetensors")).unwrap(),
+            init: Some(InitialLatent { latent: latent.clone(), strength: strength.parse().unwrap() }),
         };
         let (cache, interrupt) = (FeatureCache::Recompute, Interrupt::default());
-        let mut animator = Animator::new(&model, &[], inputs, settings.clone(), cache, interrupt).unwrap();
-        animator.begin_from(&latent, strength.parse().unwrap()).unwrap();
+        let mut animator = Animator::new(&pipeline, inputs, settings.clone(), cache, interrupt).unwrap();
         let rendered = animator.render(&[], &mut |_| {}).unwrap();
         assert_close(strength, &rendered.latent, expected, 1e-4);
     }

@@ -49,11 +49,11 @@ fn check_text_encoder(family: &str) {
 fn check_vae(family: &str) {
     let expected = tensors(&format!("{family}/expected.safetensors"));
     let vae = vae(family);
-    let latent = vae.encode(&expected["vae.image"]).unwrap();
+    let latent = vae.encoder.encode(&expected["vae.image"]).unwrap();
     assert_close("encoded", &latent, &expected["vae.latent"], TOLERANCE);
     assert_close(
         "decoded",
-        &vae.decode(&expected["vae.latent"]).unwrap(),
+        &vae.decoder.decode(&expected["vae.latent"]).unwrap(),
         &expected["vae.decoded"],
         TOLERANCE,
     );
@@ -63,7 +63,7 @@ fn check_unet(family: &str, case: &str) {
     let expected = tensors(&format!("{family}/expected.safetensors"));
     let of = |name: &str| &expected[&format!("{case}.{name}")];
     let unet = unet(family);
-    let text = unet.read(of("context")).unwrap();
+    let text = unet.keys_values(of("context")).unwrap();
     let mut context = AttentionContext::new(&text);
     let output = unet.forward(of("sample"), &[timestep(of("timestep"))], &mut context, None).unwrap();
     assert_close(case, &output, of("output"), TOLERANCE);
@@ -77,14 +77,14 @@ fn check_controlnet(family: &str) {
     let (sample, context) = (&expected["unet.sample"], &expected["unet.context"]);
     let time = timestep(&expected["unet.timestep"]);
     let embedded = network.embed(&expected["controlnet.condition"]).unwrap();
-    let text = network.read(context).unwrap();
+    let text = network.keys_values(context).unwrap();
     let residuals = network.forward(sample, &[time], &text, &embedded).unwrap();
     for (index, residual) in residuals.down.iter().enumerate() {
         assert_close("residual", residual, &expected[&format!("controlnet.down.{index}")], TOLERANCE);
     }
     assert_close("middle residual", &residuals.mid, &expected["controlnet.mid"], TOLERANCE);
     let unet = unet(family);
-    let text = unet.read(context).unwrap();
+    let text = unet.keys_values(context).unwrap();
     for (name, strength) in [("controlnet.output", 1.0), ("controlnet.output_half", 0.5)] {
         let residuals = residuals.scale(strength).unwrap();
         let output =

@@ -11,7 +11,7 @@ use dreamtuner::model::image_encoder::ImageEncoder;
 use dreamtuner::model::subject_config::SubjectEncoderConfig;
 use dreamtuner::model::subject_encoder::SubjectEncoder;
 use dreamtuner::model::text::TextEncoder;
-use dreamtuner::model::transformer::{AttentionContext, Reading};
+use dreamtuner::model::transformer::{AttentionContext, KeysValues};
 use dreamtuner::model::unet::UNet;
 use dreamtuner::model::weights::{Part, PartFiles, SubjectEncoderFiles, Trained, Variables};
 use dreamtuner::puppet::Random;
@@ -63,7 +63,7 @@ impl Batch {
     fn loss(&self, unet: &UNet, context: &Tensor) -> dreamtuner::Result<Tensor> {
         let (clean, noise) = (&self.stored["latent"], &self.stored["noise"]);
         let noisy = loss::noisy(clean, noise, &self.levels)?;
-        let text = unet.read(context)?;
+        let text = unet.keys_values(context)?;
         let output = unet.forward(&noisy, &self.timesteps, &mut AttentionContext::new(&text), None)?;
         let target = loss::target(PredictionType::Epsilon, clean, noise, &self.levels)?;
         Ok(loss::errors(&output, &target)?.mean_all()?)
@@ -214,7 +214,8 @@ fn gradients_are_differences() -> Result<()> {
                 return batch.unet_loss(&unet);
             }
             let (clean, noise) = (&batch.stored["latent"], &batch.stored["noise"]);
-            let (text, subject) = (unet.read(&batch.stored["context"])?, unet.read_subject(&subject)?);
+            let (text, subject) =
+                (unet.keys_values(&batch.stored["context"])?, unet.subject_keys_values(&subject)?);
             let mut context = AttentionContext::new(&text);
             context.subject = Some((&subject, 1.0));
             let noisy = loss::noisy(clean, noise, &batch.levels)?;
@@ -285,14 +286,15 @@ fn a_subject_encoder_answers_and_trains_as_in_pytorch() -> Result<()> {
     let (unet, attention) = files.build_trained(&Device::Cpu, Trained::SubjectAttention, make).unwrap();
     let answer = |beta: f64, latent: &Tensor| -> Result<Tensor> {
         let tokens = encoder.forward(&features)?;
-        let (text, subject) = (unet.read(&batch.stored["context"])?, unet.read_subject(&tokens)?);
+        let (text, subject) =
+            (unet.keys_values(&batch.stored["context"])?, unet.subject_keys_values(&tokens)?);
         let mut context = AttentionContext::new(&text);
         context.subject = Some((&subject, beta));
         unet.forward(latent, &batch.timesteps, &mut context, None)
     };
     assert_close("output", &answer(0.7, &batch.stored["latent"])?, &expected["output"], 1e-4);
     let plain = frozen_unet();
-    let text = plain.read(&batch.stored["context"])?;
+    let text = plain.keys_values(&batch.stored["context"])?;
     let latent = &batch.stored["latent"];
     let without = plain.forward(latent, &batch.timesteps, &mut AttentionContext::new(&text), None)?;
     assert_same_bits(&answer(0.0, latent)?, &without);
@@ -334,9 +336,9 @@ fn zero_subject_attention_changes_no_bit() -> Result<()> {
     let config = UNetConfig::from_json(&files.config).unwrap();
     let (unet, report) = files.build(DType::F32, &Device::Cpu, &[], |vb| UNet::new(&config, vb)).unwrap();
     assert!(report.unused.is_empty(), "{report}");
-    let read = unet.read_subject(&normal(1, &[2, 9, 32]))?;
-    let answer = |unet: &UNet, subject: Option<&Reading>| -> Result<Tensor> {
-        let text = unet.read(&batch.stored["context"])?;
+    let read = unet.subject_keys_values(&normal(1, &[2, 9, 32]))?;
+    let answer = |unet: &UNet, subject: Option<&KeysValues>| -> Result<Tensor> {
+        let text = unet.keys_values(&batch.stored["context"])?;
         let mut context = AttentionContext::new(&text);
         context.subject = subject.map(|subject| (subject, 1.0));
         unet.forward(&batch.stored["latent"], &batch.timesteps, &mut context, None)

@@ -5,44 +5,35 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use candle_core::{DType, Device};
+use dreamtuner::animate;
 use dreamtuner::animate::watched::watch;
-use dreamtuner::animate::{self, Job, OutputFiles};
-use dreamtuner::detect::PoseModel;
 use dreamtuner::evaluate::{Dance, Truth};
-use dreamtuner::inputs::dance::PoseSettings;
-use dreamtuner::inputs::reference::{FileChoice, ReferenceFiles};
 use dreamtuner::interrupt::Interrupt;
+use dreamtuner::model::StableDiffusion;
 use dreamtuner::model::unet::Place;
 use dreamtuner::model::weights::{ModelDefaults, ModelFiles};
-use dreamtuner::model::{LoadOptions, StableDiffusion};
-use dreamtuner::picture::Fit;
 use dreamtuner::puppet::dataset::reference_shot;
 use dreamtuner::puppet::{Expression, Identity, Part, render_labelled};
-use dreamtuner::render::attention_maps::{Captured, Seen, Watch};
-use dreamtuner::render::feature_store::FeatureCache;
-use dreamtuner::render::networks::ControlUnit;
+use dreamtuner::render::attention_maps::{AttentionSource, Captured, Watch};
+use dreamtuner::render::pipeline::{DeviceSettings, Pipeline};
 use dreamtuner::render::settings::RenderSettings;
-use dreamtuner::render::studio::{Sitting, Studio};
-use dreamtuner::render::weights::{ControlNetFile, WeightFiles};
+use dreamtuner::render::still::StillInputs;
+use dreamtuner::render::weights::OpenWeights;
 use image::{GrayImage, RgbImage};
 use tempfile::TempDir;
 
+use crate::clip_job::{dance, job};
 use crate::support::words;
 
 const SIDE: u32 = 128;
 
-fn studio() -> Studio {
-    let files = ModelFiles::builtin().unwrap();
-    let options =
-        LoadOptions { device: Device::Cpu, dtype: DType::F32, loras: vec![], textual_inversions: vec![] };
-    let model = StableDiffusion::load(&files, &options, |_, _| {}).unwrap();
-    let (network, _) = model.load_controlnet(files.controlnet.as_ref().unwrap()).unwrap();
-    Studio { model, controls: vec![ControlUnit::new(network, 1.0)] }
+fn pipeline() -> Pipeline {
+    let weights = OpenWeights::of_model(ModelFiles::builtin().unwrap());
+    weights.load(&DeviceSettings::cpu(), &mut |_| {}).unwrap()
 }
 
 /// A frame of a puppet's dance, and what was seen at its steps, if it was watched.
-fn frame(studio: &Studio, truth: &Truth, watch: Option<Watch>) -> (RgbImage, Vec<Captured>) {
+fn frame(pipeline: &Pipeline, truth: &Truth, watch: Option<Watch>) -> (RgbImage, Vec<Captured>) {
     let defaults = ModelDefaults::of(None).unwrap();
     let settings = RenderSettings {
         prompt: truth.scene_caption.clone(),
@@ -50,13 +41,13 @@ fn frame(studio: &Studio, truth: &Truth, watch: Option<Watch>) -> (RgbImage, Vec
         previous_weight: 0.0,
         ..RenderSettings::square(&defaults, SIDE)
     };
-    let sitting = Sitting {
+    let inputs = StillInputs {
         reference: truth.reference_picture(true, 1).unwrap(),
         controls: vec![Some(truth.frames[0].control_image())],
         init: None,
     };
     let (picture, watched) =
-        studio.watched(sitting, settings, watch, &Interrupt::default(), &mut |_, _| {}).unwrap();
+        pipeline.watched(inputs, settings, watch, &Interrupt::default(), &mut |_, _| {}).unwrap();
     (picture, watched.captured)
 }
 
@@ -81,18 +72,18 @@ fn shirt(labels: &GrayImage, height: usize, width: usize) -> Vec<f32> {
 /// 0.76, for 27 of them more than half. A coat hides most of the shirt of others.
 #[test]
 fn shirts_look_at_shirts() {
-    let studio = studio();
-    let places = studio.model.unet.self_attentions();
+    let pipeline = pipeline();
+    let places = pipeline.model.unet.self_attentions();
     let decoder: Vec<usize> =
         (0..places.len()).filter(|layer| matches!(places[*layer].0, Place::Decoder(_))).collect();
     let mut best = Vec::new();
     for seed in 1_000_000..1_000_032 {
         let truth = truth(seed);
-        let (picture, captured) = frame(&studio, &truth, Some(Watch::new(vec![2, 3], decoder.clone())));
+        let (picture, captured) = frame(&pipeline, &truth, Some(Watch::new(vec![2, 3], decoder.clone())));
         if seed == 1_000_000 {
-            assert!(picture == frame(&studio, &truth, None).0, "watching has changed the picture");
+            assert!(picture == frame(&pipeline, &truth, None).0, "watching has changed the picture");
             let sum: f64 =
-                captured[0].shares(&studio.model.unet).unwrap().iter().map(|(_, share)| share).sum();
+                captured[0].shares(&pipeline.model.unet).unwrap().iter().map(|(_, share)| share).sum();
             assert!((sum - 1.0).abs() < 1e-5, "{sum}");
         }
         assert_eq!(captured.len(), 2 * decoder.len());
@@ -104,13 +95,13 @@ fn shirts_look_at_shirts() {
             let (height, width) = captured.grid();
             let shares = shirt(own, height, width);
             let query = (0..shares.len()).max_by(|a, b| shares[*a].total_cmp(&shares[*b])).unwrap();
-            let maps = captured.maps(&studio.model.unet, mask.as_ref(), &[query as u32]).unwrap();
+            let maps = captured.maps(&pipeline.model.unet, mask.as_ref(), &[query as u32]).unwrap();
             let heads = maps[0].weights.len();
             for head in 0..heads {
                 let sum: f32 = maps.iter().flat_map(|map| &map.weights[head][0]).sum();
                 assert!((sum - 1.0).abs() < 1e-5, "{sum}");
             }
-            let map = maps.iter().find(|map| map.seen == Seen::Reference).unwrap();
+            let map = maps.iter().find(|map| map.source == AttentionSource::Reference).unwrap();
             let inside = shirt(other, height, width);
             let (mut there, mut all) = (0.0, 0.0);
             for weights in map.weights.iter().map(|head| &head[0]) {
@@ -208,53 +199,6 @@ fn bars_stand_at_their_steps() {
     assert!(barred.chunks(4).any(|layer| layer == [true, true, false, true]), "{barred:?}");
 }
 
-/// Three frames of a dance, as pose JSON.
-fn dance(folder: &Path) -> PathBuf {
-    let poses = folder.join("dance.json");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_dreamtuner"));
-    command.args(["puppet", "clip", "--dance", "wave", "--seed", "1000000", "--frames", "3", "-o"]);
-    let made = command.arg(folder.join("dance.mp4")).arg("--poses").arg(&poses).output().unwrap();
-    assert!(made.status.success(), "{}", words(&made));
-    poses
-}
-
-fn job(dance: &Path, clip: PathBuf) -> Job {
-    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-    let defaults = ModelDefaults::of(None).unwrap();
-    let controlnet = ControlNetFile { path: None, strength: 1.0, start: 0.0, end: 1.0 };
-    Job {
-        reference: ReferenceFiles {
-            picture: examples.join("hero.png"),
-            mask: FileChoice::Auto,
-            controls: vec![FileChoice::File(examples.join("hero.pose.json"))],
-            model: PoseModel::default(),
-        },
-        pose: dance.to_path_buf(),
-        pose_settings: PoseSettings::default(),
-        control_videos: vec![None],
-        size: Some((64, 64)),
-        fit: Fit::default(),
-        weights: WeightFiles { controlnets: vec![controlnet], ..WeightFiles::default() },
-        settings: RenderSettings {
-            prompt: "smile, night".into(),
-            first_weight: 1.0,
-            ..RenderSettings::square(&defaults, 64)
-        },
-        vae_tile: None,
-        noise: None,
-        audio: false,
-        quality: None,
-        outputs: OutputFiles { clip, compare: None, sheet: None },
-        options: None,
-        config: None,
-        keep_frames: false,
-        overwrite: true,
-        cache: FeatureCache::Keep { bytes: 1 << 28 },
-        device: Device::Cpu,
-        dtype: DType::F32,
-    }
-}
-
 /// The frames of a watched clip are those of a render, to the byte. Each looks at itself, the reference, and at the frames before
 /// it where there are any; what it looks at adds up to one.
 #[test]
@@ -262,20 +206,20 @@ fn frames_of_a_clip_are_watched() {
     let folder = TempDir::new().unwrap();
     let frames = folder.path().join("frames");
     fs::create_dir(&frames).unwrap();
-    let job = job(&dance(folder.path()), frames.join(""));
+    let job = job(&dance(folder.path(), "wave"), frames.join(""));
     let mut watched = Vec::new();
     let choose = |_: &StableDiffusion, _: &RenderSettings| Ok(Watch::new(vec![1, 3], vec![0, 8]));
     watch(&job, &choose, &Interrupt::default(), &mut |_| {}, &mut |frame| {
-        let mut expected = vec![Seen::Itself, Seen::Reference];
+        let mut expected = vec![AttentionSource::Itself, AttentionSource::Reference];
         if frame.index > 0 {
-            expected.extend([Seen::First, Seen::Previous]);
+            expected.extend([AttentionSource::First, AttentionSource::Previous]);
         }
-        let shown: Vec<Seen> = frame.pictures.iter().map(|(seen, _)| *seen).collect();
+        let shown: Vec<AttentionSource> = frame.pictures.iter().map(|(source, _)| *source).collect();
         assert_eq!(shown, expected);
         assert_eq!(frame.watched.captured.len(), 4);
         for captured in &frame.watched.captured {
             let shares = captured.shares(&frame.model.unet)?;
-            assert_eq!(shares.iter().map(|(seen, _)| *seen).collect::<Vec<_>>(), expected);
+            assert_eq!(shares.iter().map(|(source, _)| *source).collect::<Vec<_>>(), expected);
             let sum: f64 = shares.iter().map(|(_, share)| share).sum();
             assert!((sum - 1.0).abs() < 1e-5 && shares.iter().all(|(_, share)| *share > 0.0), "{shares:?}");
             let maps = captured.maps(&frame.model.unet, frame.mask, &[5])?;
@@ -310,7 +254,7 @@ fn clips_are_shown_frame_by_frame() {
         command.arg("--shares").arg(at("shares.csv")).arg("--plot").arg(at("shares.png"));
         command.output().unwrap()
     };
-    let poses = dance(folder.path()).display().to_string();
+    let poses = dance(folder.path(), "wave").display().to_string();
     fs::create_dir(at("maps")).unwrap();
     let output = at("maps/").display().to_string();
     let options = ["--layer", "decoder4", "--step", "1", "--step", "2", "--overwrite"];

@@ -2,6 +2,8 @@
 #![cfg(feature = "cli")]
 
 mod attention_maps;
+mod clip_job;
+mod shared_pipeline;
 mod still;
 mod support;
 mod train;

@@ -14,6 +14,7 @@ use dreamtuner::interrupt::Interrupt;
 use dreamtuner::picture::Fit;
 use dreamtuner::pose::{PersonChoice, Retarget};
 use dreamtuner::render::clip::Outcome;
+use dreamtuner::render::pipeline_source::PipelineSource;
 use dreamtuner::render::settings::RenderSettings;
 use serde::Serialize;
 use serde_json::json;
@@ -140,7 +141,7 @@ pub struct AnimateArgs {
 
 impl AnimateArgs {
     fn job(&self) -> Result<Job> {
-        let (device, dtype) = self.render.device.choose()?;
+        let device = self.render.device.choose()?;
         Ok(Job {
             reference: ReferenceFiles {
                 picture: self.reference.clone(),
@@ -164,7 +165,7 @@ impl AnimateArgs {
             control_videos: self.render.controlnet.iter().map(|option| option.video.clone()).collect(),
             size: self.size.map(|size| (size.width, size.height)),
             fit: self.fit,
-            weights: self.render.weights(),
+            pipeline: PipelineSource::from_files(self.render.weights(), device),
             settings: self.render_settings()?,
             vae_tile: self.vae_tile,
             noise: self.noise.clone(),
@@ -176,8 +177,6 @@ impl AnimateArgs {
             keep_frames: self.keep_frames,
             overwrite: self.overwrite,
             cache: self.render.cache(),
-            device,
-            dtype,
         })
     }
 

@@ -2,10 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use candle_core::{DType, Device};
 use clap::{Args, ValueEnum};
 use dreamtuner::animate::watched::{WatchedFrame, watch};
-use dreamtuner::animate::{self, Job, OutputFiles};
+use dreamtuner::animate::{self, Job};
 use dreamtuner::frame::{Frame, MAX_SIDE};
 use dreamtuner::inputs::dance::PoseSettings;
 use dreamtuner::inputs::reference::ReferenceFiles;
@@ -13,11 +12,11 @@ use dreamtuner::interrupt::Interrupt;
 use dreamtuner::model::StableDiffusion;
 use dreamtuner::model::unet::{Place, UNet};
 use dreamtuner::outputs::{Output, Reservation, Wanted, is_png};
-use dreamtuner::picture::Fit;
-use dreamtuner::render::attention_maps::{Captured, Seen, Watch, Watched};
+use dreamtuner::render::attention_maps::{AttentionSource, Captured, Watch, Watched};
 use dreamtuner::render::clip::Progress;
+use dreamtuner::render::pipeline::{DeviceSettings, Pipeline};
+use dreamtuner::render::pipeline_source::PipelineSource;
 use dreamtuner::render::settings::RenderSettings;
-use dreamtuner::render::studio::Studio;
 use dreamtuner::still::{Event, Made, Shares, Stills};
 use dreamtuner::video::{Container, EncodeSettings, VideoWriter};
 use dreamtuner::{Error, Result};
@@ -102,15 +101,15 @@ enum Over {
 
 /// Makes the maps; the exit code.
 pub fn run(arguments: &AttentionArgs) -> Result<i32> {
-    let (device, dtype) = arguments.picture.render.device.choose()?;
+    let device = arguments.picture.render.device.choose()?;
     arguments.check()?;
-    let mut reserved = arguments.reserve((device.clone(), dtype))?;
+    let mut reserved = arguments.reserve(&device)?;
     let interrupt = Interrupt::default();
     stop_on_signal(interrupt.clone())?;
     let mut display = StepDisplay::default();
     let shares = match &arguments.dance {
-        Some(dance) => arguments.clip(dance, (device, dtype), &mut reserved, &interrupt, &mut display),
-        None => arguments.still((device, dtype), &mut reserved, &interrupt, &mut display),
+        Some(dance) => arguments.clip(dance, &device, &mut reserved, &interrupt, &mut display),
+        None => arguments.still(&device, &mut reserved, &interrupt, &mut display),
     };
     display.finish();
     if matches!(shares, Err(Error::Interrupted)) {
@@ -160,14 +159,14 @@ impl AttentionArgs {
     }
 
     /// Keeps the files for these maps.
-    fn reserve(&self, (device, dtype): (Device, DType)) -> Result<Reservation> {
+    fn reserve(&self, device: &DeviceSettings) -> Result<Reservation> {
         let maps = match is_picture(&self.output) {
             true => Wanted::File(self.output.clone()),
             false => Wanted::clip(&self.output),
         };
         let others = self.shares.iter().chain(&self.plot).cloned().map(Wanted::File);
-        let still = self.picture.still(&device, dtype)?;
-        let job = self.dance.as_deref().map(|dance| self.job(dance, (device, dtype))).transpose()?;
+        let still = self.picture.still(device)?;
+        let job = self.dance.as_deref().map(|dance| self.job(dance, device)).transpose()?;
         let inputs = job.as_ref().map_or_else(|| still.inputs(), Job::inputs);
         let wanted = [maps].into_iter().chain(others).collect();
         Reservation::begin(wanted, &inputs, self.overwrite, &format!("{self:?}"))
@@ -248,30 +247,32 @@ impl AttentionArgs {
     /// A still's maps; its shares, if they are asked for.
     fn still(
         &self,
-        (device, dtype): (Device, DType),
+        device: &DeviceSettings,
         reserved: &mut Reservation,
         interrupt: &Interrupt,
         display: &mut StepDisplay,
     ) -> Result<Shares> {
-        let still = self.picture.still(&device, dtype)?;
+        let still = self.picture.still(device)?;
         let mut stills = Stills::default();
-        let watch =
-            |studio: &Studio, settings: &RenderSettings| self.watch(&studio.model.unet, settings).map(Some);
+        let watch = |pipeline: &Pipeline, settings: &RenderSettings| {
+            self.watch(&pipeline.model.unet, settings).map(Some)
+        };
         let made = stills.make_watched(&still, &watch, interrupt, &mut |event| match event {
             Event::Note(note) => display.note(&format!("note: {note}")),
             Event::Step { done, of } => display.update("step", done as u64, of as u64, ""),
         })?;
         let mut shares = Shares::default();
-        shares.add(0, &made.watched.shares, &made.studio.model.unet);
+        shares.add(0, &made.watched.shares, &made.pipeline.model.unet);
         self.write(&made, reserved)?;
         Ok(shares)
     }
 
     /// One picture with all maps, or a video.
     fn write(&self, made: &Made, reserved: &mut Reservation) -> Result<()> {
-        let unet = &made.studio.model.unet;
+        let unet = &made.pipeline.model.unet;
         let (captured, points) = (captured(&made.watched)?, self.points(made.picture.dimensions())?);
-        let pictures = [(Seen::Itself, &made.picture), (Seen::Reference, &made.reference.image)];
+        let pictures =
+            [(AttentionSource::Itself, &made.picture), (AttentionSource::Reference, &made.reference.image)];
         let view = View { pictures: &pictures, mask: made.reference.mask.as_ref(), unet };
         let of_steps = captured.chunk_by(|a, b| a.step == b.step);
         let frames: Vec<(&[Captured], &[Point])> = match self.over() {
@@ -296,12 +297,12 @@ impl AttentionArgs {
     fn clip(
         &self,
         dance: &Path,
-        machine: (Device, DType),
+        device: &DeviceSettings,
         reserved: &mut Reservation,
         interrupt: &Interrupt,
         display: &mut StepDisplay,
     ) -> Result<Shares> {
-        let job = self.job(dance, machine)?;
+        let job = self.job(dance, device)?;
         let mut shares = Shares::default();
         let mut video = Some(Video::Reserved(reserved.clip(&self.output)?));
         let mut frames = 0;
@@ -335,55 +336,48 @@ impl AttentionArgs {
         let (width, height) = frame.pictures[0].1.dimensions();
         let (unet, black) = (&frame.model.unet, RgbImage::new(width, height));
         let places = [
-            (Seen::Itself, 1.0),
-            (Seen::Reference, 1.0),
-            (Seen::First, settings.first_weight),
-            (Seen::Previous, settings.previous_weight),
+            (AttentionSource::Itself, 1.0),
+            (AttentionSource::Reference, 1.0),
+            (AttentionSource::First, settings.first_weight),
+            (AttentionSource::Previous, settings.previous_weight),
         ];
-        let picture = |seen: Seen| {
-            let found = frame.pictures.iter().find(|(other, _)| *other == seen);
-            (seen, found.map_or(&black, |(_, picture)| *picture))
+        let picture = |source: AttentionSource| {
+            let found = frame.pictures.iter().find(|(other, _)| *other == source);
+            (source, found.map_or(&black, |(_, picture)| *picture))
         };
-        let pictures: Vec<(Seen, &RgbImage)> =
-            places.into_iter().filter(|(_, weight)| *weight > 0.0).map(|(seen, _)| picture(seen)).collect();
+        let pictures: Vec<(AttentionSource, &RgbImage)> = places
+            .into_iter()
+            .filter(|(_, weight)| *weight > 0.0)
+            .map(|(source, _)| picture(source))
+            .collect();
         let view = View { pictures: &pictures, mask: frame.mask, unet };
         sheet(&view, captured(&frame.watched)?, &self.points((width, height))?, self.heads)
     }
 
     /// The clip that is watched.
-    fn job(&self, dance: &Path, (device, dtype): (Device, DType)) -> Result<Job> {
-        let still = self.picture.still(&device, dtype)?;
+    fn job(&self, dance: &Path, device: &DeviceSettings) -> Result<Job> {
+        let still = self.picture.still(device)?;
         let options = &self.picture;
-        let settings = self.coherence.on(options.render.settings()?);
+        let settings = RenderSettings {
+            prompt: still.settings.prompt,
+            reference_prompt: still.settings.reference_prompt,
+            ..self.coherence.on(options.render.settings()?)
+        };
+        let pipeline = PipelineSource::from_files(options.render.weights(), device.clone());
+        let job = Job::new(&still.reference.picture, dance, &self.output, pipeline, settings);
         Ok(Job {
             reference: ReferenceFiles { controls: options.controls(), ..still.reference },
-            pose: dance.to_path_buf(),
             pose_settings: PoseSettings {
                 decode: self.time.decode(),
                 model: options.pose_model.clone(),
                 ..PoseSettings::default()
             },
-            control_videos: vec![None; options.render.controlnet.len()],
             size: still.size,
-            fit: Fit::default(),
-            weights: options.render.weights(),
-            settings: RenderSettings {
-                prompt: still.settings.prompt,
-                reference_prompt: still.settings.reference_prompt,
-                ..settings
-            },
             vae_tile: still.vae_tile,
-            noise: None,
             audio: false,
-            quality: None,
-            outputs: OutputFiles { clip: self.output.clone(), compare: None, sheet: None },
-            options: None,
-            config: None,
-            keep_frames: false,
             overwrite: self.overwrite,
             cache: options.render.cache(),
-            device,
-            dtype,
+            ..job
         })
     }
 }

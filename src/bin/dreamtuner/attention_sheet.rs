@@ -3,7 +3,7 @@
 use dreamtuner::Result;
 use dreamtuner::mask::Mask;
 use dreamtuner::model::unet::UNet;
-use dreamtuner::render::attention_maps::{Captured, Seen};
+use dreamtuner::render::attention_maps::{AttentionSource, Captured};
 use dreamtuner::still::{Labels, Panel, labelled_grid, panel};
 use image::RgbImage;
 
@@ -12,7 +12,7 @@ use crate::parse::Point;
 /// What maps lie over.
 pub struct View<'a> {
     /// The picture that looks, then what it looks at.
-    pub pictures: &'a [(Seen, &'a RgbImage)],
+    pub pictures: &'a [(AttentionSource, &'a RgbImage)],
     /// The reference's mask.
     pub mask: Option<&'a Mask>,
     /// The network that looks.

@@ -2,6 +2,7 @@
 
 use candle_core::{DType, Device};
 use clap::{Args, ValueEnum};
+use dreamtuner::render::pipeline::DeviceSettings;
 use dreamtuner::threads::set_threads;
 use dreamtuner::{Error, Result};
 use serde::Serialize;
@@ -16,7 +17,7 @@ pub struct DeviceArgs {
     /// Type of the weights of U-Net and ControlNets, and on a GPU of all their numbers; the CPU computes in 32 bits
     #[arg(long, value_enum, default_value_t, value_name = "TYPE", help_heading = "Machine")]
     dtype: DTypeOption,
-    /// Half the memory: weights in 16 bits, features of the references in a temporary file
+    /// Half the memory: weights in 16 bits, encoders only while they are needed, features of the references in a temporary file
     #[arg(long, help_heading = "Machine")]
     pub low_memory: bool,
     /// Threads on the CPU; one for each core where absent
@@ -39,8 +40,8 @@ enum DTypeOption {
 }
 
 impl DeviceArgs {
-    /// The device and the type, with the thread pool set up.
-    pub fn choose(&self) -> Result<(Device, DType)> {
+    /// The device, and what is kept on it, with the thread pool set up.
+    pub fn choose(&self) -> Result<DeviceSettings> {
         set_threads(self.threads)?;
         let device = self.device()?;
         let dtype = match self.dtype {
@@ -49,7 +50,7 @@ impl DeviceArgs {
             DTypeOption::F32 => DType::F32,
             DTypeOption::Bf16 => DType::BF16,
         };
-        Ok((device, dtype))
+        Ok(DeviceSettings { device, dtype, low_memory: self.low_memory })
     }
 
     fn device(&self) -> Result<Device> {

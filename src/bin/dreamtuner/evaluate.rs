@@ -153,7 +153,7 @@ pub fn run(command: EvaluateCommand) -> Result<i32> {
 
 fn measure(arguments: &PuppetsArgs, display: &mut Display) -> Result<Report> {
     // 1. Everything that can be wrong without reading tensors.
-    let (device, dtype) = arguments.render.device.choose()?;
+    let device = arguments.render.device.choose()?;
     let mut benchmark = arguments.benchmark()?;
     benchmark.check()?;
     let files = arguments.render.weights();
@@ -172,13 +172,12 @@ fn measure(arguments: &PuppetsArgs, display: &mut Display) -> Result<Report> {
     let interrupt = Interrupt::default();
     stop_on_signal(interrupt.clone())?;
     // 2. The benchmark.
-    let clip = clip_files.as_ref().map(|files| Clip::load(files, &device)).transpose()?;
+    let clip = clip_files.as_ref().map(|files| Clip::load(files, &device.device)).transpose()?;
     let models = BenchmarkModels {
         weights: files,
         subjects: arguments.subjects.clone(),
         clip: clip.as_ref().zip(clip_files.as_ref().map(ClipFiles::fingerprint)),
         device,
-        dtype,
         cache: arguments.render.cache(),
     };
     let report = benchmark.run(&models, &mut reserved, &interrupt, &mut |event| display.show(&event))?;

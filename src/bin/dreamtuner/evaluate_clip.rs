@@ -45,7 +45,7 @@ pub struct ClipArgs {
 
 /// Compares the clips; the exit code.
 pub fn run(arguments: &ClipArgs) -> Result<i32> {
-    let (device, _) = arguments.device.choose()?;
+    let device = arguments.device.choose()?.device;
     let (mut clip, mut truth) = (open(&arguments.clip_a)?, open(&arguments.clip_b)?);
     let files = match &arguments.clip {
         Some(path) if path.as_os_str() == "none" => None,

@@ -118,8 +118,8 @@ fn measure(arguments: &DreamboothArgs, display: &mut StepDisplay) -> Result<Subj
     let interrupt = Interrupt::default();
     stop_on_signal(interrupt.clone())?;
     // 2. The benchmark.
-    let clip = clip_files.as_ref().map(|files| Clip::load(files, &benchmark.device)).transpose()?;
-    let dino = dino_files.as_ref().map(|files| Dino::load(files, &benchmark.device)).transpose()?;
+    let clip = clip_files.as_ref().map(|files| Clip::load(files, &benchmark.device.device)).transpose()?;
+    let dino = dino_files.as_ref().map(|files| Dino::load(files, &benchmark.device.device)).transpose()?;
     let prints =
         (clip_files.as_ref().map(ClipFiles::fingerprint), dino_files.as_ref().map(DinoFiles::fingerprint));
     let encoders =
@@ -142,7 +142,7 @@ fn measure(arguments: &DreamboothArgs, display: &mut StepDisplay) -> Result<Subj
 
 impl DreamboothArgs {
     fn benchmark(&self) -> Result<SubjectBenchmark> {
-        let (device, dtype) = self.render.device.choose()?;
+        let device = self.render.device.choose()?;
         let own = |option: &ControlNetOption| option.video.is_some() || option.reference.is_some();
         if self.render.controlnet.iter().any(own) {
             let problem = "video and reference have no place here: --pose is what is shown";
@@ -170,7 +170,6 @@ impl DreamboothArgs {
             weights: self.render.weights_where(self.pose.is_some() || self.refine)?,
             subjects: self.subjects.clone(),
             device,
-            dtype,
             folder: self.output.clone(),
         })
     }

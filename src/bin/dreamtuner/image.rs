@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use candle_core::{DType, Device};
 use clap::{ArgAction, Args};
 use dreamtuner::detect::PoseModel;
 use dreamtuner::diffusion::Sampler;
@@ -11,6 +10,8 @@ use dreamtuner::inputs::reference::{FileChoice, ReferenceFiles};
 use dreamtuner::interrupt::Interrupt;
 use dreamtuner::model::weights::ModelDefaults;
 use dreamtuner::outputs::{self, Reservation, Wanted, read_png_text};
+use dreamtuner::render::pipeline::DeviceSettings;
+use dreamtuner::render::pipeline_source::PipelineSource;
 use dreamtuner::render::settings::RenderSettings;
 use dreamtuner::still::parameters::{OPTIONS, PARAMETERS, Parameters};
 use dreamtuner::still::{Event, Init, Still, Stills, labelled_grid};
@@ -119,14 +120,14 @@ pub struct PictureArgs {
 
 /// Makes the pictures; the exit code.
 pub fn run(arguments: &ImageArgs) -> Result<i32> {
-    let (device, dtype) = arguments.picture.render.device.choose()?;
+    let device = arguments.picture.render.device.choose()?;
     // Before anything is said of the grid: a value out of range is not its fault.
-    arguments.picture.still(&device, dtype)?.check()?;
+    arguments.picture.still(&device)?.check()?;
     let grid = Grid::new(&arguments.grid, arguments.number, arguments.picture.render.seed)?;
     let outputs = names(arguments, grid.cells.len())?;
     let options = grid.cells.iter().map(|changes| config_file::changed(&arguments.picture, changes, "grid"));
     let options = options.collect::<Result<Vec<PictureArgs>>>()?;
-    let stills = options.iter().map(|options| options.still(&device, dtype));
+    let stills = options.iter().map(|options| options.still(&device));
     let stills = stills.collect::<Result<Vec<Still>>>()?;
     stills.iter().try_for_each(Still::check)?;
     let mut reserved = reserve(arguments, &outputs, &stills)?;
@@ -231,7 +232,7 @@ fn read_options(path: &Path) -> Result<toml::Table> {
 
 impl PictureArgs {
     /// The still that they describe.
-    pub fn still(&self, device: &Device, dtype: DType) -> Result<Still> {
+    pub fn still(&self, device: &DeviceSettings) -> Result<Still> {
         let own = |option: &ControlNetOption| option.video.is_some();
         if self.render.controlnet.iter().any(own) {
             return Err(Error::setting("controlnet", "video has no place here: --pose is what is shown"));
@@ -246,13 +247,11 @@ impl PictureArgs {
             },
             pose: self.pose.clone(),
             size: self.size.map(|size| (size.width, size.height)),
-            weights: self.render.weights_where(shown)?,
+            pipeline: PipelineSource::from_files(self.render.weights_where(shown)?, device.clone()),
             settings: self.settings()?,
             vae_tile: self.vae_tile,
             init: self.init.clone().zip(self.strength).map(|(path, strength)| Init { path, strength }),
             refine: self.refine,
-            device: device.clone(),
-            dtype,
         })
     }
 

@@ -21,12 +21,13 @@ mod progress;
 mod puppet;
 mod render_options;
 mod say;
+mod shell;
 mod signal;
 mod step_progress;
 mod train;
 mod tune;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use dreamtuner::{files, outputs};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt;
@@ -75,6 +76,10 @@ enum Command {
     /// Examine weights files.
     #[command(subcommand)]
     Models(models::ModelsCommand),
+    /// Print a script that completes options in a shell.
+    Completions(shell::CompletionsArgs),
+    /// Write manual pages into a folder.
+    Man(shell::ManArgs),
 }
 
 fn main() {
@@ -115,6 +120,10 @@ fn run() -> i32 {
         Command::Tune(arguments) => tune::run(&arguments),
         Command::Train(command) => train::run(command),
         Command::Models(command) => models::run(command).map(|()| exit::SUCCESS),
+        Command::Completions(arguments) => {
+            shell::completions(&arguments, CommandLine::command()).map(|()| exit::SUCCESS)
+        }
+        Command::Man(arguments) => shell::man(&arguments, CommandLine::command()).map(|()| exit::SUCCESS),
     };
     result.unwrap_or_else(|error| exit::report(&error))
 }

@@ -125,7 +125,7 @@ impl FromStr for ControlNetOption {
         let mut parts = text.split(',');
         let path = parts.next().unwrap_or_default();
         let path = (path != "model").then(|| path.into());
-        let file = ControlNetFile { path, strength: 1.0, start: 0.0, end: 1.0 };
+        let file = ControlNetFile { path, ..ControlNetFile::own() };
         let mut option = Self { text: text.into(), file, video: None, reference: None };
         for part in parts {
             let (name, value) =

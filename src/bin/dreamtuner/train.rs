@@ -114,7 +114,7 @@ pub struct SubjectEncoderArgs {
 /// Runs a command; the exit code.
 pub fn run(command: TrainCommand) -> Result<i32> {
     let TrainCommand::SubjectEncoder(arguments) = command;
-    let (device, _) = arguments.device.choose()?;
+    let device = arguments.device.choose()?.device;
     let interrupt = Interrupt::default();
     stop_on_signal(interrupt.clone())?;
     let overwrite = arguments.overwrite;

@@ -134,7 +134,7 @@ enum MethodOption {
 
 /// Runs the command; the exit code.
 pub fn run(arguments: &TuneArgs) -> Result<i32> {
-    let (device, _) = arguments.device.choose()?;
+    let device = arguments.device.choose()?.device;
     let interrupt = Interrupt::default();
     stop_on_signal(interrupt.clone())?;
     let job = arguments.job(device)?;

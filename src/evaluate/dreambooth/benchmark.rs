@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use candle_core::{DType, Device};
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -22,6 +21,8 @@ use crate::interrupt::Interrupt;
 use crate::kept::Kept;
 use crate::outputs::{Reservation, disk, write_json, write_png, write_whole};
 use crate::picture::{Fit, WHITE, fit_image};
+use crate::render::pipeline::DeviceSettings;
+use crate::render::pipeline_source::PipelineSource;
 use crate::render::settings::RenderSettings;
 use crate::render::weights::WeightFiles;
 use crate::still::{self, Labels, Still, Stills, labelled_grid};
@@ -57,9 +58,7 @@ pub struct SubjectBenchmark {
     /// A folder with a tuned subject for each, `NAME.subject`.
     pub subjects: Option<PathBuf>,
     /// Where the networks run.
-    pub device: Device,
-    /// Type of the U-Net's weights and activations.
-    pub dtype: DType,
+    pub device: DeviceSettings,
     /// Where pictures and results are kept and reports written.
     pub folder: PathBuf,
 }
@@ -198,13 +197,11 @@ impl SubjectBenchmark {
             },
             pose: self.pose.clone(),
             size: self.size,
-            weights,
+            pipeline: PipelineSource::from_files(weights, self.device.clone()),
             settings,
             vae_tile: None,
             init: None,
             refine: self.refine,
-            device: self.device.clone(),
-            dtype: self.dtype,
         }
     }
 
@@ -219,8 +216,8 @@ impl SubjectBenchmark {
             "mask": format!("{:?}", self.mask),
             "files": files,
             "weights": weights,
-            "device": format!("{:?}", self.device.location()),
-            "dtype": self.dtype.as_str(),
+            "device": format!("{:?}", self.device.device.location()),
+            "dtype": self.device.dtype.as_str(),
         })
     }
 
