@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
-use std::time::{Duration, Instant};
+
+use tempfile::NamedTempFile;
 
 pub fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_dreamtuner"))
@@ -17,17 +18,18 @@ pub fn words(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Kills a training three times, each time after it has saved the file `state` once more.
-pub fn kill_after_saving(state: &Path, training: impl Fn() -> Command) {
-    for _ in 0..3 {
-        let before = fs::read(state).unwrap_or_default();
-        let mut child = training().spawn().unwrap();
-        let started = Instant::now();
-        while fs::read(state).unwrap_or_default() == before && child.try_wait().unwrap().is_none() {
-            assert!(started.elapsed() < Duration::from_secs(120), "no state was saved");
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-    }
+/// Runs a training to its end. The numbers of the calls to the disk by which it had saved its state, a file called `state`.
+pub fn saves(mut training: Command, state: &str) -> Vec<u64> {
+    let log = NamedTempFile::new().unwrap();
+    let output = training.env("DREAMTUNER_DISK_LOG", log.path()).output().unwrap();
+    assert!(output.status.success(), "{}", words(&output));
+    let calls = fs::read_to_string(log.path()).unwrap();
+    let saved = calls.lines().filter(|line| line.contains(" Rename ") && line.ends_with(state));
+    saved.map(|line| line.split(' ').next().unwrap().parse().unwrap()).collect()
+}
+
+/// Kills a training at its call to the disk number `call`.
+pub fn kill_at(mut training: Command, call: u64) {
+    let output = training.env("DREAMTUNER_DISK_FAULT", format!("{call}:kill")).output().unwrap();
+    assert_eq!(output.status.code(), None, "was not killed: {}", words(&output));
 }

@@ -3,11 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::support::{kill_after_saving, program, words};
+use crate::support::{kill_at, program, saves, words};
 
 /// A few puppets, 32 pixels wide.
 fn puppets(folder: &Path, identities: u32) -> PathBuf {
@@ -48,10 +47,10 @@ fn a_killed_training_goes_on_as_if_it_had_not_been() {
     let folder = TempDir::new().unwrap();
     let data = puppets(folder.path(), 6);
     let (whole, killed) = (folder.path().join("whole"), folder.path().join("killed"));
-    let output = training(&data, &whole, 5).output().unwrap();
-    assert!(output.status.success(), "{}", words(&output));
-    let state = killed.join("training/state.safetensors");
-    kill_after_saving(&state, || training(&data, &killed, 5));
+    let saved = saves(training(&data, &whole, 5), "state.safetensors");
+    // After a state is saved, and in the middle of what comes next.
+    kill_at(training(&data, &killed, 5), saved[1] + 1);
+    kill_at(training(&data, &killed, 5), saved[1]);
     let output = training(&data, &killed, 5).output().unwrap();
     assert!(output.status.success(), "{}", words(&output));
     assert!(encoder(&whole) == encoder(&killed), "the weights differ");
@@ -69,14 +68,9 @@ fn a_full_disk_leaves_what_was_saved() {
     let folder = TempDir::new().unwrap();
     let data = puppets(folder.path(), 4);
     let (whole, full) = (folder.path().join("whole"), folder.path().join("full"));
-    assert!(training(&data, &whole, 4).output().unwrap().status.success());
+    let saved = saves(training(&data, &whole, 4), "state.safetensors");
+    kill_at(training(&data, &full, 4), saved[0] + 1);
     let state = full.join("training/state.safetensors");
-    let mut child = training(&data, &full, 4).spawn().unwrap();
-    while !state.exists() && child.try_wait().unwrap().is_none() {
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
     let saved = (encoder(&full), fs::read(&state).unwrap());
     // The kill may have come in the middle of a file.
     for place in [&full, &full.join("training")] {

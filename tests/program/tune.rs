@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-use crate::support::{kill_after_saving, program, root, words};
+use crate::support::{kill_at, program, root, saves, words};
 
 fn tuning(output: &Path, options: &[&str]) -> Command {
     let mut command = program();
@@ -126,21 +126,22 @@ fn a_killed_tuning_goes_on_as_if_it_had_not_been() {
         path.join("hero.subject")
     };
     let (whole, killed) = (at("whole"), at("killed"));
-    let options = ["--steps", "110", "--save-at", "0", "--save-at", "60", "--with-references", "0.5"];
-    done(tuning(&whole, &options));
-    let state = folder.path().join("killed/hero.subject.tune/state.safetensors");
-    kill_after_saving(&state, || tuning(&killed, &options));
+    let options = ["--steps", "56", "--save-at", "0", "--save-at", "53", "--with-references", "0.5"];
+    let saved = saves(tuning(&whole, &options), "state.safetensors");
+    // After step 50 is saved, and in the middle of what comes next.
+    kill_at(tuning(&killed, &options), saved[1] + 1);
+    kill_at(tuning(&killed, &options), saved[0]);
     // The kill may have come in the middle of a file.
-    let half = state.with_file_name(".dreamtuner-half.part");
+    let half = folder.path().join("killed/hero.subject.tune/.dreamtuner-half.part");
     fs::write(&half, "half a file").unwrap();
     done(tuning(&killed, &options));
     assert!(!half.exists());
     assert!(fs::read(&whole).unwrap() == fs::read(&killed).unwrap(), "the files differ");
-    for name in ["000000.png", "000060.png", "000110.png"] {
+    for name in ["000000.png", "000053.png", "000056.png"] {
         let sheet = image::open(folder.path().join("whole/hero.subject.tune").join(name)).unwrap();
         assert!(sheet.width() >= sheet.height() && sheet.height() > 64, "{name}");
     }
-    let early = tensors(&folder.path().join("whole/hero.subject.tune/000060.subject"));
+    let early = tensors(&folder.path().join("whole/hero.subject.tune/000053.subject"));
     let (first, last) =
         (tensors(&folder.path().join("whole/hero.subject.tune/000000.subject")), tensors(&whole));
     assert_eq!(first.len(), last.len());
