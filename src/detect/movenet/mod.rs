@@ -27,6 +27,20 @@ pub enum Variant {
     Lightning,
 }
 
+#[cfg(embedded_weights)]
+fn weights(variant: Variant) -> Result<&'static [u8]> {
+    Ok(match variant {
+        Variant::Thunder => include_bytes!("../../../models/movenet/thunder.safetensors"),
+        Variant::Lightning => include_bytes!("../../../models/movenet/lightning.safetensors"),
+    })
+}
+
+#[cfg(not(embedded_weights))]
+fn weights(_: Variant) -> Result<&'static [u8]> {
+    let problem = "this build has no MoveNet inside; name an ONNX file: --pose-model FILE";
+    Err(crate::Error::setting("pose-model", problem))
+}
+
 /// Where less of a picture, in torso lengths, is left below the hips, it does not show the legs.
 const LEAST_LEG: f32 = 0.25;
 
@@ -41,13 +55,13 @@ impl MoveNet {
     /// The network with its published weights.
     ///
     /// # Errors
-    /// Failures of memory.
+    /// Failures of memory; a build without the weights.
     pub fn new(variant: Variant) -> Result<Self> {
-        let (weights, width, side): (&[u8], _, _) = match variant {
-            Variant::Thunder => (include_bytes!("../../../models/movenet/thunder.safetensors"), 1.75, 256),
-            Variant::Lightning => (include_bytes!("../../../models/movenet/lightning.safetensors"), 1.0, 192),
+        let (width, side) = match variant {
+            Variant::Thunder => (1.75, 256),
+            Variant::Lightning => (1.0, 192),
         };
-        Ok(Self { network: Network::load(weights, width)?, side })
+        Ok(Self { network: Network::load(weights(variant)?, width)?, side })
     }
 
     /// Pixels of a side of the pictures that the network sees.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::builtin;
 use super::folder::read_json;
 use crate::error::{Error, Result};
 
@@ -77,16 +78,12 @@ impl Default for ModelDefaults {
 }
 
 impl ModelDefaults {
-    /// Those of the model at `path`, a folder or file; of the embedded model where absent.
+    /// Those of the model at `path`, a folder or file; of the embedded model where absent, if this build has it.
     ///
     /// # Errors
     /// A `dreamtuner.json` that cannot be read or holds anything else.
     pub fn of(path: Option<&Path>) -> Result<Self> {
-        let Some(path) = path else {
-            let text = include_str!("../../../models/mini/dreamtuner.json");
-            return serde_json::from_str(text)
-                .map_err(|error| Error::weights("the built-in model", format!("dreamtuner.json: {error}")));
-        };
+        let Some(path) = path else { return builtin::defaults() };
         let file = path.join("dreamtuner.json");
         if !file.is_file() {
             return Ok(Self::default());

@@ -91,7 +91,8 @@ impl PartFiles {
         Self::new(part, file.path().to_path_buf(), vec![file.clone()], &naming, config)
     }
 
-    /// A part that is embedded in the program.
+    /// A part that is embedded in the library.
+    #[cfg(embedded_weights)]
     pub(super) fn embedded(part: Part, name: &str, config: &str, weights: &'static [u8]) -> Result<Self> {
         let config = serde_json::from_str(config)
             .map_err(|error| Error::weights(name, format!("config.json is not JSON: {error}")))?;

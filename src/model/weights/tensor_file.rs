@@ -28,6 +28,7 @@ const PICKLE_EXTENSIONS: [&str; 5] = ["ckpt", "pt", "pth", "bin", "pkl"];
 
 enum Bytes {
     Mapped(Mmap),
+    #[cfg_attr(not(embedded_weights), expect(dead_code, reason = "nothing is embedded"))]
     Embedded(&'static [u8]),
 }
 
@@ -69,6 +70,7 @@ impl TensorFile {
     }
 
     /// Checks a file that is part of the program; `name` stands in messages.
+    #[cfg(embedded_weights)]
     pub fn embedded(name: &str, bytes: &'static [u8]) -> Result<Self> {
         Self::from_bytes(PathBuf::from(name), Bytes::Embedded(bytes))
     }
