@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use dreamtuner::Result;
 use dreamtuner::diffusion::{Guidance, GuidanceInterval, PredictionType, Sampler};
@@ -74,8 +75,9 @@ pub struct RenderArgs {
     /// Steps of each frame [default: the model's own, else 20]
     #[arg(long, value_name = "NUMBER", help_heading = "Sampling", value_parser = count)]
     steps: Option<usize>,
-    /// How the steps are taken: ddim, euler, euler-ancestral, dpm++-2m, dpm++-2m-karras, unipc, lcm
-    #[arg(long, default_value = "ddim", value_name = "NAME", help_heading = "Sampling")]
+    /// How the steps are taken
+    #[arg(long, default_value = "ddim", value_name = "NAME", help_heading = "Sampling",
+        value_parser = PossibleValuesParser::new(Sampler::names()).try_map(|name| name.parse::<Sampler>()))]
     sampler: Sampler,
     /// Seed of all randomness
     #[arg(long, default_value_t = 0, value_name = "NUMBER", help_heading = "Sampling")]

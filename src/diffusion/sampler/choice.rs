@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::multistep::{dpm_plus_plus_2m, unipc};
 use super::single_step::{ddim, euler, euler_ancestral, lcm};
-use super::steps::list_steps;
+use super::steps::{StepList, list_steps};
 use crate::diffusion::{Denoiser, NoiseSource, Schedule, Step, TimestepSpacing};
 use crate::error::{Error, Result};
 
@@ -72,6 +72,17 @@ impl Sampler {
         let steps = list_steps(self, schedule, count)?;
         steps.iter().try_for_each(|step| schedule.config().prediction_type.check(step))?;
         Ok(steps)
+    }
+
+    /// How its time steps are chosen.
+    pub(super) fn step_list(self) -> StepList {
+        match self {
+            Self::Ddim => StepList::Spaced,
+            Self::Euler | Self::EulerAncestral => StepList::Euler,
+            Self::DpmPlusPlus2M | Self::UniPc => StepList::Multistep,
+            Self::DpmPlusPlus2MKarras => StepList::Karras,
+            Self::Lcm => StepList::Consistency,
+        }
     }
 
     /// Which time steps are visited: as the schedule says, else diffusers' default for this sampler.

@@ -8,12 +8,28 @@ use crate::error::{Error, Result};
 /// Exponent of the noise levels of Karras et al. 2022, equation 5.
 const KARRAS_RHO: f64 = 7.0;
 
+/// How the time steps of a sampler are chosen.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum StepList {
+    /// Whole time steps, as DDIM's.
+    Spaced,
+    /// As Euler's samplers: fractions of time steps are allowed.
+    Euler,
+    /// As the multistep solvers'.
+    Multistep,
+    /// By the noise levels of Karras et al. 2022.
+    Karras,
+    /// Some of the steps that a consistency model was distilled for.
+    Consistency,
+}
+
 /// See [`Sampler::steps`].
 pub(super) fn list_steps(sampler: Sampler, schedule: &Schedule, count: usize) -> Result<Vec<Step>> {
     let config = schedule.config();
     let train = config.num_train_timesteps;
-    let most = match sampler {
-        Sampler::Lcm => {
+    let list = sampler.step_list();
+    let most = match list {
+        StepList::Consistency => {
             in_range("original_inference_steps", config.original_inference_steps, 1, train)?;
             config.original_inference_steps
         }
@@ -23,16 +39,16 @@ pub(super) fn list_steps(sampler: Sampler, schedule: &Schedule, count: usize) ->
         return Err(Error::setting("steps", format!("found {count}; allowed 1 to {most} ({sampler})")));
     }
     let spacing = sampler.spacing(schedule);
-    let timed_levels: Vec<(f64, NoiseLevel)> = match sampler {
-        Sampler::Ddim => with_levels(spaced(schedule, spacing, count), |t| schedule.level(t)),
-        Sampler::Euler | Sampler::EulerAncestral => {
+    let timed_levels: Vec<(f64, NoiseLevel)> = match list {
+        StepList::Spaced => with_levels(spaced(schedule, spacing, count), |t| schedule.level(t)),
+        StepList::Euler => {
             with_levels(euler_timesteps(schedule, spacing, count), |t| schedule.finite_level(t))
         }
-        Sampler::DpmPlusPlus2M | Sampler::UniPc => {
+        StepList::Multistep => {
             with_levels(multistep_timesteps(schedule, spacing, count), |t| schedule.finite_level(t))
         }
-        Sampler::DpmPlusPlus2MKarras => karras_levels(schedule, count),
-        Sampler::Lcm => with_levels(lcm_timesteps(schedule, count), |t| schedule.level(t)),
+        StepList::Karras => karras_levels(schedule, count),
+        StepList::Consistency => with_levels(lcm_timesteps(schedule, count), |t| schedule.level(t)),
     };
     let last = schedule.last_timestep() as f64;
     let descending = timed_levels.is_sorted_by(|(_, noisier), (_, cleaner)| noisier.alpha < cleaner.alpha);
