@@ -103,7 +103,7 @@ pub(super) fn with_next(steps: &[Step]) -> impl Iterator<Item = (&Step, NoiseLev
     steps.iter().zip(next)
 }
 
-fn step_noise(noise: &NoiseSource, step: &Step, like: &Tensor) -> Result<Tensor> {
+pub(super) fn step_noise(noise: &NoiseSource, step: &Step, like: &Tensor) -> Result<Tensor> {
     noise.normal(Purpose::Ancestral, step.index as u64, like.shape(), like.dtype(), like.device())
 }
 
