@@ -6,7 +6,7 @@ use std::str::FromStr;
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::multistep::{dpm_plus_plus_2m, unipc};
+use super::multistep::{dpm_plus_plus_2m, dpm_plus_plus_2m_sde, unipc};
 use super::single_step::{ddim, euler, euler_ancestral, lcm};
 use super::steps::{StepList, list_steps};
 use crate::diffusion::{Denoiser, NoiseSource, Schedule, Step, TimestepSpacing};
@@ -26,6 +26,8 @@ pub enum Sampler {
     DpmPlusPlus2M,
     /// `dpm++-2m-karras`: the same on the noise levels of Karras et al. 2022.
     DpmPlusPlus2MKarras,
+    /// `dpm++-2m-sde`: the same with part of the noise renewed at every step.
+    DpmPlusPlus2MSde,
     /// `unipc`: UniPC, second order, B₂(h) (Zhao et al. 2023).
     UniPc,
     /// `lcm`: multistep consistency sampling (Luo et al. 2023), for models or LoRAs distilled for it.
@@ -34,12 +36,13 @@ pub enum Sampler {
 
 impl Sampler {
     /// All samplers.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Ddim,
         Self::Euler,
         Self::EulerAncestral,
         Self::DpmPlusPlus2M,
         Self::DpmPlusPlus2MKarras,
+        Self::DpmPlusPlus2MSde,
         Self::UniPc,
         Self::Lcm,
     ];
@@ -52,6 +55,7 @@ impl Sampler {
             Self::EulerAncestral => "euler-ancestral",
             Self::DpmPlusPlus2M => "dpm++-2m",
             Self::DpmPlusPlus2MKarras => "dpm++-2m-karras",
+            Self::DpmPlusPlus2MSde => "dpm++-2m-sde",
             Self::UniPc => "unipc",
             Self::Lcm => "lcm",
         }
@@ -79,7 +83,7 @@ impl Sampler {
         match self {
             Self::Ddim => StepList::Spaced,
             Self::Euler | Self::EulerAncestral => StepList::Euler,
-            Self::DpmPlusPlus2M | Self::UniPc => StepList::Multistep,
+            Self::DpmPlusPlus2M | Self::DpmPlusPlus2MSde | Self::UniPc => StepList::Multistep,
             Self::DpmPlusPlus2MKarras => StepList::Karras,
             Self::Lcm => StepList::Consistency,
         }
@@ -140,7 +144,7 @@ impl From<Sampler> for String {
 /// once for each of `steps` (the whole list from [`Sampler::steps`]); the result has the shape and type of the noise.
 ///
 /// # Errors
-/// Those of `denoiser` and of `noise` (asked by Euler ancestral and LCM only); [`Error::Setting`] for no steps.
+/// Those of `denoiser` and of `noise` (asked by the samplers that add noise only); [`Error::Setting`] for no steps.
 pub fn sample(
     sampler: Sampler,
     schedule: &Schedule,
@@ -176,6 +180,7 @@ pub fn sample_from(
         Sampler::Euler => euler(steps, latent, denoiser),
         Sampler::EulerAncestral => euler_ancestral(steps, latent, noise, denoiser),
         Sampler::DpmPlusPlus2M | Sampler::DpmPlusPlus2MKarras => dpm_plus_plus_2m(steps, latent, denoiser),
+        Sampler::DpmPlusPlus2MSde => dpm_plus_plus_2m_sde(steps, latent, noise, denoiser),
         Sampler::UniPc => unipc(steps, latent, denoiser),
         Sampler::Lcm => lcm(schedule, steps, latent, noise, denoiser),
     }

@@ -2,9 +2,9 @@
 
 use candle_core::Tensor;
 
-use super::single_step::with_next;
+use super::single_step::{step_noise, with_next};
 use crate::diffusion::arithmetic::weighted_sum;
-use crate::diffusion::{Denoiser, NoiseLevel, Step};
+use crate::diffusion::{Denoiser, NoiseLevel, NoiseSource, Step};
 use crate::error::Result;
 
 /// DPM-Solver++(2M) (Lu et al. 2022, <https://arxiv.org/abs/2211.01095>, algorithm 2): with `λ = ln(alpha/sigma)`,
@@ -34,6 +34,42 @@ pub(super) fn dpm_plus_plus_2m(
             }
             _ => weighted_sum((keep, &latent), [(gain, &clean)])?,
         };
+        earlier = Some((level, clean));
+    }
+    Ok(latent)
+}
+
+/// SDE-DPM-Solver++(2M) (Lu et al. 2022, <https://arxiv.org/abs/2211.01095>, appendix; diffusers' `sde-dpmsolver++`): as
+/// [`dpm_plus_plus_2m`], with fresh noise `z`,
+/// `x' = (sigma'/sigma)·e^−h·x + alpha'·(1 − e^−2h)·D + sigma'·√(1 − e^−2h)·z`.
+pub(super) fn dpm_plus_plus_2m_sde(
+    steps: &[Step],
+    mut latent: Tensor,
+    noise: &NoiseSource,
+    denoiser: &mut dyn Denoiser,
+) -> Result<Tensor> {
+    let mut earlier: Option<(NoiseLevel, Tensor)> = None;
+    for (step, next) in with_next(steps) {
+        let clean = denoiser.predict(&latent, step)?.clean;
+        let level = step.level();
+        if next == NoiseLevel::CLEAN {
+            latent = clean;
+            continue;
+        }
+        let interval = next.half_log_snr() - level.half_log_snr();
+        let direction = match &earlier {
+            Some((earlier_level, earlier_clean)) => {
+                let earlier_interval = level.half_log_snr() - earlier_level.half_log_snr();
+                let slope = interval / (2.0 * earlier_interval);
+                weighted_sum((1.0 + slope, &clean), [(-slope, earlier_clean)])?
+            }
+            None => clean.clone(),
+        };
+        let renewed = -(-2.0 * interval).exp_m1();
+        let keep = next.sigma / level.sigma * (-interval).exp();
+        let fresh = step_noise(noise, step, &latent)?;
+        let added = next.sigma * renewed.sqrt();
+        latent = weighted_sum((keep, &latent), [(next.alpha * renewed, &direction), (added, &fresh)])?;
         earlier = Some((level, clean));
     }
     Ok(latent)
