@@ -64,7 +64,7 @@ pub struct Job {
 
 /// What happens on the way.
 #[derive(Debug, Clone)]
-pub enum Event {
+pub enum ClipEvent {
     /// A repair, or something else that the user should know.
     Note(String),
     /// A frame of the dance was searched for people.
@@ -152,18 +152,18 @@ impl Job {
 /// # Errors
 /// Everything that can be wrong with settings, inputs and weights is found before the first frame. What is finished stays
 /// in the journal.
-pub fn run(job: &Job, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event)) -> Result<Outcome> {
+pub fn run(job: &Job, interrupt: &Interrupt, on_event: &mut dyn FnMut(ClipEvent)) -> Result<Outcome> {
     match render(job, interrupt, on_event) {
         Err(Error::Interrupted) => {
             let outcome = Outcome::Interrupted { frames: 0 };
-            on_event(Event::End { outcome, written: Vec::new(), frames: None });
+            on_event(ClipEvent::End { outcome, written: Vec::new(), frames: None });
             Ok(outcome)
         }
         other => other,
     }
 }
 
-fn render(job: &Job, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event)) -> Result<Outcome> {
+fn render(job: &Job, interrupt: &Interrupt, on_event: &mut dyn FnMut(ClipEvent)) -> Result<Outcome> {
     // 1. Everything that the clip is rendered from. Outputs are kept for this render from the beginning.
     super::checks::check(job)?;
     let folder = Journal::folder_for(&job.outputs.clip);
@@ -193,7 +193,7 @@ fn render(job: &Job, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event)) -> 
         reserved.file(path)?.write_bytes(text.as_bytes())?;
     }
     // 3. Rendering and encoding.
-    on_event(Event::Begin {
+    on_event(ClipEvent::Begin {
         frames: pose.frames,
         finished: journal.finished(),
         width: settings.width,
@@ -202,14 +202,14 @@ fn render(job: &Job, interrupt: &Interrupt, on_event: &mut dyn FnMut(Event)) -> 
     let frames = stage.control_frames(job.fit)?;
     let write = |frame: FinishedFrame| outputs.write(&frame);
     let rendered = render_clip(&mut animator, &mut journal, frames, write, &mut |progress| {
-        on_event(Event::Progress(progress))
+        on_event(ClipEvent::Progress(progress))
     });
     // 4. Outputs take their names; then the journal has done its work.
     let ended = rendered.and_then(|outcome| finish(job, pose, outcome, outputs));
     let (outcome, written) = ended.inspect_err(|_| {
         if journal.finished() > 0 && folder.is_dir() {
             let (finished, folder) = (journal.finished(), folder.display());
-            on_event(Event::Note(format!("{finished} finished frames are kept in {folder}")));
+            on_event(ClipEvent::Note(format!("{finished} finished frames are kept in {folder}")));
         }
     })?;
     close(job, journal, reserved, outcome, written, on_event)?;
@@ -221,14 +221,14 @@ fn end_again(
     job: &Job,
     stage: &Stage,
     reserved: Reservation,
-    on_event: &mut dyn FnMut(Event),
+    on_event: &mut dyn FnMut(ClipEvent),
 ) -> Result<Outcome> {
     let folder = Journal::folder_for(&job.outputs.clip);
     let outcome = Outcome::Complete { frames: stage.pose.frames };
     let written = job.outputs.all().map(Path::to_path_buf).collect();
     reserved.finish()?;
     // The run that was cut off has said whether frames are kept.
-    on_event(Event::End { outcome, written, frames: folder.is_dir().then_some(folder) });
+    on_event(ClipEvent::End { outcome, written, frames: folder.is_dir().then_some(folder) });
     Ok(outcome)
 }
 
@@ -257,7 +257,7 @@ fn close(
     mut reserved: Reservation,
     outcome: Outcome,
     written: Vec<PathBuf>,
-    on_event: &mut dyn FnMut(Event),
+    on_event: &mut dyn FnMut(ClipEvent),
 ) -> Result<()> {
     let folder = journal.folder().to_path_buf();
     let kept = match outcome {
@@ -269,6 +269,6 @@ fn close(
         }
         Outcome::Interrupted { frames } => (frames > 0).then_some(folder),
     };
-    on_event(Event::End { outcome, written, frames: kept });
+    on_event(ClipEvent::End { outcome, written, frames: kept });
     Ok(())
 }

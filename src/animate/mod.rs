@@ -11,5 +11,5 @@ mod plan;
 mod stage;
 pub mod watched;
 
-pub use job::{Event, Job, run};
+pub use job::{ClipEvent, Job, run};
 pub use outputs::OutputFiles;

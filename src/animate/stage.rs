@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use image::RgbImage;
 
-use super::job::{Event, Job};
+use super::job::{ClipEvent, Job};
 use crate::diffusion::NoiseSource;
 use crate::error::{Error, Result};
 use crate::inputs::dance::{PoseKind, PoseSource, Surroundings};
@@ -47,7 +47,7 @@ impl Stage {
         job: &Job,
         known: Option<Extracted>,
         interrupt: &Interrupt,
-        on_event: &mut dyn FnMut(Event),
+        on_event: &mut dyn FnMut(ClipEvent),
     ) -> Result<Self> {
         // 1. Inputs.
         let pipeline = job.pipeline.open()?;
@@ -62,7 +62,7 @@ impl Stage {
         interrupt.check()?;
         // 2. Weights.
         tracing::info!("{} frames; weights are read", pose.frames);
-        let pipeline = pipeline.load(&mut |note| on_event(Event::Note(note)))?;
+        let pipeline = pipeline.load(&mut |note| on_event(ClipEvent::Note(note)))?;
         interrupt.check()?;
         // 3. The size of the frames, and with it everything else.
         tracing::info!("weights are in place; the reference is prepared");
@@ -115,15 +115,15 @@ fn open_poses(
     reference: Option<&Pose>,
     known: Option<Extracted>,
     interrupt: &Interrupt,
-    on_event: &mut dyn FnMut(Event),
+    on_event: &mut dyn FnMut(ClipEvent),
 ) -> Result<(PoseSource, Vec<Option<PoseSource>>)> {
-    let mut on_frame = |done, of| on_event(Event::Searched { done, of });
+    let mut on_frame = |done, of| on_event(ClipEvent::Searched { done, of });
     let mut around = Surroundings { reference, known, interrupt, on_frame: &mut on_frame };
     let pose = PoseSource::open(&job.pose, &job.pose_settings, &mut around)?;
     let videos = open_control_videos(job, &pose, &mut around)?;
     for source in videos.iter().flatten().chain([&pose]) {
         for note in &source.notes {
-            on_event(Event::Note(format!("{}: {note}", source.path().display())));
+            on_event(ClipEvent::Note(format!("{}: {note}", source.path().display())));
         }
     }
     Ok((pose, videos))
@@ -153,11 +153,11 @@ fn sized(
     job: &Job,
     model: &StableDiffusion,
     pose: &PoseSource,
-    on_event: &mut dyn FnMut(Event),
+    on_event: &mut dyn FnMut(ClipEvent),
 ) -> Result<RenderSettings> {
     let shape = (pose.width, pose.height);
     let (settings, note) = sizes::sized(job.settings.clone(), model, job.size, job.vae_tile, shape)?;
-    note.into_iter().for_each(|note| on_event(Event::Note(note)));
+    note.into_iter().for_each(|note| on_event(ClipEvent::Note(note)));
     Ok(settings)
 }
 

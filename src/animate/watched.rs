@@ -2,7 +2,7 @@
 
 use image::RgbImage;
 
-use super::job::{Event, Job};
+use super::job::{ClipEvent, Job};
 use super::stage::Stage;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
@@ -42,7 +42,7 @@ pub fn watch(
     job: &Job,
     choose: &dyn Fn(&StableDiffusion, &RenderSettings) -> Result<Watch>,
     interrupt: &Interrupt,
-    on_event: &mut dyn FnMut(Event),
+    on_event: &mut dyn FnMut(ClipEvent),
     on_frame: &mut dyn FnMut(WatchedFrame) -> Result<()>,
 ) -> Result<()> {
     super::checks::check_settings(job)?;
@@ -51,7 +51,7 @@ pub fn watch(
     let inputs = stage.inputs()?;
     let Stage { pipeline, settings, reference, encode, .. } = &stage;
     let mut animator = Animator::new(pipeline, inputs, settings.clone(), job.cache, interrupt.clone())?;
-    on_event(Event::Begin {
+    on_event(ClipEvent::Begin {
         frames: stage.pose.frames,
         finished: 0,
         width: settings.width,
@@ -66,7 +66,8 @@ pub fn watch(
             previous = None;
         }
         animator.watch(watch.clone());
-        let mut after_step = |done| on_event(Event::Progress(Progress::Step { frame: index, done, steps }));
+        let mut after_step =
+            |done| on_event(ClipEvent::Progress(Progress::Step { frame: index, done, steps }));
         let picture =
             animator.render(&control.images, &mut after_step).map_err(|error| error.at_frame(index))?.image;
         let mut pictures =
@@ -82,7 +83,7 @@ pub fn watch(
         let watched = animator.take_watched();
         let model = &pipeline.model;
         on_frame(WatchedFrame { index, time: control.time, pictures, watched, mask, model, encode })?;
-        on_event(Event::Progress(Progress::Frame { frame: index }));
+        on_event(ClipEvent::Progress(Progress::Frame { frame: index }));
         if first.is_none() {
             first = Some(picture.clone());
         }

@@ -44,7 +44,7 @@ pub struct BenchmarkModels<'a> {
 
 /// How far a benchmark is.
 #[derive(Debug, Clone)]
-pub enum Event {
+pub enum BenchmarkEvent {
     /// Finished clips have been counted; rendering begins.
     Begin {
         /// Number of clips.

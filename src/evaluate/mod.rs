@@ -25,7 +25,7 @@ mod table;
 mod truth;
 
 pub use clips::ClipComparison;
-pub use job::{Benchmark, BenchmarkModels, Event};
+pub use job::{Benchmark, BenchmarkEvent, BenchmarkModels};
 pub use report::{Report, RowReport};
 pub use rows::{Caption, Row, Source, ablations, round_trip};
 pub use scores::{ClipResult, Metric, Scores};

@@ -6,7 +6,7 @@ use candle_core::DType;
 use image::RgbImage;
 use serde_json::{Value, json};
 
-use super::job::{Benchmark, BenchmarkModels, Event};
+use super::job::{Benchmark, BenchmarkEvent, BenchmarkModels};
 use super::models::{Known, Models};
 use super::report::Report;
 use super::rows::{Caption, Row, Source};
@@ -49,14 +49,14 @@ impl Benchmark {
         job: &BenchmarkModels,
         reserved: &mut Reservation,
         interrupt: &Interrupt,
-        on_event: &mut dyn FnMut(Event),
+        on_event: &mut dyn FnMut(BenchmarkEvent),
     ) -> Result<Report> {
         self.check()?;
         let store = Store::open(&self.folder, reserved)?;
         let models = &mut Models::new(&job.weights, job.subjects.as_deref());
         let shared = with_clip(models.shared()?, job);
         let (mut results, tasks) = self.open_tasks(models, job, &shared, &store)?;
-        on_event(Event::Begin {
+        on_event(BenchmarkEvent::Begin {
             clips: results.iter().map(Vec::len).sum::<usize>() + tasks.len(),
             finished: results.iter().map(Vec::len).sum(),
             frames: tasks.iter().map(|(_, task)| task.dance.frames).sum(),
@@ -110,7 +110,7 @@ impl Benchmark {
         store: &Store,
         task: Task,
         interrupt: &Interrupt,
-        on_event: &mut dyn FnMut(Event),
+        on_event: &mut dyn FnMut(BenchmarkEvent),
     ) -> Result<ClipResult> {
         let Task { row, identity, dance, plan } = task;
         let truth = Truth::new(&Identity::from_seed(identity), dance, self.size);
@@ -131,7 +131,7 @@ impl Benchmark {
         scores.insert(Metric::Seconds, seconds);
         let result = ClipResult { plan, identity, dance: dance.name.clone(), scores, parts };
         store.keep(&row.name, &result, &frames)?;
-        on_event(Event::Clip { row: row.name.clone(), identity, dance: dance.name.clone() });
+        on_event(BenchmarkEvent::Clip { row: row.name.clone(), identity, dance: dance.name.clone() });
         Ok(result)
     }
 
@@ -196,7 +196,7 @@ fn render(
     settings: RenderSettings,
     mask: bool,
     interrupt: &Interrupt,
-    on_event: &mut dyn FnMut(Event),
+    on_event: &mut dyn FnMut(BenchmarkEvent),
 ) -> Result<Vec<RgbImage>> {
     let reference = truth.reference_picture(mask, pipeline.controls.len())?;
     let inputs = ClipInputs::encode(pipeline, reference, &settings)?;
@@ -206,7 +206,7 @@ fn render(
         let seen = vec![Some(frame.control_image()); pipeline.controls.len()];
         let rendered = animator.render(&seen, &mut |_| {}).map_err(|error| error.at_frame(index))?;
         frames.push(rendered.image);
-        on_event(Event::Frame);
+        on_event(BenchmarkEvent::Frame);
     }
     Ok(frames)
 }
@@ -215,14 +215,14 @@ fn round_trip(
     model: &StableDiffusion,
     truth: &Truth,
     interrupt: &Interrupt,
-    on_event: &mut dyn FnMut(Event),
+    on_event: &mut dyn FnMut(BenchmarkEvent),
 ) -> Result<Vec<RgbImage>> {
     let mut frames = Vec::with_capacity(truth.frames.len());
     for frame in &truth.frames {
         interrupt.check()?;
         let latent = model.encode_image(&frame.image, None)?;
         frames.push(model.decode(&latent.to_dtype(DType::F32)?, None)?);
-        on_event(Event::Frame);
+        on_event(BenchmarkEvent::Frame);
     }
     Ok(frames)
 }

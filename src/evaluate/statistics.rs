@@ -4,7 +4,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
 
-/// How often the sample is drawn anew.
+/// How often the sample is drawn again.
 const RESAMPLES: usize = 10_000;
 /// The same interval every time.
 const SEED: u64 = 0;

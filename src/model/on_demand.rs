@@ -12,7 +12,7 @@ pub(super) enum OnDemand<T> {
 }
 
 impl<T> OnDemand<T> {
-    /// Keeps `network`, or drops it where it is to be read anew by `read`.
+    /// Keeps `network`, or drops it where it is to be read again by `read`.
     pub fn new(
         network: T,
         stays_in_files: bool,

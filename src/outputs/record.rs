@@ -124,7 +124,7 @@ impl Record {
         self.entries.get(&*folder.to_string_lossy()).map(|entry| entry.modified)
     }
 
-    /// Begins anew, about outputs that `key` decides.
+    /// Begins again, about outputs that `key` decides.
     pub fn begin(&mut self, key: &str) -> Result<()> {
         (self.key, self.complete, self.length) = (Some(key.to_owned()), None, 0);
         self.entries.clear();

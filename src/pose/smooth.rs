@@ -14,7 +14,7 @@ const LEAST_ACCELERATION: f64 = 0.001;
 const REACH: usize = 2;
 /// The detector's error, in body sizes, lies between these.
 const ERROR_RANGE: (f64, f64) = (0.0005, 0.02);
-/// A point that is not seen for more frames than this begins anew.
+/// A point that is not seen for more frames than this begins again.
 const LONGEST_BRIDGE: usize = 12;
 /// Third differences of white noise have a variance 1 + 9 + 9 + 1 times as large.
 const THIRD_DIFFERENCE: f64 = 20.0;

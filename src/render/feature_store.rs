@@ -23,7 +23,7 @@ pub enum FeatureCache {
         /// The memory budget in bytes.
         bytes: usize,
     },
-    /// Computed anew each time.
+    /// Computed again each time.
     Recompute,
 }
 

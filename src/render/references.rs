@@ -28,7 +28,7 @@ pub struct References {
 pub enum LookBack {
     /// Not at all.
     Nothing,
-    /// At the finished frame, noised anew at each step, as published; `None` before the first frame and at a cut.
+    /// At the finished frame, noised again at each step, as published; `None` before the first frame and at a cut.
     Renoised(Option<CachedReference>),
     /// At what entered its layers while it was made, at the same step.
     Trajectory(Trajectory),

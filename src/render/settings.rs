@@ -61,7 +61,7 @@ pub struct RenderSettings {
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum PreviousFeatures {
-    /// The finished frame is noised anew and passes through the network at each step, as published.
+    /// The finished frame is noised again and passes through the network at each step, as published.
     Renoise,
     /// Those that the frame had while it was made, at the same step: no pass through the network.
     #[default]

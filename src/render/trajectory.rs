@@ -1,6 +1,6 @@
 //! The previous frame as it was while it was made: what entered its self-attention layers at each step.
 //!
-//! Looking back at these costs no pass through the network, where noising the finished frame anew costs one for each pass
+//! Looking back at these costs no pass through the network, where noising the finished frame again costs one for each pass
 //! of the picture (and its ControlNets). They are kept in 16 bits: about half a gigabyte for 20 steps of Stable Diffusion
 //! 1.5 at 512×512.
 

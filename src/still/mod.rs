@@ -14,5 +14,5 @@ mod shares;
 
 pub use grid::{Labels, labelled_grid};
 pub use heat::{Panel, panel};
-pub use picture::{Event, Init, Made, Still, Stills};
+pub use picture::{Init, Made, Still, StillEvent, Stills};
 pub use shares::Shares;

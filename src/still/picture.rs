@@ -75,7 +75,7 @@ pub struct Init {
 
 /// What happens on the way.
 #[derive(Debug, Clone)]
-pub enum Event {
+pub enum StillEvent {
     /// Something that the user should know.
     Note(String),
     /// A step is done.
@@ -118,7 +118,7 @@ impl Stills {
         &mut self,
         still: &Still,
         interrupt: &Interrupt,
-        on_event: &mut dyn FnMut(Event),
+        on_event: &mut dyn FnMut(StillEvent),
     ) -> Result<Made> {
         self.make_watched(still, &|_, _| Ok(None), interrupt, on_event)
     }
@@ -132,7 +132,7 @@ impl Stills {
         still: &Still,
         watch: &dyn Fn(&Pipeline, &RenderSettings) -> Result<Option<Watch>>,
         interrupt: &Interrupt,
-        on_event: &mut dyn FnMut(Event),
+        on_event: &mut dyn FnMut(StillEvent),
     ) -> Result<Made> {
         // 1. Everything that can be wrong without reading tensors.
         still.check()?;
@@ -141,8 +141,8 @@ impl Stills {
         let init = init.transpose()?;
         let input = self.reference.get(&still.reference, || still.reference.read())?;
         // 2. Weights.
-        let load = |on_event: &mut dyn FnMut(Event)| {
-            still.pipeline.open()?.load(&mut |note| on_event(Event::Note(note)))
+        let load = |on_event: &mut dyn FnMut(StillEvent)| {
+            still.pipeline.open()?.load(&mut |note| on_event(StillEvent::Note(note)))
         };
         let pipeline = match &still.pipeline {
             PipelineSource::Files(weights, _) => self.pipeline.get(weights, || load(on_event))?.clone(),
@@ -150,7 +150,7 @@ impl Stills {
         };
         // 3. Everything in its size.
         let (settings, note) = sized(settings, &pipeline.model, still.size, still.vae_tile, input.size())?;
-        note.into_iter().for_each(|note| on_event(Event::Note(note)));
+        note.into_iter().for_each(|note| on_event(StillEvent::Note(note)));
         let settings = settings.with_subject(pipeline.subject_phrase.as_ref());
         let watch = watch(&pipeline, &settings)?;
         let (width, height) = (settings.width as u32, settings.height as u32);
@@ -166,7 +166,7 @@ impl Stills {
             let mut steps = 0;
             let made = pipeline.watched(inputs, settings, watch, interrupt, &mut |done, of| {
                 steps = of;
-                on_event(Event::Step { done: before + done, of: pictures * of });
+                on_event(StillEvent::Step { done: before + done, of: pictures * of });
             })?;
             before += steps;
             Ok::<_, Error>(made)
@@ -184,7 +184,7 @@ impl Stills {
     }
 }
 
-/// How the model makes the reference anew: with subject encoder and S-S-A, in its own text and pose.
+/// How the model makes the reference again: with subject encoder and S-S-A, in its own text and pose.
 fn refining(reference: &ReferencePicture, settings: &RenderSettings) -> (StillInputs, RenderSettings) {
     let prompt = settings.reference_prompt.as_ref().unwrap_or(&settings.prompt).clone();
     let (reference, controls) = (reference.clone(), reference.controls.clone());

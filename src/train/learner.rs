@@ -5,7 +5,7 @@ use candle_nn::VarBuilder;
 use image::RgbImage;
 
 use super::adamw::Parameter;
-use super::networks::Texts;
+use super::networks::CaptionEncoder;
 use super::tune::{Method, TuneJob};
 use crate::error::{Error, Result};
 use crate::mask::Mask;
@@ -23,7 +23,7 @@ pub struct Learner {
     /// The denoising network.
     pub unet: UNet,
     /// Captions, in which the new word may stand.
-    pub texts: Texts,
+    pub texts: CaptionEncoder,
     encoder: Option<SubjectEncoder>,
     /// What the image encoder makes of the reference.
     features: Vec<Tensor>,
@@ -45,7 +45,7 @@ impl Learner {
         let config = TextConfig::from_json(&files.text_encoder.config)?;
         let make = |vb: VarBuilder| TextEncoder::new(&config, Some(word.as_tensor()), vb);
         let (text_encoder, of_text) = files.text_encoder.build_trained(device, trained, make)?;
-        let mut texts = Texts::new(files, text_encoder)?;
+        let mut texts = CaptionEncoder::new(files, text_encoder)?;
         texts.add_word(&settings.word)?;
         let config = UNetConfig::of_unet(&files.unet.config)?;
         let unet_files = files.unet_with(files.subject_encoder.as_ref());

@@ -50,7 +50,7 @@ pub struct Batch<'a> {
     pub noise: Tensor,
     /// A time step for each picture.
     pub timesteps: Vec<f64>,
-    /// Texts, `(batch, tokens, context width)`.
+    /// CaptionEncoder, `(batch, tokens, context width)`.
     pub text: Tensor,
     /// What the ControlNet is shown, where all pictures have it.
     pub controls: Option<Vec<&'a RgbImage>>,
@@ -235,12 +235,12 @@ impl Passed<'_> {
 }
 
 /// Captions as the U-Net reads them.
-pub struct Texts {
+pub struct CaptionEncoder {
     tokenizer: Tokenizer,
     encoder: TextEncoder,
 }
 
-impl Texts {
+impl CaptionEncoder {
     /// With a model's tokenizer.
     ///
     /// # Errors

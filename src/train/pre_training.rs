@@ -17,7 +17,7 @@ use super::memory::Remembered;
 use super::networks::{Batch, BatchPicture, Passed, References};
 use super::samples;
 use super::state::{StateFile, check_finite, save_tensors};
-use super::subject_encoder::{Event, SubjectEncoderJob, training_folder};
+use super::subject_encoder::{SubjectEncoderJob, TrainEvent, training_folder};
 use super::subject_networks::Networks;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
@@ -45,7 +45,7 @@ pub fn train(
     job: &SubjectEncoderJob,
     reserved: &mut Reservation,
     interrupt: &Interrupt,
-    on_event: &mut dyn FnMut(Event),
+    on_event: &mut dyn FnMut(TrainEvent),
 ) -> Result<Curve> {
     job.settings.check()?;
     let mut training = Training::new(job, reserved, on_event)?;
@@ -71,7 +71,7 @@ pub fn train(
         }
         training.optimizer.step(&gradients, settings.rate(done))?;
         training.curve.training.push((done + 1, loss));
-        on_event(Event::Step { done: done + 1, of: settings.steps, loss });
+        on_event(TrainEvent::Step { done: done + 1, of: settings.steps, loss });
     }
     training.look(on_event)?;
     training.save(job)?;
@@ -120,12 +120,12 @@ impl<'a> Training<'a> {
     fn new(
         job: &'a SubjectEncoderJob,
         reserved: &mut Reservation,
-        on_event: &mut dyn FnMut(Event),
+        on_event: &mut dyn FnMut(TrainEvent),
     ) -> Result<Self> {
         let settings = &job.settings;
         let data = DataFolder::open(&job.data, settings.caption.as_deref())?;
         for broken in &data.broken {
-            on_event(Event::Note(format!("left out: {broken}")));
+            on_event(TrainEvent::Note(format!("left out: {broken}")));
         }
         if data.subjects.len() <= settings.held_out {
             let problem = format!("{}; the folder has {} subjects", settings.held_out, data.subjects.len());
@@ -210,9 +210,9 @@ impl<'a> Training<'a> {
     }
 
     /// Tells of broken pictures that were met.
-    fn tell_of_broken(&self, on_event: &mut dyn FnMut(Event)) {
+    fn tell_of_broken(&self, on_event: &mut dyn FnMut(TrainEvent)) {
         let new = std::mem::take(&mut self.broken.lock().unwrap_or_else(PoisonError::into_inner).1);
-        new.into_iter().for_each(|problem| on_event(Event::Note(format!("left out: {problem}"))));
+        new.into_iter().for_each(|problem| on_event(TrainEvent::Note(format!("left out: {problem}"))));
     }
 
     /// A picture of a subject, with another one, if there is one, as the reference.
@@ -342,7 +342,7 @@ impl<'a> Training<'a> {
         Ok(sum / prepared.len() as f64)
     }
 
-    fn look(&mut self, on_event: &mut dyn FnMut(Event)) -> Result<()> {
+    fn look(&mut self, on_event: &mut dyn FnMut(TrainEvent)) -> Result<()> {
         let done = self.optimizer.steps();
         if self.curve.held_out.last().is_some_and(|(step, _)| *step == done) {
             return Ok(());
@@ -350,7 +350,7 @@ impl<'a> Training<'a> {
         let with = in_pool(|| self.held_out(1.0))?;
         check_finite(with, self.job.settings.learning_rate, done)?;
         self.curve.held_out.push((done, with));
-        on_event(Event::HeldOut { done, with, without: self.curve.without.unwrap_or(f64::NAN) });
+        on_event(TrainEvent::HeldOut { done, with, without: self.curve.without.unwrap_or(f64::NAN) });
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use image::RgbImage;
 
-use super::tune::{Event, TuneJob};
+use super::tune::{TuneEvent, TuneJob};
 use crate::error::{Error, Result};
 use crate::files::read_picture;
 use crate::interrupt::Interrupt;
@@ -23,7 +23,7 @@ pub fn pictures(
     side: u32,
     folder: &Path,
     interrupt: &Interrupt,
-    on_event: &mut dyn FnMut(Event),
+    on_event: &mut dyn FnMut(TuneEvent),
 ) -> Result<Vec<RgbImage>> {
     let count = job.settings.regular;
     let folder = folder.join(format!("regular-{}", fingerprint(job, side)));
@@ -48,7 +48,7 @@ pub fn pictures(
             return Err(Error::input(&path, problem));
         }
         pictures.push(picture);
-        on_event(Event::Regular { done: index + 1, of: count });
+        on_event(TuneEvent::Regular { done: index + 1, of: count });
     }
     Ok(pictures)
 }

@@ -70,7 +70,7 @@ pub struct SubjectEncoderJob {
 
 /// How far a training is.
 #[derive(Debug, Clone)]
-pub enum Event {
+pub enum TrainEvent {
     /// Something that the user should know.
     Note(String),
     /// A step is done.

@@ -3,7 +3,7 @@
 use candle_core::DType;
 use candle_nn::VarBuilder;
 
-use super::networks::{Frozen, Texts};
+use super::networks::{CaptionEncoder, Frozen};
 use super::subject_encoder::SubjectEncoderJob;
 use crate::error::{Error, Result};
 use crate::model::config::{ImageEncoderConfig, TextConfig, UNetConfig};
@@ -18,7 +18,7 @@ pub struct Networks {
     /// The denoising network, whose S-E-A trains.
     pub unet: UNet,
     /// Captions.
-    pub texts: Texts,
+    pub texts: CaptionEncoder,
     /// What looks at the subject.
     pub eyes: SubjectEyes,
     /// The ResBlocks, which train.
@@ -61,7 +61,7 @@ impl Networks {
         let extractor = files.feature_extractor.as_ref();
         let networks = Self {
             unet,
-            texts: Texts::new(files, text_encoder)?,
+            texts: CaptionEncoder::new(files, text_encoder)?,
             eyes: SubjectEyes::load(
                 image_encoder,
                 extractor,

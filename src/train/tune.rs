@@ -82,7 +82,7 @@ pub struct TuneJob {
 
 /// How far a tuning is.
 #[derive(Debug, Clone)]
-pub enum Event {
+pub enum TuneEvent {
     /// A regular picture is made.
     Regular {
         /// Pictures made.

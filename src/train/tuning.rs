@@ -16,7 +16,7 @@ use super::networks::{Batch, BatchPicture, Frozen, Passed, References};
 use super::previews;
 use super::regular;
 use super::state::{StateFile, check_finite, tensors_to_bytes};
-use super::tune::{Event, TuneJob, beside, folder_beside, plan};
+use super::tune::{TuneEvent, TuneJob, beside, folder_beside, plan};
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::mask::Mask;
@@ -43,7 +43,7 @@ pub fn tune(
     job: &TuneJob,
     reserved: &mut Reservation,
     interrupt: &Interrupt,
-    on_event: &mut dyn FnMut(Event),
+    on_event: &mut dyn FnMut(TuneEvent),
 ) -> Result<()> {
     job.settings.check()?;
     let mut tuning = Tuning::new(job, reserved, interrupt, on_event)?;
@@ -62,7 +62,7 @@ pub fn tune(
         interrupt.check()?;
         tuning.optimizer.step(&gradients, 1.0)?;
         tuning.curve.training.push((done + 1, loss));
-        on_event(Event::Step { done: done + 1, of: settings.steps, loss });
+        on_event(TuneEvent::Step { done: done + 1, of: settings.steps, loss });
     }
     let (loss, _) = in_pool(|| tuning.gradients(settings.steps))?;
     check_finite(loss, settings.learning_rate, settings.steps)?;
@@ -80,10 +80,10 @@ struct Tuning<'a> {
     optimizer: AdamW,
     curve: Curve,
     state: StateFile,
-    reference: Seen,
+    reference: EncodedPicture,
     /// Where the subject is in the reference.
     masks: [Mask; 2],
-    regular: Vec<Seen>,
+    regular: Vec<EncodedPicture>,
 }
 
 /// A picture as one step sees it.
@@ -98,7 +98,7 @@ struct Drawn<'a> {
 }
 
 /// A picture that is trained on: as it is, and mirrored.
-struct Seen {
+struct EncodedPicture {
     pictures: [RgbImage; 2],
     latents: [Tensor; 2],
     /// What the ControlNet is shown of both.
@@ -111,7 +111,7 @@ impl<'a> Tuning<'a> {
         job: &'a TuneJob,
         reserved: &mut Reservation,
         interrupt: &Interrupt,
-        on_event: &mut dyn FnMut(Event),
+        on_event: &mut dyn FnMut(TuneEvent),
     ) -> Result<Self> {
         let frozen = Frozen::load(&job.model, job.settings.size, &job.device)?;
         let (learner, parameters) = Learner::load(job)?;
@@ -127,11 +127,14 @@ impl<'a> Tuning<'a> {
         let image = &job.reference.image;
         let mask = job.reference.mask.clone();
         let mask = mask.unwrap_or_else(|| Mask::whole(image.height() as usize, image.width() as usize));
-        let reference = Seen::new(&frozen, &on_white(image, &mask)?, job.reference_controls.as_ref())?;
+        let reference =
+            EncodedPicture::new(&frozen, &on_white(image, &mask)?, job.reference_controls.as_ref())?;
         let masks = [mask.clone(), mask.mirrored()];
         let controls = (0..regular.len()).map(|index| job.controls.get(index % job.controls.len().max(1)));
-        let regular =
-            regular.iter().zip(controls).map(|(picture, controls)| Seen::new(&frozen, picture, controls));
+        let regular = regular
+            .iter()
+            .zip(controls)
+            .map(|(picture, controls)| EncodedPicture::new(&frozen, picture, controls));
         let regular = regular.collect::<Result<Vec<_>>>()?;
         Ok(Self { job, learner, frozen, optimizer, curve, state, reference, masks, regular })
     }
@@ -248,7 +251,13 @@ fn moved(picture: &RgbImage, (right, down): (i64, i64), around: Rgb<u8>) -> RgbI
 }
 
 /// One side of a picture with noise.
-fn draw<'a>(seen: &'a Seen, side: usize, text: String, timestep: f64, random: &mut Random) -> Drawn<'a> {
+fn draw<'a>(
+    seen: &'a EncodedPicture,
+    side: usize,
+    text: String,
+    timestep: f64,
+    random: &mut Random,
+) -> Drawn<'a> {
     let latent = seen.latents[side].clone();
     Drawn {
         control: seen.controls.as_ref().map(|controls| Cow::Borrowed(&controls[side])),
@@ -260,7 +269,7 @@ fn draw<'a>(seen: &'a Seen, side: usize, text: String, timestep: f64, random: &m
     }
 }
 
-impl Seen {
+impl EncodedPicture {
     fn new(frozen: &Frozen, picture: &RgbImage, controls: Option<&[RgbImage; 2]>) -> Result<Self> {
         let mirrored = imageops::flip_horizontal(picture);
         Ok(Self {

@@ -1,4 +1,4 @@
-//! Sound decoded, cut to the sample, and encoded anew.
+//! Sound decoded, cut to the sample, and encoded again.
 
 use std::path::Path;
 

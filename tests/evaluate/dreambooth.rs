@@ -6,7 +6,9 @@ use candle_core::Device;
 use dreamtuner::Error;
 use dreamtuner::detect::PoseModel;
 use dreamtuner::evaluate::Metric;
-use dreamtuner::evaluate::dreambooth::{DataSet, Encoders, Event, Prompt, SubjectBenchmark, SubjectReport};
+use dreamtuner::evaluate::dreambooth::{
+    DataSet, Encoders, Prompt, SubjectBenchmark, SubjectBenchmarkEvent, SubjectReport,
+};
 use dreamtuner::inputs::reference::FileChoice;
 use dreamtuner::interrupt::Interrupt;
 use dreamtuner::model::clip::{Clip, ClipFiles, cosine};
@@ -110,7 +112,7 @@ impl Looking {
         let wanted = vec![Wanted::Kept(benchmark.folder.clone())];
         let mut reserved = Reservation::begin(wanted, &[], false, "benchmark").unwrap();
         let report = benchmark.run(encoders, &mut reserved, &interrupt, &mut |event| {
-            drawn += usize::from(matches!(event, Event::Finished { .. }));
+            drawn += usize::from(matches!(event, SubjectBenchmarkEvent::Finished { .. }));
             if drawn == most {
                 interrupt.request();
             }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use dreamtuner::Error;
 use dreamtuner::diffusion::{Guidance, GuidanceInterval, Sampler};
 use dreamtuner::evaluate::{
-    Benchmark, BenchmarkModels, Caption, Dance, Event, Metric, Report, Row, Shown, Source, Truth, ablations,
-    round_trip,
+    Benchmark, BenchmarkEvent, BenchmarkModels, Caption, Dance, Metric, Report, Row, Shown, Source, Truth,
+    ablations, round_trip,
 };
 use dreamtuner::interrupt::Interrupt;
 use dreamtuner::outputs::{Reservation, Wanted};
@@ -59,7 +59,7 @@ fn benchmark(folder: &TempDir, reference_weight: f64) -> Benchmark {
     }
 }
 
-fn run(benchmark: &Benchmark, interrupt: &Interrupt) -> (dreamtuner::Result<Report>, Vec<Event>) {
+fn run(benchmark: &Benchmark, interrupt: &Interrupt) -> (dreamtuner::Result<Report>, Vec<BenchmarkEvent>) {
     run_with(benchmark, None, interrupt)
 }
 
@@ -67,7 +67,7 @@ fn run_with(
     benchmark: &Benchmark,
     subjects: Option<PathBuf>,
     interrupt: &Interrupt,
-) -> (dreamtuner::Result<Report>, Vec<Event>) {
+) -> (dreamtuner::Result<Report>, Vec<BenchmarkEvent>) {
     let weights = WeightFiles {
         model: Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/sd1")),
         controlnets: vec![ControlNetFile::own()],
@@ -103,7 +103,7 @@ fn every_measure_is_taken_and_finished_clips_are_not_rendered_again() {
             row.parts.contains_key("hair") && row.scores.values().all(|estimate| estimate.mean.is_finite())
         );
     }
-    assert_eq!(events.iter().filter(|event| matches!(event, Event::Frame)).count(), 4);
+    assert_eq!(events.iter().filter(|event| matches!(event, BenchmarkEvent::Frame)).count(), 4);
     let written: serde_json::Value =
         serde_json::from_slice(&std::fs::read(folder.path().join("report.json")).unwrap()).unwrap();
     assert_eq!(written["rows"][1]["name"], "small");
@@ -113,7 +113,10 @@ fn every_measure_is_taken_and_finished_clips_are_not_rendered_again() {
         assert!(folder.path().join(name).is_file(), "{name}");
     }
     let (again, events) = run(&benchmark, &Interrupt::default());
-    assert!(matches!(events.as_slice(), [Event::Begin { clips: 2, finished: 2, frames: 0 }]), "{events:?}");
+    assert!(
+        matches!(events.as_slice(), [BenchmarkEvent::Begin { clips: 2, finished: 2, frames: 0 }]),
+        "{events:?}"
+    );
     assert_eq!(again.unwrap().table(), report.table());
     // A run of the first row alone keeps the other one's line.
     let rows = vec![round_trip()];

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use dreamtuner::Result;
-use dreamtuner::animate::job::{Event, Job};
+use dreamtuner::animate::job::{ClipEvent, Job};
 use dreamtuner::animate::outputs::OutputFiles;
 use dreamtuner::detect::PoseModel;
 use dreamtuner::files::read_options;
@@ -240,14 +240,14 @@ fn render(arguments: &AnimateArgs, display: &mut Display) -> Result<Outcome> {
     dreamtuner::animate::run(&job, &interrupt, &mut |event| show(display, &event))
 }
 
-fn show(display: &mut Display, event: &Event) {
+fn show(display: &mut Display, event: &ClipEvent) {
     match event {
-        Event::Note(note) => display.note(note),
-        Event::Searched { done, of } => display.search(*done, *of),
-        Event::Begin { frames, finished, width, height } => {
+        ClipEvent::Note(note) => display.note(note),
+        ClipEvent::Searched { done, of } => display.search(*done, *of),
+        ClipEvent::Begin { frames, finished, width, height } => {
             display.begin(*frames, *finished, (*width, *height))
         }
-        Event::Progress(progress) => display.update(*progress),
-        Event::End { outcome, written, frames } => display.end(outcome, written, frames.as_deref()),
+        ClipEvent::Progress(progress) => display.update(*progress),
+        ClipEvent::End { outcome, written, frames } => display.end(outcome, written, frames.as_deref()),
     }
 }

@@ -17,7 +17,7 @@ use dreamtuner::render::clip::Progress;
 use dreamtuner::render::pipeline::{DeviceSettings, Pipeline};
 use dreamtuner::render::pipeline_source::PipelineSource;
 use dreamtuner::render::settings::RenderSettings;
-use dreamtuner::still::{Event, Made, Shares, Stills};
+use dreamtuner::still::{Made, Shares, StillEvent, Stills};
 use dreamtuner::video::{Container, EncodeSettings, VideoWriter};
 use dreamtuner::{Error, Result};
 use image::RgbImage;
@@ -258,8 +258,8 @@ impl AttentionArgs {
             self.watch(&pipeline.model.unet, settings).map(Some)
         };
         let made = stills.make_watched(&still, &watch, interrupt, &mut |event| match event {
-            Event::Note(note) => display.note(&format!("note: {note}")),
-            Event::Step { done, of } => display.update("step", done as u64, of as u64, ""),
+            StillEvent::Note(note) => display.note(&format!("note: {note}")),
+            StillEvent::Step { done, of } => display.update("step", done as u64, of as u64, ""),
         })?;
         let mut shares = Shares::default();
         shares.add(0, &made.watched.shares, &made.pipeline.model.unet);
@@ -308,12 +308,12 @@ impl AttentionArgs {
         let mut frames = 0;
         let choose = |model: &StableDiffusion, settings: &RenderSettings| self.watch(&model.unet, settings);
         let mut on_event = |event| match event {
-            animate::Event::Note(note) => display.note(&format!("note: {note}")),
-            animate::Event::Searched { done, of } => {
+            animate::ClipEvent::Note(note) => display.note(&format!("note: {note}")),
+            animate::ClipEvent::Searched { done, of } => {
                 display.update("searching frame", done as u64, of.unwrap_or(done) as u64, "");
             }
-            animate::Event::Begin { frames: count, .. } => frames = count as u64,
-            animate::Event::Progress(Progress::Frame { frame }) => {
+            animate::ClipEvent::Begin { frames: count, .. } => frames = count as u64,
+            animate::ClipEvent::Progress(Progress::Frame { frame }) => {
                 display.update("frame", frame as u64 + 1, frames, "");
             }
             _ => {}

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use dreamtuner::detect::PoseModel;
-use dreamtuner::evaluate::dreambooth::{DataSet, Encoders, Event, Prompt, SubjectBenchmark, SubjectReport};
+use dreamtuner::evaluate::dreambooth::{
+    DataSet, Encoders, Prompt, SubjectBenchmark, SubjectBenchmarkEvent, SubjectReport,
+};
 use dreamtuner::interrupt::Interrupt;
 use dreamtuner::model::clip::{Clip, ClipFiles};
 use dreamtuner::model::dino::{Dino, DinoFiles};
@@ -73,7 +75,7 @@ pub struct DreamboothArgs {
     /// A pose for all pictures, as for `image`; without one, ControlNets are left out
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     pose: Option<PathBuf>,
-    /// First let the model make each reference anew, in its own text, and look at that
+    /// First let the model make each reference again, in its own text, and look at that
     #[arg(long, help_heading = "Input")]
     refine: bool,
     /// Size, 1 to 8192 a side, rounded to what the model allows; from the reference's shape and the model's native size where
@@ -126,13 +128,13 @@ fn measure(arguments: &DreamboothArgs, display: &mut StepDisplay) -> Result<Subj
         Encoders { clip: clip.as_ref().zip(prints.0.as_ref()), dino: dino.as_ref().zip(prints.1.as_ref()) };
     let mut said = BTreeSet::new();
     let report = benchmark.run(encoders, &mut reserved, &interrupt, &mut |event| match event {
-        Event::Note(note) => {
+        SubjectBenchmarkEvent::Note(note) => {
             if said.insert(note.clone()) {
                 display.note(&format!("note: {note}"));
             }
         }
-        Event::Begin { done, of } => display.update("picture", done as u64, of as u64, ""),
-        Event::Finished { done, of, subject } => {
+        SubjectBenchmarkEvent::Begin { done, of } => display.update("picture", done as u64, of as u64, ""),
+        SubjectBenchmarkEvent::Finished { done, of, subject } => {
             display.update("picture", done as u64, of as u64, &format!("{subject}  "));
         }
     })?;

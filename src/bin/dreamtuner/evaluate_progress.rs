@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use dreamtuner::evaluate::Event;
+use dreamtuner::evaluate::BenchmarkEvent;
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
 use crate::say::say;
@@ -28,10 +28,10 @@ impl Display {
     }
 
     /// Something has happened.
-    pub fn show(&mut self, event: &Event) {
+    pub fn show(&mut self, event: &BenchmarkEvent) {
         match event {
-            Event::Begin { clips, finished, frames } => self.begin(*clips, *finished, *frames),
-            Event::Frame => {
+            BenchmarkEvent::Begin { clips, finished, frames } => self.begin(*clips, *finished, *frames),
+            BenchmarkEvent::Frame => {
                 self.done += 1;
                 let left = self.time_left();
                 if let Some(bar) = &self.bar {
@@ -39,7 +39,7 @@ impl Display {
                     bar.set_message(left);
                 }
             }
-            Event::Clip { row, identity, dance } => {
+            BenchmarkEvent::Clip { row, identity, dance } => {
                 let last = self.done == self.frames;
                 if self.bar.is_none() && (self.last_line.elapsed() >= BETWEEN_LINES || last) {
                     self.last_line = Instant::now();

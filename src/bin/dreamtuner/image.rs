@@ -14,7 +14,7 @@ use dreamtuner::render::pipeline::DeviceSettings;
 use dreamtuner::render::pipeline_source::PipelineSource;
 use dreamtuner::render::settings::RenderSettings;
 use dreamtuner::still::parameters::{OPTIONS, PARAMETERS, Parameters};
-use dreamtuner::still::{Event, Init, Still, Stills, labelled_grid};
+use dreamtuner::still::{Init, Still, StillEvent, Stills, labelled_grid};
 use dreamtuner::{Error, Result};
 use serde::Serialize;
 
@@ -93,7 +93,7 @@ pub struct PictureArgs {
     /// How much of it may change
     #[arg(long, value_name = "0-1", requires = "init", help_heading = "Input")]
     strength: Option<f64>,
-    /// First let the model make the reference anew, in its own pose and text, and look at that
+    /// First let the model make the reference again, in its own pose and text, and look at that
     #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true",
         action = ArgAction::Set, hide_default_value = true, value_name = "true|false", hide_possible_values = true,
         help_heading = "Input")]
@@ -143,8 +143,8 @@ pub fn run(arguments: &ImageArgs) -> Result<i32> {
             continue;
         }
         let made = maker.make(still, &interrupt, &mut |event| match event {
-            Event::Note(note) => display.note(&format!("note: {note}")),
-            Event::Step { done, of } => {
+            StillEvent::Note(note) => display.note(&format!("note: {note}")),
+            StillEvent::Step { done, of } => {
                 let (done, of) = ((place * of + done) as u64, (stills.len() * of) as u64);
                 display.update("step", done, of, "");
             }

@@ -116,7 +116,7 @@ pub struct RenderArgs {
     #[arg(long, default_value_t = 256, value_name = "MIB", help_heading = "Machine",
         value_parser = clap::value_parser!(u64).range(..=MOST_FEATURE_MEMORY))]
     feature_memory: u64,
-    /// Compute the reference's features anew for every frame: slow, for comparison
+    /// Compute the reference's features again for every frame: slow, for comparison
     #[arg(long, help_heading = "Machine")]
     recompute_features: bool,
 }
@@ -168,7 +168,7 @@ pub struct CoherenceArgs {
     /// How much the previous frame counts [default: the model's own, else 1]
     #[arg(long, value_name = "WEIGHT", help_heading = "Coherence")]
     previous_weight: Option<f64>,
-    /// Whether the previous frame is noised anew and passes through the network at each step, as published, or its own
+    /// Whether the previous frame is noised again and passes through the network at each step, as published, or its own
     /// steps are looked back at, which takes no pass
     #[arg(long, value_enum, default_value_t, value_name = "KIND", help_heading = "Coherence")]
     previous_features: PreviousFeatures,

@@ -7,7 +7,7 @@ use dreamtuner::interrupt::Interrupt;
 use dreamtuner::model::weights::{ModelDefaults, ModelFiles};
 use dreamtuner::outputs::{Reservation, Wanted};
 use dreamtuner::train::pre_training::train;
-use dreamtuner::train::subject_encoder::{Event, SubjectEncoderJob, SubjectEncoderSettings};
+use dreamtuner::train::subject_encoder::{SubjectEncoderJob, SubjectEncoderSettings, TrainEvent};
 use dreamtuner::{Error, Result};
 
 use crate::device::DeviceArgs;
@@ -178,12 +178,14 @@ impl SubjectEncoderArgs {
     }
 }
 
-fn show(display: &mut StepDisplay, event: &Event) {
+fn show(display: &mut StepDisplay, event: &TrainEvent) {
     match event {
-        Event::Note(note) => display.note(note),
-        Event::HeldOut { done, with, without } => {
+        TrainEvent::Note(note) => display.note(note),
+        TrainEvent::HeldOut { done, with, without } => {
             display.note(&format!("step {done}: held-out loss {with:.5}, without the encoder {without:.5}"));
         }
-        Event::Step { done, of, loss } => display.update("step", *done, *of, &format!("loss {loss:.4}, ")),
+        TrainEvent::Step { done, of, loss } => {
+            display.update("step", *done, *of, &format!("loss {loss:.4}, "))
+        }
     }
 }

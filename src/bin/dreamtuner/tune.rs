@@ -10,7 +10,7 @@ use dreamtuner::model::weights::{ModelDefaults, ModelFiles, TuneDefaults};
 use dreamtuner::outputs::{self, Reservation, Wanted};
 use dreamtuner::picture::Fit;
 use dreamtuner::pose::{DrawSettings, Pose, ReadSettings, draw_pose, read_poses};
-use dreamtuner::train::tune::{Event, Method, TuneJob, TuneSettings, folder_beside};
+use dreamtuner::train::tune::{Method, TuneEvent, TuneJob, TuneSettings, folder_beside};
 use dreamtuner::train::tuning::tune;
 use dreamtuner::train::{export, exported_files};
 use dreamtuner::{Error, Result};
@@ -266,9 +266,9 @@ fn poses(path: &Path, side: u32, count: usize) -> Result<Vec<[RgbImage; 2]>> {
     Ok((0..count).map(|index| both(shown[index * shown.len() / count], side)).collect())
 }
 
-fn show(display: &mut StepDisplay, event: &Event) {
+fn show(display: &mut StepDisplay, event: &TuneEvent) {
     match *event {
-        Event::Regular { done, of } => display.update("regular picture", done as u64, of as u64, ""),
-        Event::Step { done, of, loss } => display.update("step", done, of, &format!("loss {loss:.4}, ")),
+        TuneEvent::Regular { done, of } => display.update("regular picture", done as u64, of as u64, ""),
+        TuneEvent::Step { done, of, loss } => display.update("step", done, of, &format!("loss {loss:.4}, ")),
     }
 }

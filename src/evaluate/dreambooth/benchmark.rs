@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::data_set::{DataSet, Prompt, Subject};
-use super::encoders::{Encoders, Seen};
+use super::encoders::{Encoders, PictureEmbeddings};
 use super::report::{SubjectReport, SubjectScores};
 use crate::detect::PoseModel;
 use crate::error::{Error, Result};
@@ -27,7 +27,7 @@ use crate::render::settings::RenderSettings;
 use crate::render::weights::WeightFiles;
 use crate::still::{self, Labels, Still, Stills, labelled_grid};
 
-/// Changes when a measure does: what was measured otherwise is measured anew.
+/// Changes when a measure does: what was measured otherwise is measured again.
 const MEASURES: u32 = 1;
 
 /// All that is drawn and measured.
@@ -65,7 +65,7 @@ pub struct SubjectBenchmark {
 
 /// What happens on the way.
 #[derive(Debug, Clone)]
-pub enum Event {
+pub enum SubjectBenchmarkEvent {
     /// Something that the user should know.
     Note(String),
     /// Drawing begins.
@@ -124,13 +124,13 @@ impl SubjectBenchmark {
         encoders: Encoders,
         reserved: &mut Reservation,
         interrupt: &Interrupt,
-        on_event: &mut dyn FnMut(Event),
+        on_event: &mut dyn FnMut(SubjectBenchmarkEvent),
     ) -> Result<SubjectReport> {
         self.settings.check_values()?;
         reserved.begin_folder(&self.folder)?;
         let mut tasks = self.tasks(encoders)?;
         let (of, mut done) = (tasks.len(), tasks.iter().filter(|task| task.scores.is_some()).count());
-        on_event(Event::Begin { done, of });
+        on_event(SubjectBenchmarkEvent::Begin { done, of });
         let (mut stills, mut real) = (Stills::default(), Kept::default());
         for task in tasks.iter_mut().filter(|task| task.scores.is_none()) {
             interrupt.check()?;
@@ -141,7 +141,7 @@ impl SubjectBenchmark {
             };
             task.scores = Some(task.measure(&picture, real, encoders)?);
             done += 1;
-            on_event(Event::Finished { done, of, subject: task.subject.name.clone() });
+            on_event(SubjectBenchmarkEvent::Finished { done, of, subject: task.subject.name.clone() });
         }
         self.report(&tasks)
     }
@@ -265,11 +265,11 @@ impl Task<'_> {
         &self,
         stills: &mut Stills,
         interrupt: &Interrupt,
-        on_event: &mut dyn FnMut(Event),
+        on_event: &mut dyn FnMut(SubjectBenchmarkEvent),
     ) -> Result<RgbImage> {
         let made = stills.make(&self.still, interrupt, &mut |event| {
-            if let still::Event::Note(note) = event {
-                on_event(Event::Note(note));
+            if let still::StillEvent::Note(note) = event {
+                on_event(SubjectBenchmarkEvent::Note(note));
             }
         })?;
         let folder = self.path.parent().unwrap_or(&self.path);
@@ -279,7 +279,7 @@ impl Task<'_> {
     }
 
     /// Measures the picture and keeps the result, which says that it is finished.
-    fn measure(&self, picture: &RgbImage, real: &[Seen], encoders: Encoders) -> Result<Scores> {
+    fn measure(&self, picture: &RgbImage, real: &[PictureEmbeddings], encoders: Encoders) -> Result<Scores> {
         let scores = encoders.compare(picture, real, &self.text)?;
         let (plan, measured_by) = (self.plan.clone(), self.measured_by.clone());
         let finished = Finished { plan, measured_by, scores };

@@ -23,29 +23,34 @@ pub struct Encoders<'a> {
 
 /// What the networks see in one picture: vectors of length 1.
 #[derive(Debug, Clone)]
-pub(super) struct Seen {
+pub(super) struct PictureEmbeddings {
     clip: Option<Vec<f32>>,
     dino: Option<Vec<f32>>,
 }
 
 impl Encoders<'_> {
     /// Looks at pictures, which are read.
-    pub(super) fn look_at_all(&self, pictures: &[PathBuf]) -> Result<Vec<Seen>> {
+    pub(super) fn look_at_all(&self, pictures: &[PathBuf]) -> Result<Vec<PictureEmbeddings>> {
         pictures.iter().map(|path| self.look_at(&opaque(read_picture(path)?))).collect()
     }
 
-    fn look_at(&self, picture: &RgbImage) -> Result<Seen> {
-        Ok(Seen {
+    fn look_at(&self, picture: &RgbImage) -> Result<PictureEmbeddings> {
+        Ok(PictureEmbeddings {
             clip: self.clip.map(|(clip, _)| clip.image(picture)).transpose()?,
             dino: self.dino.map(|(dino, _)| dino.image(picture)).transpose()?,
         })
     }
 
     /// CLIP-I and DINO: mean cosines with the `real` pictures; CLIP-T: the cosine with the text.
-    pub(super) fn compare(&self, picture: &RgbImage, real: &[Seen], text: &str) -> Result<Scores> {
+    pub(super) fn compare(
+        &self,
+        picture: &RgbImage,
+        real: &[PictureEmbeddings],
+        text: &str,
+    ) -> Result<Scores> {
         let seen = self.look_at(picture)?;
         let mut scores = Scores::new();
-        let mut likeness = |metric, vector: fn(&Seen) -> Option<&Vec<f32>>| {
+        let mut likeness = |metric, vector: fn(&PictureEmbeddings) -> Option<&Vec<f32>>| {
             let Some(own) = vector(&seen) else { return };
             let cosines = &mut real.iter().filter_map(vector).map(|other| cosine(own, other));
             scores.extend(mean(cosines).map(|mean| (metric, mean)));

@@ -6,7 +6,7 @@ mod data_set;
 mod encoders;
 mod report;
 
-pub use benchmark::{Event, SubjectBenchmark};
+pub use benchmark::{SubjectBenchmark, SubjectBenchmarkEvent};
 pub use data_set::{DataSet, Prompt, Subject};
 pub use encoders::Encoders;
 pub use report::{SubjectReport, SubjectScores};

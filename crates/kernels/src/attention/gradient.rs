@@ -1,4 +1,4 @@
-//! Attention through which gradients flow. Scores are formed anew for the gradient, some queries at a time, so that no layer
+//! Attention through which gradients flow. Scores are formed again for the gradient, some queries at a time, so that no layer
 //! keeps them (Dao et al., "FlashAttention", 2022, appendix B).
 
 use super::Segment;

@@ -20,7 +20,7 @@ const LARGEST_KEPT_TWICE: usize = 9 * 256 * 256;
 const LARGEST_KEPT: usize = 9 * 1280 * 1024;
 /// Fewer channels are not worth a transform.
 const FEWEST_CHANNELS: usize = 16;
-/// Weights that are transformed anew each time need this many tiles to be worth it.
+/// Weights that are transformed again each time need this many tiles to be worth it.
 const FEWEST_TILES: usize = 16;
 
 /// How often a layer is passed through: what decides whether transformed weights are worth their memory.
@@ -52,7 +52,7 @@ pub struct Convolution {
 /// The weights, `(outputs, inputs, side, side)`.
 #[derive(Debug, Clone)]
 enum Kernels {
-    /// As they were read. For large maps they are transformed; that is kept if there is a place for it, else made anew.
+    /// As they were read. For large maps they are transformed; that is kept if there is a place for it, else made again.
     AsRead { weight: Tensor, kept: Option<Arc<OnceLock<Vec<f32>>>> },
     /// Transformed alone.
     Transformed(Arc<Vec<f32>>),

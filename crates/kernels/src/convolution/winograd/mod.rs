@@ -26,9 +26,9 @@ const SIDE: usize = 6;
 const FREQUENCIES: usize = SIDE * SIDE;
 /// Values of scratch memory that is worked on at once: about the third-level cache.
 const SCRATCH: usize = 3 << 20;
-/// The same where weights are transformed anew: the more tiles, the less often.
+/// The same where weights are transformed again: the more tiles, the less often.
 const SCRATCH_ANEW: usize = 4 * SCRATCH;
-/// Outputs whose weights are transformed anew at once: with [`AT_ONCE`] inputs a part of the second-level cache.
+/// Outputs whose weights are transformed again at once: with [`AT_ONCE`] inputs a part of the second-level cache.
 const OUTPUTS_ANEW: usize = 24;
 
 /// Maps that are folded: `(batch, channels, height, width)`.
@@ -169,11 +169,11 @@ impl WithSimd for Product<'_> {
     }
 }
 
-/// Values between frequencies of weights transformed anew: not a multiple of a cache's lines, so that frequencies do not
+/// Values between frequencies of weights transformed again: not a multiple of a cache's lines, so that frequencies do not
 /// drive each other out of it.
 const ANEW_STEP: usize = OUTPUTS_ANEW * AT_ONCE + 16;
 
-/// Some outputs of all frequencies, of weights transformed anew.
+/// Some outputs of all frequencies, of weights transformed again.
 struct Anew<'a> {
     part: Part<'a>,
     rows: Range<usize>,
