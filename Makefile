@@ -1,6 +1,7 @@
 # make demo   build, then render a clip of a puppet with the built-in model into demo/, and draw the true clip beside it
 # make test   everything that must pass: formatting, lints, tests
 # make bench  benchmarks
+# make deb    a Debian package, with manual pages and completions (needs cargo-deb)
 # Each installs first what this machine lacks (scripts/install-needs.sh); only Rust has to be there.
 
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -10,7 +11,7 @@ CLIP := demo/wave.mp4
 SHEET := demo/wave.sheet.png
 TRUTH := demo/truth.mp4
 
-.PHONY: demo test lint bench fixtures install-needs
+.PHONY: demo test lint bench deb fixtures install-needs
 
 demo: install-needs
 	cargo build --release
@@ -38,6 +39,15 @@ lint: install-needs
 
 bench: install-needs
 	cargo bench --workspace
+
+deb: install-needs
+	cargo build --release
+	$(TARGET)/release/dreamtuner man $(TARGET)/man --overwrite
+	mkdir -p $(TARGET)/completions
+	$(TARGET)/release/dreamtuner completions bash > $(TARGET)/completions/dreamtuner.bash
+	$(TARGET)/release/dreamtuner completions fish > $(TARGET)/completions/dreamtuner.fish
+	$(TARGET)/release/dreamtuner completions zsh > $(TARGET)/completions/_dreamtuner
+	cargo deb --no-build --strip
 
 # Rewrites the reference numbers of the tests; needs Python with the packages that each script names.
 fixtures:

@@ -117,3 +117,24 @@ fn weights_are_inspected() {
     stage.write("bad.safetensors", "bad");
     command(&stage, "models inspect bad.safetensors").failed(4, &["bad.safetensors"]);
 }
+
+#[test]
+fn shells_and_man_are_told_of_every_command() {
+    let stage = Stage::new(1);
+    for shell in ["bash", "fish", "zsh"] {
+        let script = command(&stage, &format!("completions {shell}")).succeeded().stdout;
+        assert!(script.contains("reference-weight") && script.contains("subject-encoder"), "{shell}");
+    }
+    command(&stage, "completions dos").failed(2, &["dos", "bash"]);
+    command(&stage, "man pages").succeeded();
+    for (page, option) in [
+        ("dreamtuner.1", "animate"),
+        ("dreamtuner-animate.1", "pose"),
+        ("dreamtuner-pose-extract.1", "overlay"),
+    ] {
+        let page = std::fs::read_to_string(stage.path("pages").join(page)).unwrap();
+        assert!(page.starts_with(".ie") && page.contains(option), "{option}");
+    }
+    command(&stage, "man pages").failed(6, &["dreamtuner", "--overwrite"]);
+    command(&stage, "man pages --overwrite").succeeded();
+}
