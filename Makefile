@@ -30,6 +30,7 @@ test: install-needs lint
 	    if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --release --workspace; \
 	    else cargo test --release --workspace --tests; fi
 	cargo test --release --workspace --doc
+	RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps
 	cargo clippy --release --no-default-features --lib --benches -- -D warnings
 
 lint: install-needs

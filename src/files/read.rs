@@ -56,7 +56,7 @@ pub(crate) fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
 /// The text of a file of at most `most` bytes.
 ///
 /// # Errors
-/// As [`read`]; [`Error::Input`] for one that is not UTF-8.
+/// [`Error::Io`]; [`Error::Input`] for a file that is longer or not UTF-8.
 pub fn read_text(path: &Path, most: u64) -> Result<String> {
     let bytes = read(path, most)?;
     String::from_utf8(bytes).map_err(|error| Error::input(path, format!("is no UTF-8 text: {error}")))

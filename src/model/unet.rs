@@ -38,7 +38,7 @@ impl ControlResiduals {
     }
 }
 
-/// What entered the last [`SHALLOW`] layers of the decoder.
+/// What entered the last three layers of the decoder.
 #[derive(Debug, Clone)]
 pub struct DeepFeatures(Tensor);
 

@@ -1,7 +1,7 @@
 //! A disk that fails on request: how tests learn what a full or broken disk, or a killed process, would leave behind.
 //!
 //! The program reads two variables of the environment. `DREAMTUNER_DISK_FAULT=17:no-space` makes the 17th call that changes the
-//! disk fail; the other failures are those of [`Failure`]. `DREAMTUNER_DISK_LOG=FILE` appends a line to FILE for each such call.
+//! disk fail; `kill`, `full` and `io` are the other failures. `DREAMTUNER_DISK_LOG=FILE` appends a line to FILE for each such call.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};

@@ -2,7 +2,7 @@
 //!
 //! A batch's [`loss`] goes backward through the networks of [`crate::model`], of which only some weights are variables
 //! ([`crate::model::weights::Trained`]). [`gradients`] sums what arrives there, and [`adamw`] takes a step. Everything drawn by chance
-//! is drawn again for each step from the seed and the step's number, so that [`state`] is all that a training needs to go on.
+//! is drawn again for each step from the seed and the step's number, so that `state` is all that a training needs to go on.
 
 pub mod adamw;
 mod augment;

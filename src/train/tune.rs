@@ -1,6 +1,6 @@
 //! Subject-driven fine-tuning (DreamTuner, section 3.4): a picture becomes a word of the prompt.
 //!
-//! Every step sees a pair: the reference on white with "a CLASS [S*]", and one of some regular pictures with "a CLASS", which keep
+//! Every step sees a pair: the reference on white with `a CLASS [S*]`, and one of some regular pictures with `a CLASS`, which keep
 //! the model from forgetting what the class looks like. The regular ones are made by the model itself, with subject encoder and
 //! S-S-A but without mask. The word's embedding, changes of U-Net and text encoder, and the subject encoder's ResBlocks train.
 

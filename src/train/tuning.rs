@@ -37,8 +37,8 @@ const SAVED_EVERY: u64 = 50;
 /// of the subject and, as a folder that is worked on again, [`folder_beside`] it.
 ///
 /// # Errors
-/// Outputs that would replace something; settings that cannot be used; a class that is no word of the vocabulary; a reference without a foreground; [`Error::Interrupted`];
-/// a loss that is not finite, after which the last good state is kept.
+/// Outputs that would replace something; settings that cannot be used; a class that is no word of the vocabulary; a reference
+/// without a foreground; [`crate::Error::Interrupted`]; a loss that is not finite, after which the last good state is kept.
 pub fn tune(
     job: &TuneJob,
     reserved: &mut Reservation,
