@@ -52,7 +52,7 @@ deb: install-needs
 
 # Rewrites the reference numbers of the tests; needs Python with the packages that each script names.
 fixtures:
-	for script in tests/fixtures/*/make.py; do $(PYTHON) "$$script" || exit 1; done
+	$(PYTHON) tests/fixtures/all.py
 
 install-needs:
 	@sh scripts/install-needs.sh $(RUNTIME)

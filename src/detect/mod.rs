@@ -17,16 +17,18 @@ mod movenet;
 mod normalized;
 #[cfg_attr(not(feature = "onnx"), path = "onnx/absent.rs")]
 mod onnx;
+mod pose_model;
 mod region;
 mod search;
 mod tracker;
 mod whole_body;
 
 pub use cuts::CutDetector;
-pub use estimator::{Estimator, Found, PoseModel, PoseModelChoice};
+pub use estimator::{Estimator, Found};
 pub use figure::{Figure, find_figure, find_masked_person};
 pub use foreground::{U2Net, find_foreground};
 pub use movenet::{Detection, MoveNet, Variant};
+pub use pose_model::{PoseModel, PoseModelChoice};
 pub use region::Region;
 pub use tracker::Tracker;
 pub use whole_body::WholeBody;

@@ -4,7 +4,7 @@ use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::arithmetic::weighted_sum;
-use super::schedule::NoiseLevel;
+use super::noise_level::NoiseLevel;
 use crate::error::{Error, Result};
 
 /// One step of a sampler, as the network sees it.

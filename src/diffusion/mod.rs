@@ -16,6 +16,7 @@ mod denoiser;
 mod guidance;
 mod guidance_interval;
 mod noise;
+mod noise_level;
 mod sampler;
 mod schedule;
 
@@ -23,5 +24,6 @@ pub use denoiser::{Denoiser, Prediction, PredictionType, Step};
 pub use guidance::{Guidance, Pass, PassText, ReferenceNoise};
 pub use guidance_interval::GuidanceInterval;
 pub use noise::{NoiseSource, Purpose};
+pub use noise_level::NoiseLevel;
 pub use sampler::{Sampler, sample, sample_from};
-pub use schedule::{BetaSchedule, NoiseLevel, Schedule, ScheduleConfig, TimestepSpacing};
+pub use schedule::{BetaSchedule, Schedule, ScheduleConfig, TimestepSpacing};

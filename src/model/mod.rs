@@ -14,6 +14,7 @@ pub mod dino;
 mod encoder_layer;
 pub mod image_encoder;
 pub mod ip_adapter;
+mod load;
 mod on_demand;
 pub mod prompt;
 mod prompt_encoder;
@@ -32,6 +33,7 @@ pub mod vision_transformer;
 pub mod weights;
 
 pub use conditioning::Conditioning;
+pub use load::LoadOptions;
 pub use prompt_encoder::{LoadedPromptEncoder, PromptEncoder};
-pub use stable_diffusion::{LoadOptions, StableDiffusion};
+pub use stable_diffusion::StableDiffusion;
 pub use tokenizer::{Chunk, MAX_CHUNKS, Tokenizer};

@@ -4,8 +4,8 @@ use candle_core::{DType, Tensor};
 
 use super::conditioning::Conditioning;
 use super::config::TextConfig;
+use super::load::{LoadOptions, in_file};
 use super::on_demand::OnDemand;
-use super::stable_diffusion::{LoadOptions, in_file};
 use super::text::TextEncoder;
 use super::tokenizer::Tokenizer;
 use super::weights::{LoadReport, Lora, ModelFiles, TextualInversion};

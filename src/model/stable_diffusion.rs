@@ -6,42 +6,18 @@ use image::RgbImage;
 use super::conditioning::Conditioning;
 use super::config::{TextConfig, TinyVaeConfig, UNetConfig, VaeConfig};
 use super::controlnet::ControlNet;
+use super::load::{LoadOptions, in_file};
 use super::on_demand::OnDemand;
 use super::prompt_encoder::PromptEncoder;
 use super::subject_encoder::SubjectReader;
 use super::tiny_vae::TinyVae;
 use super::unet::UNet;
 use super::vae::{Vae, VaeDecoder, VaeEncoder};
-use super::weights::{LoadReport, Lora, ModelFiles, PartFiles, TextualInversion};
+use super::weights::{LoadReport, Lora, ModelFiles, PartFiles};
 use crate::error::{Error, Result};
 use crate::frame::{image_to_tensor, tensor_to_image};
 use crate::mask::Mask;
 use dreamtuner_kernels::in_pool;
-
-/// What is chosen once, when a model is loaded.
-#[derive(Debug, Clone)]
-pub struct LoadOptions {
-    /// Where the networks run.
-    pub device: Device,
-    /// Type of the U-Net's and ControlNets' weights and, but on the CPU, activations: there weights of 16 bits take half the
-    /// memory, and everything is computed in 32. The VAE and the text encoder, where rounding shows and little time is
-    /// spent, stay in 32 bits.
-    pub dtype: DType,
-    /// Leaves what encodes texts and pictures in its files, from where it is read each time it is needed: at the beginning of
-    /// a render.
-    pub low_memory: bool,
-    /// LoRAs to merge, each with its weight.
-    pub loras: Vec<(Lora, f64)>,
-    /// Words to add to the vocabulary.
-    pub textual_inversions: Vec<TextualInversion>,
-}
-
-impl LoadOptions {
-    /// A model as it is.
-    pub fn new(device: Device, dtype: DType) -> Self {
-        Self { device, dtype, low_memory: false, loras: Vec::new(), textual_inversions: Vec::new() }
-    }
-}
 
 /// A loaded model. Nothing changes it: any number of renders share it.
 #[derive(Debug)]
@@ -244,15 +220,6 @@ fn load_vae(
     let (part, config, device) = (files.clone(), config.clone(), options.device.clone());
     let read = move || Ok(part.build(DType::F32, &device, &[], |vb| VaeEncoder::new(&config, vb))?.0);
     Ok((OnDemand::new(encoder, options.low_memory, read), decoder))
-}
-
-/// What is wrong with a configuration, said of the file that it belongs to.
-pub(super) fn in_file(part: &PartFiles) -> impl Fn(Error) -> Error {
-    let path = part.path().to_path_buf();
-    move |error| match error {
-        Error::Setting { name, problem } => Error::weights(&path, format!("{name}: {problem}")),
-        other => other,
-    }
 }
 
 /// Refuses parts that do not belong together.

@@ -9,7 +9,6 @@ use dreamtuner::evaluate::{
 use dreamtuner::frame::MAX_SIDE;
 use dreamtuner::interrupt::Interrupt;
 use dreamtuner::model::clip::{Clip, ClipFiles};
-use dreamtuner::outputs::{Reservation, Wanted};
 use dreamtuner::puppet::{Expression, HELD_OUT_SEED, Scene};
 use dreamtuner::render::settings::RenderSettings;
 use dreamtuner::{Error, Result};
@@ -17,6 +16,7 @@ use serde::de::DeserializeOwned;
 
 use crate::evaluate_clip::{self, ClipArgs};
 use crate::evaluate_dreambooth::{self, DreamboothArgs};
+use crate::evaluate_folder::reserve;
 use crate::evaluate_progress::Display;
 use crate::exit;
 use crate::puppet::by_name;
@@ -183,11 +183,6 @@ fn measure(arguments: &PuppetsArgs, display: &mut Display) -> Result<Report> {
     let report = benchmark.run(&models, &mut reserved, &interrupt, &mut |event| display.show(&event))?;
     reserved.finish()?;
     Ok(report)
-}
-
-/// Keeps the folder of a benchmark for this run.
-pub fn reserve(folder: &Path, inputs: &[&Path], overwrite: bool) -> Result<Reservation> {
-    Reservation::begin(vec![Wanted::Kept(folder.to_path_buf())], inputs, overwrite, "benchmark")
 }
 
 /// A kind by its name, or `various`.

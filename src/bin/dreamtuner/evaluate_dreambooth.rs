@@ -15,7 +15,7 @@ use dreamtuner::model::weights::ModelDefaults;
 use dreamtuner::render::settings::RenderSettings;
 use dreamtuner::{Error, Result};
 
-use crate::evaluate::reserve;
+use crate::evaluate_folder::reserve;
 use crate::exit;
 use crate::parse::{ControlNetOption, Size};
 use crate::render_options::RenderArgs;

@@ -10,6 +10,7 @@ mod device;
 mod evaluate;
 mod evaluate_clip;
 mod evaluate_dreambooth;
+mod evaluate_folder;
 mod evaluate_progress;
 mod exit;
 mod image;

@@ -8,9 +8,10 @@ use candle_core::{DType, Device, Shape, Tensor};
 use candle_nn::VarBuilder;
 use candle_nn::var_builder::SimpleBackend;
 
+use super::entry::Entry;
 use super::keys::is_harmless;
 use super::lora::{Delta, Lora};
-use super::part::{Entry, PartFiles};
+use super::part::PartFiles;
 use crate::error::{Error, Result};
 
 /// Longest list that is printed in full.

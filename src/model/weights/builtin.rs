@@ -3,7 +3,6 @@
 #[cfg(embedded_weights)]
 mod embedded;
 
-use super::defaults::ModelDefaults;
 use super::model::ModelFiles;
 use crate::error::Result;
 
@@ -16,9 +15,10 @@ pub(super) fn model() -> Result<ModelFiles> {
     Err(crate::Error::setting("model", "this build has no model inside; name one: --model PATH"))
 }
 
+/// Its `dreamtuner.json`.
 #[cfg(not(embedded_weights))]
-pub(super) fn defaults() -> Result<ModelDefaults> {
-    Ok(ModelDefaults::default())
+pub(super) fn defaults() -> &'static str {
+    "{}"
 }
 
 impl ModelFiles {

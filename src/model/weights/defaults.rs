@@ -83,7 +83,10 @@ impl ModelDefaults {
     /// # Errors
     /// A `dreamtuner.json` that cannot be read or holds anything else.
     pub fn of(path: Option<&Path>) -> Result<Self> {
-        let Some(path) = path else { return builtin::defaults() };
+        let Some(path) = path else {
+            return serde_json::from_str(builtin::defaults())
+                .map_err(|error| Error::weights("the built-in model", format!("dreamtuner.json: {error}")));
+        };
         let file = path.join("dreamtuner.json");
         if !file.is_file() {
             return Ok(Self::default());

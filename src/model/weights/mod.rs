@@ -5,6 +5,7 @@
 mod build;
 mod builtin;
 mod defaults;
+mod entry;
 mod folder;
 mod inspect;
 mod keys;
@@ -22,10 +23,10 @@ mod trained;
 
 pub use build::{LoadReport, MisShaped};
 pub use defaults::{ModelDefaults, TuneDefaults};
+pub(crate) use folder::read_preprocessor;
 pub use inspect::{Description, Kind, PartDescription, inspect};
 pub use lora::Lora;
 pub use lora_keys::LoraNaming;
-pub(crate) use model::read_preprocessor;
 pub use model::{ModelFiles, TokenizerFiles};
 pub use networks::Part;
 pub use part::PartFiles;

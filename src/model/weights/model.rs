@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::folder::read_json;
+use super::folder::{read_json, read_preprocessor};
 use super::keys::is_harmless;
 use super::networks::Part;
 use super::part::PartFiles;
@@ -167,15 +167,6 @@ impl ModelFiles {
 fn replacement(configs: Option<&Path>, folder: &str, file: &str) -> Result<Option<Value>> {
     let path = configs.map(|configs| configs.join(folder).join(file)).filter(|path| path.exists());
     path.map(|path| read_json(&path)).transpose()
-}
-
-/// `preprocessor_config.json` of a folder; `None` where there is none.
-///
-/// # Errors
-/// As [`read_json`].
-pub(crate) fn read_preprocessor(folder: &Path) -> Result<Option<Value>> {
-    let path = folder.join("preprocessor_config.json");
-    path.is_file().then(|| read_json(&path)).transpose()
 }
 
 fn tokenizer_folder(configs: Option<&Path>) -> Option<PathBuf> {

@@ -8,25 +8,13 @@ use std::sync::Arc;
 use candle_core::Tensor;
 use serde_json::Value;
 
+use super::entry::Entry;
 use super::folder::{read_json, weight_files};
 use super::keys::{Keys, Naming, foreign_family, is_harmless};
 use super::networks::Part;
 use super::shapes::Shapes;
 use super::tensor_file::TensorFile;
 use crate::error::{Error, Result};
-
-/// Where one tensor lies, and how it is to be read.
-#[derive(Debug, Clone)]
-pub(super) struct Entry {
-    /// Index into the part's files.
-    pub file: usize,
-    /// Its name in that file.
-    pub key: String,
-    /// First row and number of rows, where it is only a part of the stored tensor.
-    pub rows: Option<(usize, usize)>,
-    /// Its shape here; the stored one may have further dimensions of size 1.
-    pub shape: Vec<usize>,
-}
 
 /// One network's weights: the configuration, and the tensors under their canonical names, of which only the headers
 /// have been read. Cloning is cheap.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::part::Entry;
+use super::entry::Entry;
 
 /// Shapes by canonical name.
 pub(super) struct Shapes<'a>(pub &'a BTreeMap<String, Entry>);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::model::read_preprocessor;
+use super::folder::read_preprocessor;
 use super::networks::Part;
 use super::part::PartFiles;
 use crate::error::{Error, Result};

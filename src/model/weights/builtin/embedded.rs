@@ -8,7 +8,6 @@ use super::super::model::{ModelFiles, TokenizerFiles};
 use super::super::networks::Part;
 use super::super::part::PartFiles;
 use super::super::subject::SubjectEncoderFiles;
-use super::ModelDefaults;
 use crate::error::{Error, Result};
 
 /// What stands in messages in place of a path.
@@ -57,8 +56,7 @@ pub fn model() -> Result<ModelFiles> {
     })
 }
 
-/// What a render with it uses where its user says nothing.
-pub fn defaults() -> Result<ModelDefaults> {
-    let text = include_str!("../../../../models/mini/dreamtuner.json");
-    serde_json::from_str(text).map_err(|error| Error::weights(NAME, format!("dreamtuner.json: {error}")))
+/// Its `dreamtuner.json`.
+pub fn defaults() -> &'static str {
+    include_str!("../../../../models/mini/dreamtuner.json")
 }

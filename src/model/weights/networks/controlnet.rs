@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Network;
+use super::network::Network;
 use super::unet::{comp_vis, encoder};
 use crate::model::weights::keys::{Keys, Naming};
 use crate::model::weights::shapes::Shapes;

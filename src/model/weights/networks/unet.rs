@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{HEAD_CHANNELS, Network};
+use super::network::{HEAD_CHANNELS, Network};
 use crate::model::weights::keys::{Keys, Naming, unet};
 use crate::model::weights::shapes::Shapes;
 

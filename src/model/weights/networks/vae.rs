@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Network;
+use super::network::Network;
 use crate::model::weights::keys::{Keys, Naming, vae};
 use crate::model::weights::shapes::Shapes;
 

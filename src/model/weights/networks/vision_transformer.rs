@@ -1,6 +1,6 @@
 //! A vision transformer without text, as DINO's.
 
-use super::Network;
+use super::network::Network;
 use crate::model::weights::keys::{Keys, Naming, vision_transformer};
 
 pub(super) const NETWORK: Network = Network {
