@@ -146,13 +146,10 @@ impl Animator<'_> {
         let ClipInputs { reference, prompts, noise, init } = inputs;
         let (height, width) = (settings.height / model.factor(), settings.width / model.factor());
         let shape = [1, model.latent_channels, height, width];
-        let draw = |purpose| noise.normal(purpose, 0, &shape, DType::F32, &model.device);
-        let (start, reference_noise) = (draw(Purpose::Latent)?, draw(Purpose::Reference)?);
-        let plan = SamplingPlan::new(&settings, pipeline.schedule(&settings)?, noise, start.clone())?;
-        let plan = match &init {
-            Some(init) => plan.beginning_from(init, &start)?,
-            None => plan,
-        };
+        let schedule = pipeline.schedule(&settings)?;
+        let place = (&shape[..], &model.device);
+        let plan = SamplingPlan::new(&settings, schedule, noise.clone(), place, init.as_ref())?;
+        let reference_noise = noise.normal(Purpose::Reference, 0, &shape, DType::F32, &model.device)?;
 
         let keys_values = |text| TextKeysValues::new(text, &model.unet, controls);
         let texts = GuidanceTexts {

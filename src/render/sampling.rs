@@ -1,6 +1,6 @@
 //! How the frames of a clip are sampled: its steps, its noise, and the passes of each step, planned once at its beginning.
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 
 use crate::diffusion::{
     Denoiser, Guidance, GuidanceInterval, NoiseSource, Pass, Purpose, ReferenceNoise, Sampler, Schedule,
@@ -44,22 +44,26 @@ enum Start {
 }
 
 impl SamplingPlan {
-    /// Plans the sampling of latents that are shaped as `initial_noise`, `(1, channels, height, width)`.
+    /// Plans the sampling of latents of a `shape` `(1, channels, height, width)`, and draws λ and the noise that they begin from, as
+    /// far as they do not begin from `init`.
     ///
     /// # Errors
-    /// Steps that the schedule does not have; noise files without λ.
+    /// Steps that the schedule does not have; noise files without λ or noise of this shape; a strength out of range or so small
+    /// that no step is left; an initial latent of another shape.
     pub fn new(
         settings: &RenderSettings,
         schedule: Schedule,
         noise: NoiseSource,
-        initial_noise: Tensor,
+        (shape, device): (&[usize], &Device),
+        init: Option<&InitialLatent>,
     ) -> Result<Self> {
         let steps = settings.sampler.steps(&schedule, settings.steps)?;
         let lambdas = match settings.guidance {
             Guidance::ClassifierFree { .. } => vec![0.0; steps.len()],
             Guidance::Interleaved { .. } => noise.uniform(Purpose::Guidance, 0, steps.len())?,
         };
-        Ok(Self {
+        let start = noise.normal(Purpose::Latent, 0, shape, DType::F32, device)?;
+        let plan = Self {
             sampler: settings.sampler,
             schedule,
             steps,
@@ -67,15 +71,16 @@ impl SamplingPlan {
             guidance_interval: settings.guidance_interval,
             lambdas,
             noise,
-            start: Start::Noise(initial_noise),
-        })
+            start: Start::Noise(start.clone()),
+        };
+        match init {
+            Some(init) => plan.beginning_from(init, &start),
+            None => Ok(plan),
+        }
     }
 
-    /// This plan, from a picture in place of `initial_noise`, which is added to it.
-    ///
-    /// # Errors
-    /// [`Error::Setting`] for a strength out of range or so small that no step is left; a latent of another shape.
-    pub fn beginning_from(mut self, init: &InitialLatent, initial_noise: &Tensor) -> Result<Self> {
+    /// This plan, from a picture to which `noise` is added.
+    fn beginning_from(mut self, init: &InitialLatent, noise: &Tensor) -> Result<Self> {
         let (count, strength) = (self.steps.len(), init.strength);
         if !(0.0..=1.0).contains(&strength) {
             return Err(Error::setting("strength", format!("{strength}; 0 to 1 is allowed")));
@@ -86,7 +91,7 @@ impl SamplingPlan {
             let problem = format!("{strength} leaves none of {count} steps; {least:.3} or more is needed");
             return Err(Error::setting("strength", problem));
         };
-        let latent = first.level().mix(&init.latent.to_dtype(DType::F32)?, initial_noise)?;
+        let latent = first.level().mix(&init.latent.to_dtype(DType::F32)?, noise)?;
         self.steps.drain(..skipped);
         self.start = Start::Noised { latent, skipped };
         Ok(self)

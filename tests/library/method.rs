@@ -106,8 +106,8 @@ impl Fixture {
             ..RenderSettings::square(&defaults, 0)
         };
         let shape = self.inputs["ref0.latent"].dims();
-        let start = self.noise.normal(Purpose::Latent, 0, shape, DType::F32, &Device::Cpu).unwrap();
-        SamplingPlan::new(&settings, self.schedule.clone(), self.noise.clone(), start).unwrap()
+        let (schedule, noise) = (self.schedule.clone(), self.noise.clone());
+        SamplingPlan::new(&settings, schedule, noise, (shape, &Device::Cpu), None).unwrap()
     }
 
     fn reference(&self, name: &str, weight: f64, cache: FeatureCache) -> CachedReference {
