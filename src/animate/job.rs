@@ -37,7 +37,7 @@ pub struct Job {
     pub noise: Option<PathBuf>,
     /// Whether the sound of the dance is kept.
     pub audio: bool,
-    /// Quality of the encoder, as [`EncodeSettings::quality`].
+    /// Quality of the encoder, as [`crate::video::EncodeSettings::quality`].
     pub quality: Option<u8>,
     /// The outputs.
     pub outputs: OutputFiles,
