@@ -47,7 +47,7 @@ pub fn plan(
         "pose": pose,
         "control_videos": job.control_videos.iter().map(maybe).collect::<Result<Vec<_>>>()?,
         "noise": maybe(&job.noise)?,
-        "weights": pipeline.fingerprints,
+        "weights": pipeline.weights.fingerprints()?,
         "device": format!("{:?}", pipeline.model.device.location()),
         "dtype": pipeline.model.weight_dtype.as_str(),
         "features": features(),

@@ -67,7 +67,7 @@ impl Stage {
         // 3. The size of the frames, and with it everything else.
         tracing::info!("weights are in place; the reference is prepared");
         let settings = sized(job, &pipeline.model, &pose, on_event)?;
-        let settings = settings.with_subject(pipeline.subject_phrase.as_ref());
+        let settings = settings.with_subject(pipeline.weights.subject_phrase());
         let reference = reference.fit(settings.width as u32, settings.height as u32)?;
         Ok(Self { pipeline, settings, reference, pose, encode, videos, noise })
     }

@@ -7,9 +7,9 @@ use serde_json::Value;
 use super::rows::Row;
 use super::truth::Dance;
 use crate::error::{Error, Result};
+use crate::model::DeviceSettings;
 use crate::model::clip::Clip;
 use crate::render::feature_store::FeatureCache;
-use crate::render::pipeline::DeviceSettings;
 use crate::render::weights::WeightFiles;
 
 /// All that is measured.

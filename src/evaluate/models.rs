@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use crate::error::Result;
 use crate::kept::Kept;
+use crate::model::DeviceSettings;
 use crate::model::weights::SubjectPhrase;
-use crate::render::pipeline::{DeviceSettings, Pipeline};
+use crate::render::pipeline::Pipeline;
 use crate::render::weights::WeightFiles;
 
 /// What is known of a model before its tensors are read.

@@ -5,9 +5,9 @@ use candle_core::{DType, Device};
 use super::weights::{Lora, PartFiles, TextualInversion};
 use crate::error::Error;
 
-/// What is chosen once, when a model is loaded.
+/// Where networks run, and what of them is kept in memory.
 #[derive(Debug, Clone)]
-pub struct LoadOptions {
+pub struct DeviceSettings {
     /// Where the networks run.
     pub device: Device,
     /// Type of the U-Net's and ControlNets' weights and, but on the CPU, activations: there weights of 16 bits take half the
@@ -17,17 +17,29 @@ pub struct LoadOptions {
     /// Leaves what encodes texts and pictures in its files, from where it is read each time it is needed: at the beginning of
     /// a render.
     pub low_memory: bool,
+}
+
+impl DeviceSettings {
+    /// The CPU, all in memory, in 32 bits.
+    pub fn cpu() -> Self {
+        Self::in_32_bits(Device::Cpu)
+    }
+
+    /// All in memory, in 32 bits.
+    pub fn in_32_bits(device: Device) -> Self {
+        Self { device, dtype: DType::F32, low_memory: false }
+    }
+}
+
+/// What is chosen once, when a model is loaded.
+#[derive(Debug, Clone)]
+pub struct LoadOptions {
+    /// Where it is loaded to.
+    pub device: DeviceSettings,
     /// LoRAs to merge, each with its weight.
     pub loras: Vec<(Lora, f64)>,
     /// Words to add to the vocabulary.
     pub textual_inversions: Vec<TextualInversion>,
-}
-
-impl LoadOptions {
-    /// A model as it is.
-    pub fn new(device: Device, dtype: DType) -> Self {
-        Self { device, dtype, low_memory: false, loras: Vec::new(), textual_inversions: Vec::new() }
-    }
 }
 
 /// What is wrong with a configuration, said of the file that it belongs to.

@@ -33,7 +33,7 @@ pub mod vision_transformer;
 pub mod weights;
 
 pub use conditioning::Conditioning;
-pub use load::LoadOptions;
+pub use load::{DeviceSettings, LoadOptions};
 pub use prompt_encoder::{LoadedPromptEncoder, PromptEncoder};
 pub use stable_diffusion::StableDiffusion;
 pub use tokenizer::{Chunk, MAX_CHUNKS, Tokenizer};

@@ -33,14 +33,14 @@ impl PromptEncoder {
         let mut tokenizer = Tokenizer::open(&files.tokenizer)?;
         check_tokenizer(&tokenizer, config, &options.textual_inversions).map_err(in_file(&part))?;
         let concepts = add_concepts(&mut tokenizer, &options.textual_inversions, config)?;
-        let (device, loras, config) = (options.device.clone(), options.loras.clone(), config.clone());
+        let (device, loras, config) = (options.device.device.clone(), options.loras.clone(), config.clone());
         let read = move || {
             let loras: Vec<(&Lora, f64)> = loras.iter().map(|(lora, weight)| (lora, *weight)).collect();
             part.build(DType::F32, &device, &loras, |vb| TextEncoder::new(&config, concepts.as_ref(), vb))
         };
         let (text_encoder, report) = read()?;
         let layers = text_encoder.layers();
-        let text_encoder = OnDemand::new(text_encoder, options.low_memory, move || Ok(read()?.0));
+        let text_encoder = OnDemand::new(text_encoder, options.device.low_memory, move || Ok(read()?.0));
         Ok((Self { tokenizer, text_encoder, layers, dtype }, report))
     }
 

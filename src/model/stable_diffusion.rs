@@ -6,7 +6,7 @@ use image::RgbImage;
 use super::conditioning::Conditioning;
 use super::config::{TextConfig, TinyVaeConfig, UNetConfig, VaeConfig};
 use super::controlnet::ControlNet;
-use super::load::{LoadOptions, in_file};
+use super::load::{DeviceSettings, LoadOptions, in_file};
 use super::on_demand::OnDemand;
 use super::prompt_encoder::PromptEncoder;
 use super::subject_encoder::SubjectReader;
@@ -32,8 +32,6 @@ pub struct StableDiffusion {
     tiny_vae: Option<TinyVae>,
     /// Tells the U-Net who a picture shows.
     subject_reader: Option<OnDemand<SubjectReader>>,
-    /// `scheduler_config.json`.
-    pub scheduler: serde_json::Value,
     /// Channels of the latent.
     pub latent_channels: usize,
     /// Side in pixels of the pictures that the U-Net was trained on; 512 where the files do not say.
@@ -59,9 +57,9 @@ impl StableDiffusion {
     /// Missing or mis-shaped tensors, values that are not finite, LoRA keys that match nothing, embeddings of another
     /// width.
     pub fn load(files: &ModelFiles, options: &LoadOptions, on_report: OnReport) -> Result<Self> {
-        let device = &options.device;
+        let DeviceSettings { device, dtype: weight_dtype, .. } = &options.device;
         let loras: Vec<(&Lora, f64)> = options.loras.iter().map(|(lora, weight)| (lora, *weight)).collect();
-        let dtype = match options.dtype {
+        let dtype = match *weight_dtype {
             DType::F16 | DType::BF16 if device.is_cpu() => DType::F32,
             dtype => dtype,
         };
@@ -70,7 +68,7 @@ impl StableDiffusion {
         let (unet, report) =
             files
                 .unet_with(files.subject_encoder.as_ref())
-                .build(options.dtype, device, &loras, |vb| UNet::new(&unet_config, vb))?;
+                .build(*weight_dtype, device, &loras, |vb| UNet::new(&unet_config, vb))?;
         on_report(&files.unet, &report);
         let subject_reader = load_subject_reader(files, options, on_report)?;
         let vae_config = VaeConfig::from_json(&files.vae.config).map_err(in_file(&files.vae))?;
@@ -89,13 +87,12 @@ impl StableDiffusion {
             vae_decoder,
             tiny_vae: None,
             subject_reader,
-            scheduler: files.scheduler.clone(),
             latent_channels: vae_config.latent_channels,
             native_side: unet_config.native_side(&vae_config),
             size_step: unet_config.size_step(&vae_config),
             device: device.clone(),
             dtype,
-            weight_dtype: options.dtype,
+            weight_dtype: *weight_dtype,
             unet_config,
         })
     }
@@ -201,11 +198,11 @@ fn load_subject_reader(
     on_report: OnReport,
 ) -> Result<Option<OnDemand<SubjectReader>>> {
     let Some(subject) = files.subject_encoder.clone() else { return Ok(None) };
-    let (reader, report) = SubjectReader::load(&subject, &options.device)?;
+    let (reader, report) = SubjectReader::load(&subject, &options.device.device)?;
     on_report(&subject.encoder, &report);
-    let device = options.device.clone();
+    let device = options.device.device.clone();
     let read = move || Ok(SubjectReader::load(&subject, &device)?.0);
-    Ok(Some(OnDemand::new(reader, options.low_memory, read)))
+    Ok(Some(OnDemand::new(reader, options.device.low_memory, read)))
 }
 
 fn load_vae(
@@ -215,11 +212,11 @@ fn load_vae(
     on_report: OnReport,
 ) -> Result<(OnDemand<VaeEncoder>, VaeDecoder)> {
     let (Vae { encoder, decoder }, report) =
-        files.build(DType::F32, &options.device, &[], |vb| Vae::new(config, vb))?;
+        files.build(DType::F32, &options.device.device, &[], |vb| Vae::new(config, vb))?;
     on_report(files, &report);
-    let (part, config, device) = (files.clone(), config.clone(), options.device.clone());
+    let (part, config, device) = (files.clone(), config.clone(), options.device.device.clone());
     let read = move || Ok(part.build(DType::F32, &device, &[], |vb| VaeEncoder::new(&config, vb))?.0);
-    Ok((OnDemand::new(encoder, options.low_memory, read), decoder))
+    Ok((OnDemand::new(encoder, options.device.low_memory, read), decoder))
 }
 
 /// Refuses parts that do not belong together.

@@ -146,7 +146,7 @@ impl Animator<'_> {
         let ClipInputs { reference, prompts, noise, init } = inputs;
         let (height, width) = (settings.height / model.factor(), settings.width / model.factor());
         let shape = [1, model.latent_channels, height, width];
-        let schedule = pipeline.schedule(&settings)?;
+        let schedule = pipeline.weights.schedule(&settings)?;
         let place = (&shape[..], &model.device);
         let plan = SamplingPlan::new(&settings, schedule, noise.clone(), place, init.as_ref())?;
         let reference_noise = noise.normal(Purpose::Reference, 0, &shape, DType::F32, &model.device)?;

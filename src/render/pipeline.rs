@@ -1,16 +1,10 @@
 //! A loaded set of networks, which any number of renders share.
 
-use std::path::PathBuf;
-
-use candle_core::{DType, Device};
-use serde_json::Value;
-
-use crate::diffusion::Schedule;
 use crate::error::Result;
-use crate::model::StableDiffusion;
-use crate::model::weights::SubjectPhrase;
+use crate::model::weights::{LoadReport, PartFiles};
+use crate::model::{DeviceSettings, LoadOptions, StableDiffusion};
 use crate::render::networks::ControlUnit;
-use crate::render::settings::RenderSettings;
+use crate::render::weights::OpenWeights;
 
 /// The networks of renders, loaded once. Nothing changes them afterwards: any number of renders share them, at the same time too.
 #[derive(Debug)]
@@ -19,43 +13,36 @@ pub struct Pipeline {
     pub model: StableDiffusion,
     /// Its ControlNets.
     pub controls: Vec<ControlUnit>,
-    /// How prompts speak of the tuned subject, if there is one.
-    pub subject_phrase: Option<SubjectPhrase>,
-    /// A short hash of every file, for the plans of renders.
-    pub fingerprints: Value,
-    /// The files and folders that were read.
-    pub files: Vec<PathBuf>,
+    /// The files that they were read from.
+    pub weights: OpenWeights,
 }
 
-impl Pipeline {
-    /// The noise schedule of renders with `settings`.
+impl OpenWeights {
+    /// Reads the tensors and builds the networks. Unused keys are told to `on_note`.
     ///
     /// # Errors
-    /// A configuration that cannot be used.
-    pub fn schedule(&self, settings: &RenderSettings) -> Result<Schedule> {
-        settings.schedule(&self.model.scheduler)
-    }
-}
-
-/// Where networks run, and what of them is kept in memory.
-#[derive(Debug, Clone)]
-pub struct DeviceSettings {
-    /// Where they run.
-    pub device: Device,
-    /// Type of the weights of U-Net and ControlNets, as [`crate::model::LoadOptions::dtype`].
-    pub dtype: DType,
-    /// Leaves encoders in their files, as [`crate::model::LoadOptions::low_memory`].
-    pub low_memory: bool,
-}
-
-impl DeviceSettings {
-    /// The CPU, all in memory, in 32 bits.
-    pub fn cpu() -> Self {
-        Self::in_32_bits(Device::Cpu)
-    }
-
-    /// All in memory, in 32 bits.
-    pub fn in_32_bits(device: Device) -> Self {
-        Self { device, dtype: DType::F32, low_memory: false }
+    /// Those of [`StableDiffusion::load`], for any of the files.
+    pub fn load(self, device: &DeviceSettings, on_note: &mut dyn FnMut(String)) -> Result<Pipeline> {
+        let options = LoadOptions {
+            device: device.clone(),
+            loras: self.loras.clone(),
+            textual_inversions: self.textual_inversions.clone(),
+        };
+        let mut note = |part: &PartFiles, report: &LoadReport| {
+            if !report.unused.is_empty() {
+                on_note(format!("{}: {report}", part.path().display()));
+            }
+        };
+        let mut model = StableDiffusion::load(&self.model, &options, &mut note)?;
+        if let Some(part) = &self.tiny_vae {
+            note(part, &model.use_tiny_vae(part)?);
+        }
+        let mut controls = Vec::new();
+        for (part, file) in &self.controlnets {
+            let (network, report) = model.load_controlnet(part)?;
+            note(part, &report);
+            controls.push(ControlUnit { network, strength: file.strength, start: file.start, end: file.end });
+        }
+        Ok(Pipeline { model, controls, weights: self })
     }
 }

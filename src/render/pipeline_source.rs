@@ -1,10 +1,11 @@
 //! Where renders have their networks from: files, or a pipeline that others share.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::Result;
-use crate::render::pipeline::{DeviceSettings, Pipeline};
+use crate::model::DeviceSettings;
+use crate::render::pipeline::Pipeline;
 use crate::render::settings::RenderSettings;
 use crate::render::weights::{OpenWeights, WeightFiles};
 
@@ -36,7 +37,7 @@ impl PipelineSource {
     pub fn files(&self) -> Vec<&Path> {
         match self {
             Self::Files(weights, _) => weights.files().collect(),
-            Self::Loaded(pipeline) => pipeline.files.iter().map(PathBuf::as_path).collect(),
+            Self::Loaded(pipeline) => pipeline.weights.files().collect(),
         }
     }
 
@@ -79,7 +80,7 @@ impl OpenPipeline {
     pub fn check_steps(&self, settings: &RenderSettings) -> Result<()> {
         let schedule = match self {
             Self::Files(weights, _) => weights.schedule(settings)?,
-            Self::Loaded(pipeline) => pipeline.schedule(settings)?,
+            Self::Loaded(pipeline) => pipeline.weights.schedule(settings)?,
         };
         settings.sampler.steps(&schedule, settings.steps).map(drop)
     }

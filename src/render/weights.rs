@@ -9,12 +9,9 @@ use crate::error::{Error, Result};
 use crate::model::clip::ClipFiles;
 use crate::model::config::{UNetConfig, VaeConfig};
 use crate::model::weights::{
-    LoadReport, Lora, ModelFiles, Part, PartFiles, SubjectEncoderFiles, SubjectFile, SubjectPhrase,
-    TextualInversion, TokenizerFiles,
+    Lora, ModelFiles, Part, PartFiles, SubjectEncoderFiles, SubjectFile, SubjectPhrase, TextualInversion,
+    TokenizerFiles,
 };
-use crate::model::{LoadOptions, StableDiffusion};
-use crate::render::networks::ControlUnit;
-use crate::render::pipeline::{DeviceSettings, Pipeline};
 use crate::render::settings::RenderSettings;
 
 /// Which weights a render uses.
@@ -70,12 +67,12 @@ pub struct ControlNetFile {
 /// Weights that have been opened: what they are is known, their tensors are not read yet.
 #[derive(Debug)]
 pub struct OpenWeights {
-    model: ModelFiles,
-    tiny_vae: Option<PartFiles>,
-    loras: Vec<(Lora, f64)>,
+    pub(super) model: ModelFiles,
+    pub(super) tiny_vae: Option<PartFiles>,
+    pub(super) loras: Vec<(Lora, f64)>,
     lora_hashes: Vec<Value>,
-    textual_inversions: Vec<TextualInversion>,
-    controlnets: Vec<(PartFiles, ControlNetFile)>,
+    pub(super) textual_inversions: Vec<TextualInversion>,
+    pub(super) controlnets: Vec<(PartFiles, ControlNetFile)>,
     subject_phrase: Option<SubjectPhrase>,
     files: Vec<PathBuf>,
 }
@@ -249,6 +246,11 @@ impl OpenWeights {
         Ok((unet.native_side(&vae) as u32, unet.size_step(&vae) as u32))
     }
 
+    /// The files and folders that were read.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(PathBuf::as_path)
+    }
+
     /// How prompts speak of the tuned subject, if there is one.
     pub fn subject_phrase(&self) -> Option<&SubjectPhrase> {
         self.subject_phrase.as_ref()
@@ -283,37 +285,6 @@ impl OpenWeights {
             "textual_inversions": self.textual_inversions.iter().map(|word| &word.fingerprint).collect::<Vec<_>>(),
             "controlnets": self.controlnets.iter().map(controlnet).collect::<Vec<_>>(),
         }))
-    }
-
-    /// Reads the tensors and builds the networks. Unused keys are told to `on_note`.
-    ///
-    /// # Errors
-    /// Those of [`StableDiffusion::load`], for any of the files.
-    pub fn load(self, device: &DeviceSettings, on_note: &mut dyn FnMut(String)) -> Result<Pipeline> {
-        let fingerprints = self.fingerprints()?;
-        let options = LoadOptions {
-            device: device.device.clone(),
-            dtype: device.dtype,
-            low_memory: device.low_memory,
-            loras: self.loras,
-            textual_inversions: self.textual_inversions,
-        };
-        let mut note = |part: &PartFiles, report: &LoadReport| {
-            if !report.unused.is_empty() {
-                on_note(format!("{}: {report}", part.path().display()));
-            }
-        };
-        let mut model = StableDiffusion::load(&self.model, &options, &mut note)?;
-        if let Some(part) = &self.tiny_vae {
-            note(part, &model.use_tiny_vae(part)?);
-        }
-        let mut controls = Vec::new();
-        for (part, file) in &self.controlnets {
-            let (network, report) = model.load_controlnet(part)?;
-            note(part, &report);
-            controls.push(ControlUnit { network, strength: file.strength, start: file.start, end: file.end });
-        }
-        Ok(Pipeline { model, controls, subject_phrase: self.subject_phrase, fingerprints, files: self.files })
     }
 }
 

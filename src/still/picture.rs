@@ -151,7 +151,7 @@ impl Stills {
         // 3. Everything in its size.
         let (settings, note) = sized(settings, &pipeline.model, still.size, still.vae_tile, input.size())?;
         note.into_iter().for_each(|note| on_event(StillEvent::Note(note)));
-        let settings = settings.with_subject(pipeline.subject_phrase.as_ref());
+        let settings = settings.with_subject(pipeline.weights.subject_phrase());
         let watch = watch(&pipeline, &settings)?;
         let (width, height) = (settings.width as u32, settings.height as u32);
         let pose = still.pose.as_ref().map(|path| pose_image(path, &still.reference.model, width, height));

@@ -5,9 +5,9 @@ use image::RgbImage;
 use super::tune::TuneJob;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
+use crate::model::DeviceSettings;
 use crate::model::weights::SubjectFile;
 use crate::picture::contact_sheet;
-use crate::render::pipeline::DeviceSettings;
 use crate::render::settings::RenderSettings;
 use crate::render::weights::OpenWeights;
 

@@ -9,8 +9,8 @@ use super::tune::{TuneEvent, TuneJob};
 use crate::error::{Error, Result};
 use crate::files::read_picture;
 use crate::interrupt::Interrupt;
+use crate::model::DeviceSettings;
 use crate::outputs::{disk, write_png};
-use crate::render::pipeline::DeviceSettings;
 use crate::render::settings::RenderSettings;
 use crate::render::weights::OpenWeights;
 

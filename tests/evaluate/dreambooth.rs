@@ -11,13 +11,13 @@ use dreamtuner::evaluate::dreambooth::{
 };
 use dreamtuner::inputs::reference::FileChoice;
 use dreamtuner::interrupt::Interrupt;
+use dreamtuner::model::DeviceSettings;
 use dreamtuner::model::clip::{Clip, ClipFiles, cosine};
 use dreamtuner::model::dino::{Dino, DinoFiles};
 use dreamtuner::model::weights::{ModelDefaults, ModelFiles};
 use dreamtuner::outputs::{Reservation, Wanted};
 use dreamtuner::puppet::dataset::reference_shot;
 use dreamtuner::puppet::{Expression, Identity, render};
-use dreamtuner::render::pipeline::DeviceSettings;
 use dreamtuner::render::settings::RenderSettings;
 use dreamtuner::render::weights::WeightFiles;
 use proptest::prelude::*;

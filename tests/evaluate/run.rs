@@ -9,10 +9,10 @@ use dreamtuner::evaluate::{
     ablations, round_trip,
 };
 use dreamtuner::interrupt::Interrupt;
+use dreamtuner::model::DeviceSettings;
 use dreamtuner::outputs::{Reservation, Wanted};
 use dreamtuner::puppet::Identity;
 use dreamtuner::render::feature_store::FeatureCache;
-use dreamtuner::render::pipeline::DeviceSettings;
 use dreamtuner::render::settings::{PreviousFeatures, RenderSettings};
 use dreamtuner::render::weights::{ControlNetFile, WeightFiles};
 use serde_json::json;

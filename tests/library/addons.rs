@@ -6,7 +6,7 @@ use dreamtuner::model::text::TextEncoder;
 use dreamtuner::model::transformer::AttentionContext;
 use dreamtuner::model::unet::UNet;
 use dreamtuner::model::weights::{Lora, ModelFiles, Part, PartFiles, TextualInversion};
-use dreamtuner::model::{LoadOptions, StableDiffusion};
+use dreamtuner::model::{DeviceSettings, LoadOptions, StableDiffusion};
 
 use crate::common::{assert_close, fixtures, relative_error, tensors};
 
@@ -70,7 +70,7 @@ fn textual_inversion_in_a_prompt() {
     for (file, prompt) in [("embedding", prompt.clone()), ("a1111", prompt.replace("<hero>", "a1111"))] {
         let word = TextualInversion::open(&folder.join(format!("{file}.safetensors"))).unwrap();
         let options =
-            LoadOptions { textual_inversions: vec![word], ..LoadOptions::new(Device::Cpu, DType::F32) };
+            LoadOptions { device: DeviceSettings::cpu(), loras: vec![], textual_inversions: vec![word] };
         let files = ModelFiles::open(&fixtures().join("sd1")).unwrap();
         let model = StableDiffusion::load(&files, &options, &mut |_, _| {}).unwrap();
         let ids: Vec<u32> = model.prompt_encoder.tokenizer.chunks(&prompt).unwrap().remove(0).tokens;

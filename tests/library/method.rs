@@ -11,6 +11,7 @@ use dreamtuner::diffusion::{
 use dreamtuner::interrupt::Interrupt;
 use dreamtuner::mask::Mask;
 use dreamtuner::model::Conditioning;
+use dreamtuner::model::DeviceSettings;
 use dreamtuner::model::config::UNetConfig;
 use dreamtuner::model::controlnet::ControlNet;
 use dreamtuner::model::transformer::{PassPicture, ReferencePass};
@@ -22,7 +23,6 @@ use dreamtuner::render::deep_cache::DeepCache;
 use dreamtuner::render::denoiser::{FrameControls, SubjectDenoiser};
 use dreamtuner::render::feature_store::{FeatureCache, FeatureStore};
 use dreamtuner::render::networks::{ControlUnit, GuidanceTexts, Networks, TextKeysValues};
-use dreamtuner::render::pipeline::DeviceSettings;
 use dreamtuner::render::prompts::PromptEmbeddings;
 use dreamtuner::render::reference::{CachedReference, Reference};
 use dreamtuner::render::references::{LookBack, References};

@@ -5,8 +5,8 @@ use std::process::Command;
 
 use dreamtuner::animate::Job;
 use dreamtuner::inputs::reference::FileChoice;
+use dreamtuner::model::DeviceSettings;
 use dreamtuner::model::weights::ModelDefaults;
-use dreamtuner::render::pipeline::DeviceSettings;
 use dreamtuner::render::pipeline_source::PipelineSource;
 use dreamtuner::render::settings::RenderSettings;
 use dreamtuner::render::weights::WeightFiles;

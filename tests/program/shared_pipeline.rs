@@ -9,7 +9,7 @@ use std::thread;
 
 use dreamtuner::animate::{self, Job};
 use dreamtuner::interrupt::Interrupt;
-use dreamtuner::render::pipeline::DeviceSettings;
+use dreamtuner::model::DeviceSettings;
 use dreamtuner::render::pipeline_source::PipelineSource;
 use tempfile::TempDir;
 

@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device};
 use clap::{Args, ValueEnum};
-use dreamtuner::render::pipeline::DeviceSettings;
+use dreamtuner::model::DeviceSettings;
 use dreamtuner::threads::set_threads;
 use dreamtuner::{Error, Result};
 use serde::Serialize;

@@ -25,8 +25,7 @@ pub(super) fn dpm_plus_plus_2m(
         let gain = -next.alpha * (-interval).exp_m1();
         latent = match &earlier {
             Some((earlier_level, earlier_clean)) if next != NoiseLevel::CLEAN => {
-                let earlier_interval = level.half_log_snr() - earlier_level.half_log_snr();
-                let slope = interval / (2.0 * earlier_interval);
+                let slope = slope(*earlier_level, level, interval);
                 weighted_sum(
                     (keep, &latent),
                     [(gain * (1.0 + slope), &clean), (-gain * slope, earlier_clean)],
@@ -59,8 +58,7 @@ pub(super) fn dpm_plus_plus_2m_sde(
         let interval = next.half_log_snr() - level.half_log_snr();
         let direction = match &earlier {
             Some((earlier_level, earlier_clean)) => {
-                let earlier_interval = level.half_log_snr() - earlier_level.half_log_snr();
-                let slope = interval / (2.0 * earlier_interval);
+                let slope = slope(*earlier_level, level, interval);
                 weighted_sum((1.0 + slope, &clean), [(-slope, earlier_clean)])?
             }
             None => clean.clone(),
@@ -73,6 +71,11 @@ pub(super) fn dpm_plus_plus_2m_sde(
         earlier = Some((level, clean));
     }
     Ok(latent)
+}
+
+/// `h/(2h₀)`: what the change since the prediction at `earlier` counts in a step of `interval` from `level`.
+fn slope(earlier: NoiseLevel, level: NoiseLevel, interval: f64) -> f64 {
+    interval / (2.0 * (level.half_log_snr() - earlier.half_log_snr()))
 }
 
 /// UniPC-2 with B₂(h) = e^h − 1 on clean latents (Zhao et al. 2023, <https://arxiv.org/abs/2302.04867>, algorithms
