@@ -4,7 +4,7 @@
     python benches/smoothing.py poses
 
 Each dance is scaled to a body height of 1. Noise is normal; one joint in twenty trembles three times as much. `dreamtuner
-pose smooth` (src/pose/smooth.rs) does what the rows called "adaptive" do.
+pose smooth` (crates/pose/src/smooth.rs) does what the rows called "adaptive" do.
 """
 
 import json

@@ -137,6 +137,12 @@ impl Error {
     }
 }
 
+impl From<dreamtuner_pose::Error> for Error {
+    fn from(error: dreamtuner_pose::Error) -> Self {
+        Self::Setting { name: error.name, problem: error.problem }
+    }
+}
+
 /// Lets networks, whose operations fail with candle's error, refuse a configuration.
 impl From<Error> for candle_core::Error {
     fn from(error: Error) -> Self {

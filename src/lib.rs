@@ -69,7 +69,7 @@
 //!
 //! Modules use only modules of the lines before their own; a test sees to it (`tests/library/layers.rs`).
 //!
-//! 1. [`error`], `plan`, `random`: what everything stands on
+//! 1. [`error`], `plan`: what everything stands on
 //! 2. [`frame`], [`interrupt`], [`mask`], [`threads`]
 //! 3. [`files`], [`picture`]: files of others are read, pictures laid side by side
 //! 4. [`model`], [`diffusion`], [`outputs`]: the networks, the samplers, and files that appear whole or not at all
@@ -79,7 +79,8 @@
 //! 8. [`animate`], [`still`]
 //! 9. [`evaluate`]; then the program
 //!
-//! The kernels that networks run on are a crate of their own, `dreamtuner-kernels`.
+//! Below them are crates of their own: `dreamtuner-kernels`, which networks run on; `dreamtuner-random`; `dreamtuner-pose` and
+//! `dreamtuner-puppet`, to which [`pose`] and [`puppet`] add the files.
 //!
 //! Without the feature `video` the library needs no FFmpeg: pictures in, pictures out, by [`Animator`].
 
@@ -107,7 +108,6 @@ pub mod picture;
 mod plan;
 pub mod pose;
 pub mod puppet;
-mod random;
 pub mod render;
 #[cfg(feature = "video")]
 pub mod still;

@@ -7,9 +7,9 @@ use image::RgbImage;
 use crate::error::{Error, Result};
 use crate::mask::Mask;
 use crate::puppet::choreography::{Choreography, ClipSettings, shots};
-use crate::puppet::dataset::reference_shot;
 use crate::puppet::{
-    Expression, Identity, Picture, Scene, Shot, View, caption, render, render_labelled, scene_caption,
+    Expression, Identity, Picture, Scene, Shot, View, caption, open_dance, reference_shot, render,
+    render_labelled, scene_caption,
 };
 use crate::render::animator::ReferencePicture;
 
@@ -60,7 +60,7 @@ impl Dance {
         if !(0.01..=1000.0).contains(&frames_per_second) {
             return Err(Error::setting("fps", format!("{frames_per_second}; 0.01 to 1000 is allowed")));
         }
-        let choreography = Choreography::open(dance)?;
+        let choreography = open_dance(dance)?;
         let name = Path::new(dance).file_stem().map_or_else(|| dance.into(), |stem| stem.to_string_lossy());
         let (expression, scene) = (Shown::Same(REFERENCE_EXPRESSION), Shown::Same(Scene::White));
         Ok(Self { name: name.into_owned(), choreography, frames, frames_per_second, expression, scene })

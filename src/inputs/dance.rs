@@ -185,9 +185,8 @@ impl PoseSource {
             );
             return Err(Error::input(path, problem));
         }
-        let in_file = |error| named(path, error);
-        found.sequence.choose_person(settings.person).map_err(in_file)?;
-        let mended = mend(&mut found.sequence, &found.cuts).map_err(in_file)?;
+        found.sequence.choose_person(settings.person).map_err(|error| named(path, error))?;
+        let mended = mend(&mut found.sequence, &found.cuts).map_err(|error| named(path, error))?;
         let mut notes = Vec::new();
         if mended != Mended::default() {
             notes.push(mended.to_string());
@@ -307,7 +306,7 @@ fn completed(
         ));
     }
     match (settings.retarget, around.reference) {
-        (retarget, Some(reference)) => retarget.apply(sequence, reference),
+        (retarget, Some(reference)) => Ok(retarget.apply(sequence, reference)?),
         (Retarget::None, None) => Ok(sequence),
         (_, None) => {
             notes.push("the reference's pose is not known: the dance keeps the dancer's body".into());
@@ -317,8 +316,8 @@ fn completed(
 }
 
 /// An error of a setting, said of the file.
-fn named(path: &Path, error: Error) -> Error {
-    match error {
+fn named(path: &Path, error: impl Into<Error>) -> Error {
+    match error.into() {
         Error::Setting { problem, .. } => Error::input(path, problem),
         other => other,
     }

@@ -1,48 +1,8 @@
-//! Poses: the named joints of a figure, pictures of them, and the files they come in.
-//!
-//! 1. [`read_poses`] reads OpenPose, ComfyUI and COCO-17 JSON into a [`PoseSequence`].
-//! 2. [`PoseSequence::choose_person`] keeps one dancer, the same in every frame.
-//! 3. [`repair_swaps`], [`reject_outliers`] and [`smooth_poses`] mend what a detector has found; [`fill_gaps`] interpolates what the detector missed.
-//! 4. [`retarget`] gives the dance to a body of other proportions.
-//! 5. [`Pose::fit`] moves a pose onto a canvas of another shape.
-//! 6. [`draw_pose`] draws the control image that an OpenPose ControlNet expects.
-//!
-//! A video whose frames are such control images already is recognised by [`classify`] and used as it is.
-//! This module knows nothing of tensors and codecs.
+//! Poses: those of `dreamtuner_pose`, and the files they are in.
 
-mod change;
-mod choose;
-mod coco;
-mod draw;
-mod gaps;
-mod info;
-pub mod json;
-mod kalman;
-mod mirror;
-mod outliers;
-mod points;
-mod retarget;
-mod sequence;
-mod skeleton;
-mod skeleton_video;
-mod smooth;
-mod swaps;
+mod read;
+mod write;
 
-pub use change::{Change, change};
-pub use choose::PersonChoice;
-pub use coco::COCO_POINTS;
-pub use draw::{DrawSettings, StickWidth, draw_pose};
-pub use gaps::{GapReport, fill_gaps};
-pub use info::{MissingJoint, Summary, summary};
-pub use json::{COORDINATE_LIMIT, ReadSettings, read_poses, write_openpose_folder, write_pose_keypoints};
-pub use outliers::reject_outliers;
-pub use points::{POINTS, Points};
-pub use retarget::{Retarget, rescale, retarget};
-pub use sequence::{MAX_CANVAS, PoseSequence};
-pub use skeleton::{
-    BODY_COLORS, Body, BoundingBox, CONFIDENCE_THRESHOLD, FACE_POINTS, Face, HAND_EDGES, HAND_POINTS, Hand,
-    Joint, Keypoint, LIMBS, Person, Pose,
-};
-pub use skeleton_video::{ControlKind, classify, swap_red_blue};
-pub use smooth::smooth_poses;
-pub use swaps::repair_swaps;
+pub use dreamtuner_pose::*;
+pub use read::read_poses;
+pub use write::{write_openpose_folder, write_pose_keypoints};

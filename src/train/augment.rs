@@ -4,7 +4,7 @@
 use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
 
-use crate::random::Random;
+use dreamtuner_random::Random;
 
 /// Shares of pictures that are flipped and blurred.
 const FLIPPED: f32 = 0.5;

@@ -25,8 +25,8 @@ use crate::mask::Mask;
 use crate::model::weights::{ATTENTION_PREFIX, PartFiles, SubjectEncoderFiles, Variables};
 use crate::outputs::{Reservation, disk, key_of, remove_parts, write_png, write_whole};
 use crate::picture::cut_out;
-use crate::random::Random;
 use dreamtuner_kernels::in_pool;
+use dreamtuner_random::Random;
 
 /// Held-out pictures that are looked at.
 const CHECKED: usize = 64;

@@ -23,8 +23,8 @@ use crate::mask::Mask;
 use crate::model::weights::SubjectFile;
 use crate::outputs::{Reservation, key_of, write_png, write_whole};
 use crate::picture::{BLACK, WHITE, on_white};
-use crate::random::Random;
 use dreamtuner_kernels::in_pool;
+use dreamtuner_random::Random;
 
 /// Side of the largest latents that pass the networks as a pair.
 const LARGEST_TOGETHER: usize = 32;

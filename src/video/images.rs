@@ -1,8 +1,8 @@
 //! Pictures as a source of frames: a folder of them, or a single one.
 
-use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 
+use dreamtuner_pose::natural_order;
 use image::{DynamicImage, RgbImage};
 
 use super::decode::{DecodeSettings, FrameReader};
@@ -150,37 +150,6 @@ pub fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>> {
 
 fn name(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
-}
-
-/// Compares names with every run of digits taken as one number, of whatever length.
-fn natural_order(one: &str, other: &str) -> Ordering {
-    let (mut one, mut other) = (one, other);
-    loop {
-        let (Some(first), Some(second)) = (one.chars().next(), other.chars().next()) else {
-            return one.len().cmp(&other.len());
-        };
-        if first.is_ascii_digit() && second.is_ascii_digit() {
-            let (number, rest) = split_number(one);
-            let (other_number, other_rest) = split_number(other);
-            let by_value = number.len().cmp(&other_number.len()).then_with(|| number.cmp(other_number));
-            if by_value.is_ne() {
-                return by_value;
-            }
-            (one, other) = (rest, other_rest);
-        } else {
-            if first != second {
-                return first.cmp(&second);
-            }
-            (one, other) = (&one[first.len_utf8()..], &other[second.len_utf8()..]);
-        }
-    }
-}
-
-/// The leading digits without leading zeros, and what follows them.
-fn split_number(text: &str) -> (&str, &str) {
-    let end = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
-    let (digits, rest) = text.split_at(end);
-    (digits.trim_start_matches('0'), rest)
 }
 
 fn over_black(picture: DynamicImage) -> RgbImage {

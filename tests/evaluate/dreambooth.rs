@@ -16,7 +16,7 @@ use dreamtuner::model::clip::{Clip, ClipFiles, cosine};
 use dreamtuner::model::dino::{Dino, DinoFiles};
 use dreamtuner::model::weights::{ModelDefaults, ModelFiles};
 use dreamtuner::outputs::{Reservation, Wanted};
-use dreamtuner::puppet::dataset::reference_shot;
+use dreamtuner::puppet::reference_shot;
 use dreamtuner::puppet::{Expression, Identity, render};
 use dreamtuner::render::settings::RenderSettings;
 use dreamtuner::render::weights::WeightFiles;

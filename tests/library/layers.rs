@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// A module uses only modules of layers before its own.
 const LAYERS: [&[&str]; 9] = [
-    &["error", "memory", "plan", "random"],
+    &["error", "memory", "plan"],
     &["frame", "interrupt", "kept", "mask", "threads"],
     &["files", "picture"],
     &["diffusion", "model", "outputs"],

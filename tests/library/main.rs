@@ -1,14 +1,14 @@
-//! The library by itself: networks against diffusers' and transformers' numbers, kernels, pictures, puppets.
+//! The library by itself: networks against diffusers' and transformers' numbers, kernels, pictures.
 
 mod addons;
 mod attention;
 mod common;
+mod dataset;
 mod diffusion;
 mod ip_adapter;
 mod layers;
 mod method;
 mod parity;
 mod picture;
-mod puppet;
 mod text;
 mod training;

@@ -1,11 +1,9 @@
-//! Poses through the public interface: drawing, files, people, gaps, recognition of skeleton videos.
+//! Poses in files, and what is made of them.
 
 mod dances;
-mod draw;
+#[path = "../../crates/pose/tests/pose/figures.rs"]
 mod figures;
 mod json;
 mod mend;
 mod properties;
 mod retarget;
-mod sequence;
-mod skeleton_video;

@@ -13,7 +13,7 @@ use dreamtuner::model::DeviceSettings;
 use dreamtuner::model::StableDiffusion;
 use dreamtuner::model::unet::Place;
 use dreamtuner::model::weights::{ModelDefaults, ModelFiles};
-use dreamtuner::puppet::dataset::reference_shot;
+use dreamtuner::puppet::reference_shot;
 use dreamtuner::puppet::{Expression, Identity, Part, render_labelled};
 use dreamtuner::render::attention_maps::{AttentionSource, Captured, Watch};
 use dreamtuner::render::pipeline::Pipeline;

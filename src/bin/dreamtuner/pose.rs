@@ -275,7 +275,8 @@ fn info(arguments: &InfoArgs) -> Result<()> {
     let sequence = arguments.source.read()?;
     let summary = summary(&sequence);
     let against = arguments.against.as_ref();
-    let change = against.map(|path| change(&arguments.source.read_beside(path)?, &sequence)).transpose()?;
+    let before = against.map(|path| arguments.source.read_beside(path)).transpose()?;
+    let change = before.map(|before| change(&before, &sequence)).transpose()?;
     if arguments.json {
         let mut value = serde_json::to_value(&summary);
         if let (Ok(value), Some(change)) = (&mut value, change) {

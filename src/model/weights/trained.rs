@@ -10,7 +10,7 @@ use candle_nn::{Init, VarBuilder};
 use super::build::Source;
 use super::part::PartFiles;
 use crate::error::Result;
-use crate::random::Random;
+use dreamtuner_random::Random;
 
 /// Which weights of a network train.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

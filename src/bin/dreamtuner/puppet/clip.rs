@@ -6,8 +6,8 @@ use clap::Args;
 use dreamtuner::frame::Frame;
 use dreamtuner::outputs::{Reservation, Wanted};
 use dreamtuner::pose::{PoseSequence, write_pose_keypoints};
-use dreamtuner::puppet::choreography::{Choreography, ClipSettings, shots};
-use dreamtuner::puppet::{Identity, caption, render};
+use dreamtuner::puppet::choreography::{ClipSettings, shots};
+use dreamtuner::puppet::{Identity, caption, dance_file, open_dance, render};
 use dreamtuner::video::{Container, EncodeSettings, VideoWriter, rational_rate};
 use dreamtuner::{Error, Result};
 
@@ -47,7 +47,7 @@ pub fn run(arguments: &ClipArgs) -> Result<()> {
     if !(0.1..=1000.0).contains(fps) {
         return Err(Error::setting("fps", format!("{fps}; 0.1 to 1000 is allowed")));
     }
-    let dance = Choreography::open(&arguments.dance)?;
+    let dance = open_dance(&arguments.dance)?;
     let once = (f64::from(dance.seconds()) * fps).round().max(1.0) as usize;
     let settings = ClipSettings {
         frames: arguments.frames.map_or(once, |frames| frames as usize),
@@ -61,7 +61,7 @@ pub fn run(arguments: &ClipArgs) -> Result<()> {
 
     let wanted =
         clips.map(|path| Wanted::clip(path)).chain(arguments.poses.iter().cloned().map(Wanted::File));
-    let inputs: Vec<&Path> = Choreography::file(&arguments.dance).into_iter().collect();
+    let inputs: Vec<&Path> = dance_file(&arguments.dance).into_iter().collect();
     let mut reserved =
         Reservation::begin(wanted.collect(), &inputs, look.overwrite, &format!("{arguments:?}"))?;
     let mut writer = |path: &PathBuf| {

@@ -6,7 +6,8 @@ use clap::Args;
 use dreamtuner::outputs::{Reservation, Wanted};
 use dreamtuner::pose::{PoseSequence, write_pose_keypoints};
 use dreamtuner::puppet::{
-    Choreography, FigurePose, Identity, Motion, Random, Shot, caption, random_pose, reference_pose, render,
+    FigurePose, Identity, Motion, Random, Shot, caption, dance_file, open_dance, random_pose, reference_pose,
+    render,
 };
 use dreamtuner::{Error, Result};
 
@@ -51,7 +52,7 @@ pub fn run(arguments: &ImageArgs) -> Result<()> {
         arguments.poses.as_ref(),
     ];
     let wanted = outputs.into_iter().flatten().cloned().map(Wanted::File).collect();
-    let inputs: Vec<&Path> = arguments.dance.as_deref().and_then(Choreography::file).into_iter().collect();
+    let inputs: Vec<&Path> = arguments.dance.as_deref().and_then(dance_file).into_iter().collect();
     let mut reserved = Reservation::begin(wanted, &inputs, look.overwrite, &format!("{arguments:?}"))?;
     let identity = Identity::from_seed(look.seed);
     let shot = Shot {
@@ -85,7 +86,7 @@ fn pose(arguments: &ImageArgs, identity: &Identity) -> Result<FigurePose> {
         if !(0.0..=1e6).contains(&arguments.beat) {
             return Err(Error::setting("beat", format!("{}; 0 to 1000000 is allowed", arguments.beat)));
         }
-        return Ok(Choreography::open(dance)?.pose(arguments.beat));
+        return Ok(open_dance(dance)?.pose(arguments.beat));
     }
     Ok(arguments.pose_seed.map_or_else(reference_pose, |seed| {
         random_pose(identity, arguments.look.view, &mut Random::new(seed, PURPOSE))
