@@ -72,12 +72,13 @@
 //! 1. [`error`], `plan`: what everything stands on
 //! 2. [`frame`], [`interrupt`], [`mask`], [`threads`]
 //! 3. [`files`], [`picture`]: files of others are read, pictures laid side by side
-//! 4. [`model`], [`diffusion`], [`outputs`]: the networks, the samplers, and files that appear whole or not at all
-//! 5. [`pose`], [`render`], [`video`]
-//! 6. [`detect`], [`puppet`], [`train`]
-//! 7. [`inputs`]: reference, dance, sizes
-//! 8. [`animate`], [`still`]
-//! 9. [`evaluate`]; then the program
+//! 4. [`diffusion`], [`outputs`]: the samplers, and files that appear whole or not at all
+//! 5. [`model`]: the networks
+//! 6. [`pose`], [`render`], [`video`]
+//! 7. [`detect`], [`puppet`], [`train`]
+//! 8. [`inputs`]: reference, dance, sizes
+//! 9. [`animate`], [`still`]
+//! 10. [`evaluate`]; then the program
 //!
 //! Below them are crates of their own: `dreamtuner-kernels`, which networks run on; `dreamtuner-random`; `dreamtuner-pose` and
 //! `dreamtuner-puppet`, to which [`pose`] and [`puppet`] add the files.

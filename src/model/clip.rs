@@ -12,11 +12,10 @@ use serde_json::{Value, json};
 use super::colours::ColourStatistics;
 use super::config::{ImageEncoderConfig, TextConfig};
 use super::image_encoder::ImageEncoder;
-use super::load::in_file;
 use super::scaling::scaled;
 use super::text::TextEncoder;
 use super::tokenizer::Tokenizer;
-use super::weights::{ModelFiles, Part, PartFiles, TokenizerFiles, read_preprocessor};
+use super::weights::{ModelFiles, NetworkFiles, Part, Preprocessor, TokenizerFiles};
 use crate::error::{Error, Result};
 
 /// The tensor that brings the text encoder's output into the common space.
@@ -25,8 +24,8 @@ const TEXT_PROJECTION: &str = "text_projection.weight";
 /// The files of a CLIP model. Nothing but headers and configurations has been read.
 #[derive(Debug, Clone)]
 pub struct ClipFiles {
-    image_encoder: PartFiles,
-    text_encoder: PartFiles,
+    image_encoder: NetworkFiles<ImageEncoderConfig>,
+    text_encoder: NetworkFiles<TextConfig>,
     tokenizer: TokenizerFiles,
     colours: ColourStatistics,
 }
@@ -34,18 +33,14 @@ pub struct ClipFiles {
 impl ClipFiles {
     /// The CLIP of a Stable Diffusion model: its own image encoder, text encoder with `text_projection.weight`, and
     /// tokenizer. `None` where it lacks one of these.
-    ///
-    /// # Errors
-    /// A `preprocessor_config.json` that cannot be used.
-    pub fn of_model(model: &ModelFiles) -> Result<Option<Self>> {
-        let Some(image_encoder) = model.image_encoder.clone() else { return Ok(None) };
-        if model.text_encoder.shape(TEXT_PROJECTION).is_none() {
-            return Ok(None);
-        }
-        let colours = ColourStatistics::new(model.feature_extractor.as_ref())
-            .map_err(|problem| Error::weights(image_encoder.path(), problem))?;
-        let (text_encoder, tokenizer) = (model.text_encoder.clone(), model.tokenizer.clone());
-        Ok(Some(Self { image_encoder, text_encoder, tokenizer, colours }))
+    pub fn of_model(model: &ModelFiles) -> Option<Self> {
+        model.text_encoder.shape(TEXT_PROJECTION)?;
+        Some(Self {
+            image_encoder: model.image_encoder.clone()?,
+            text_encoder: model.text_encoder.clone(),
+            tokenizer: model.tokenizer.clone(),
+            colours: model.preprocessor.colours,
+        })
     }
 
     /// Opens a `CLIPModel` folder as transformers writes it, or a folder with the subfolders `image_encoder`,
@@ -54,8 +49,8 @@ impl ClipFiles {
     /// # Errors
     /// Missing or malformed files; a text encoder without projection.
     pub fn open(folder: &Path) -> Result<Self> {
-        let image_encoder = PartFiles::open(folder, Part::ImageEncoder)?;
-        let text_encoder = PartFiles::open(folder, Part::TextEncoder)?;
+        let image_encoder = NetworkFiles::open(folder, Part::ImageEncoder)?;
+        let text_encoder: NetworkFiles<TextConfig> = NetworkFiles::open(folder, Part::TextEncoder)?;
         if text_encoder.shape(TEXT_PROJECTION).is_none() {
             return Err(Error::weights(text_encoder.path(), format!("has no {TEXT_PROJECTION}")));
         }
@@ -68,12 +63,11 @@ impl ClipFiles {
         } else {
             TokenizerFiles::Clip { pad_with_exclamation: false }
         };
-        let extractor = match read_preprocessor(&folder.join("feature_extractor"))? {
-            Some(extractor) => Some(extractor),
-            None => read_preprocessor(folder)?,
+        let preprocessor = match Preprocessor::in_folder(&folder.join("feature_extractor"))? {
+            Some(preprocessor) => Some(preprocessor),
+            None => Preprocessor::in_folder(folder)?,
         };
-        let colours =
-            ColourStatistics::new(extractor.as_ref()).map_err(|problem| Error::weights(folder, problem))?;
+        let colours = preprocessor.unwrap_or_default().colours;
         Ok(Self { image_encoder, text_encoder, tokenizer, colours })
     }
 
@@ -101,12 +95,9 @@ impl Clip {
     /// # Errors
     /// Configurations that cannot be used, missing or mis-shaped tensors.
     pub fn load(files: &ClipFiles, device: &Device) -> Result<Self> {
-        let image_config = ImageEncoderConfig::from_json(&files.image_encoder.config)
-            .map_err(in_file(&files.image_encoder))?;
+        let (image_config, text_config) = (&files.image_encoder.config, &files.text_encoder.config);
         let (image_encoder, _) =
-            files.image_encoder.build(DType::F32, device, &[], |vb| ImageEncoder::new(&image_config, vb))?;
-        let text_config =
-            TextConfig::from_json(&files.text_encoder.config).map_err(in_file(&files.text_encoder))?;
+            files.image_encoder.build(DType::F32, device, &[], |vb| ImageEncoder::new(image_config, vb))?;
         let ((text_encoder, text_projection), _) =
             files.text_encoder.build(DType::F32, device, &[], |vb| {
                 let projection = linear_no_bias(
@@ -114,7 +105,7 @@ impl Clip {
                     image_config.projection_dim,
                     vb.pp("text_projection"),
                 )?;
-                Ok((TextEncoder::new(&text_config, None, vb)?, projection))
+                Ok((TextEncoder::new(text_config, None, vb)?, projection))
             })?;
         Ok(Self {
             image_encoder,

@@ -3,7 +3,6 @@
 use candle_core::{Device, Tensor};
 use image::RgbImage;
 use serde::Deserialize;
-use serde_json::Value;
 
 use crate::error::Result;
 use crate::frame::image_to_tensor;
@@ -18,25 +17,21 @@ pub struct ColourStatistics {
 }
 
 /// Those of OpenAI's and OpenCLIP's models.
-const USUAL: ColourStatistics = ColourStatistics {
-    mean: [0.481_454_66, 0.457_827_5, 0.408_210_73],
-    deviation: [0.268_629_54, 0.261_302_6, 0.275_777_1],
-};
+impl Default for ColourStatistics {
+    fn default() -> Self {
+        Self {
+            mean: [0.481_454_66, 0.457_827_5, 0.408_210_73],
+            deviation: [0.268_629_54, 0.261_302_6, 0.275_777_1],
+        }
+    }
+}
 
 impl ColourStatistics {
-    /// From `preprocessor_config.json`; the usual ones where there is none.
-    ///
-    /// # Errors
-    /// What is wrong with the file, in words.
-    pub fn new(extractor: Option<&Value>) -> std::result::Result<Self, String> {
-        let Some(extractor) = extractor else { return Ok(USUAL) };
-        let colours: Self = serde_json::from_value(extractor.clone())
-            .map_err(|error| format!("preprocessor_config.json: {error}"))?;
-        match colours.deviation.iter().find(|deviation| **deviation <= 0.0) {
-            Some(deviation) => {
-                Err(format!("preprocessor_config.json: image_std {deviation}; above 0 is allowed"))
-            }
-            None => Ok(colours),
+    /// Whether colours can be divided by the deviation; what is wrong, in words, where they cannot.
+    pub(super) fn check(&self) -> std::result::Result<(), String> {
+        match self.deviation.iter().find(|deviation| **deviation <= 0.0) {
+            Some(deviation) => Err(format!("image_std {deviation}; above 0 is allowed")),
+            None => Ok(()),
         }
     }
 

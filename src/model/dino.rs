@@ -4,37 +4,25 @@
 use std::path::Path;
 
 use candle_core::{DType, Device, IndexOp};
+use candle_nn::VarBuilder;
 use image::RgbImage;
 use image::imageops::FilterType;
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::clip::unit;
 use super::colours::ColourStatistics;
 use super::config::VisionTransformerConfig;
-use super::load::in_file;
 use super::scaling::scaled;
 use super::vision_transformer::VisionTransformer;
-use super::weights::{Part, PartFiles, read_preprocessor};
+use super::weights::{NetworkFiles, Part, Preprocessor};
 use crate::error::{Error, Result};
 
 /// The files of a DINO model. Nothing but headers and configurations has been read.
 #[derive(Debug, Clone)]
 pub struct DinoFiles {
-    files: PartFiles,
+    files: NetworkFiles<VisionTransformerConfig>,
     colours: ColourStatistics,
     filter: FilterType,
-}
-
-/// How pictures are scaled, as Pillow numbers it.
-#[derive(Deserialize)]
-struct Scaling {
-    #[serde(default = "bilinear")]
-    resample: u8,
-}
-
-fn bilinear() -> u8 {
-    2
 }
 
 impl DinoFiles {
@@ -43,18 +31,16 @@ impl DinoFiles {
     /// # Errors
     /// Missing or malformed files, another network.
     pub fn open(folder: &Path) -> Result<Self> {
-        let files = PartFiles::open(folder, Part::VisionTransformer)?;
+        let files = NetworkFiles::open(folder, Part::VisionTransformer)?;
         let fail = |problem: String| Error::weights(folder, format!("preprocessor_config.json: {problem}"));
-        let extractor = read_preprocessor(folder)?;
-        let extractor =
-            extractor.ok_or_else(|| fail("not found; it says how pictures are prepared".into()))?;
-        let colours =
-            ColourStatistics::new(Some(&extractor)).map_err(|problem| Error::weights(folder, problem))?;
-        let scaling: Scaling = serde_json::from_value(extractor).map_err(|error| fail(error.to_string()))?;
-        let filter = match scaling.resample {
-            2 => FilterType::Triangle,
-            3 => FilterType::CatmullRom,
-            other => return Err(fail(format!("resample {other}; 2 (bilinear) and 3 (bicubic) are known"))),
+        let Preprocessor { colours, resample, .. } = Preprocessor::in_folder(folder)?
+            .ok_or_else(|| fail("not found; it says how pictures are prepared".into()))?;
+        let filter = match resample {
+            None | Some(2) => FilterType::Triangle,
+            Some(3) => FilterType::CatmullRom,
+            Some(other) => {
+                return Err(fail(format!("resample {other}; 2 (bilinear) and 3 (bicubic) are known")));
+            }
         };
         Ok(Self { files, colours, filter })
     }
@@ -82,9 +68,9 @@ impl Dino {
     /// A configuration that cannot be used, missing or mis-shaped tensors.
     pub fn load(files: &DinoFiles, device: &Device) -> Result<Self> {
         let DinoFiles { files, colours, filter } = files;
-        let config = VisionTransformerConfig::from_json(&files.config).map_err(in_file(files))?;
-        let (network, _) = files.build(DType::F32, device, &[], |vb| VisionTransformer::new(&config, vb))?;
-        let side = config.image_size as u32;
+        let make = |vb: VarBuilder| VisionTransformer::new(&files.config, vb);
+        let (network, _) = files.build(DType::F32, device, &[], make)?;
+        let side = files.config.image_size as u32;
         Ok(Self { network, side, colours: *colours, filter: *filter, device: device.clone() })
     }
 

@@ -2,8 +2,7 @@
 
 use candle_core::{DType, Device};
 
-use super::weights::{Lora, PartFiles, TextualInversion};
-use crate::error::Error;
+use super::weights::{Lora, TextualInversion};
 
 /// Where networks run, and what of them is kept in memory.
 #[derive(Debug, Clone)]
@@ -40,13 +39,4 @@ pub struct LoadOptions {
     pub loras: Vec<(Lora, f64)>,
     /// Words to add to the vocabulary.
     pub textual_inversions: Vec<TextualInversion>,
-}
-
-/// What is wrong with a configuration, said of the file that it belongs to.
-pub(super) fn in_file(part: &PartFiles) -> impl Fn(Error) -> Error {
-    let path = part.path().to_path_buf();
-    move |error| match error {
-        Error::Setting { name, problem } => Error::weights(&path, format!("{name}: {problem}")),
-        other => other,
-    }
 }

@@ -4,7 +4,7 @@ use candle_core::{DType, Tensor};
 
 use super::conditioning::Conditioning;
 use super::config::TextConfig;
-use super::load::{LoadOptions, in_file};
+use super::load::LoadOptions;
 use super::on_demand::OnDemand;
 use super::text::TextEncoder;
 use super::tokenizer::Tokenizer;
@@ -25,18 +25,20 @@ impl PromptEncoder {
     /// Loads the text encoder of a model. Embeddings are given in the type `dtype`.
     pub(super) fn load(
         files: &ModelFiles,
-        config: &TextConfig,
         options: &LoadOptions,
         dtype: DType,
     ) -> Result<(Self, LoadReport)> {
         let part = files.text_encoder.clone();
         let mut tokenizer = Tokenizer::open(&files.tokenizer)?;
-        check_tokenizer(&tokenizer, config, &options.textual_inversions).map_err(in_file(&part))?;
-        let concepts = add_concepts(&mut tokenizer, &options.textual_inversions, config)?;
-        let (device, loras, config) = (options.device.device.clone(), options.loras.clone(), config.clone());
+        check_tokenizer(&tokenizer, &part.config, &options.textual_inversions)
+            .map_err(|problem| Error::weights(part.path(), problem))?;
+        let concepts = add_concepts(&mut tokenizer, &options.textual_inversions, &part.config)?;
+        let (device, loras) = (options.device.device.clone(), options.loras.clone());
         let read = move || {
             let loras: Vec<(&Lora, f64)> = loras.iter().map(|(lora, weight)| (lora, *weight)).collect();
-            part.build(DType::F32, &device, &loras, |vb| TextEncoder::new(&config, concepts.as_ref(), vb))
+            part.build(DType::F32, &device, &loras, |vb| {
+                TextEncoder::new(&part.config, concepts.as_ref(), vb)
+            })
         };
         let (text_encoder, report) = read()?;
         let layers = text_encoder.layers();
@@ -94,16 +96,15 @@ fn check_tokenizer(
     tokenizer: &Tokenizer,
     config: &TextConfig,
     inversions: &[TextualInversion],
-) -> Result<()> {
+) -> std::result::Result<(), String> {
     let (words, known) = (tokenizer.vocabulary_size(), config.vocab_size);
     // New words are numbered after the tokenizer's, and their embeddings follow the text encoder's.
     if words > known || (words < known && !inversions.is_empty()) {
-        return Err(Error::setting("vocab_size", format!("{known}, the tokenizer has {words} words")));
+        return Err(format!("vocab_size: {known}, the tokenizer has {words} words"));
     }
     let (tokens, positions) = (tokenizer.max_length(), config.max_position_embeddings);
     if tokens > positions {
-        let problem = format!("{positions}, the tokenizer makes chunks of {tokens}");
-        return Err(Error::setting("max_position_embeddings", problem));
+        return Err(format!("max_position_embeddings: {positions}, the tokenizer makes chunks of {tokens}"));
     }
     Ok(())
 }

@@ -4,16 +4,16 @@ use candle_core::{DType, Device, Tensor};
 use image::RgbImage;
 
 use super::conditioning::Conditioning;
-use super::config::{TextConfig, TinyVaeConfig, UNetConfig, VaeConfig};
+use super::config::{TinyVaeConfig, UNetConfig, VaeConfig};
 use super::controlnet::ControlNet;
-use super::load::{DeviceSettings, LoadOptions, in_file};
+use super::load::{DeviceSettings, LoadOptions};
 use super::on_demand::OnDemand;
 use super::prompt_encoder::PromptEncoder;
 use super::subject_encoder::SubjectReader;
 use super::tiny_vae::TinyVae;
 use super::unet::UNet;
 use super::vae::{Vae, VaeDecoder, VaeEncoder};
-use super::weights::{LoadReport, Lora, ModelFiles, PartFiles};
+use super::weights::{LoadReport, Lora, ModelFiles, NetworkFiles, PartFiles};
 use crate::error::{Error, Result};
 use crate::frame::{image_to_tensor, tensor_to_image};
 use crate::mask::Mask;
@@ -64,21 +64,18 @@ impl StableDiffusion {
             dtype => dtype,
         };
 
-        let unet_config = UNetConfig::of_unet(&files.unet.config).map_err(in_file(&files.unet))?;
+        let unet_config = files.unet.config.clone();
         let (unet, report) =
             files
                 .unet_with(files.subject_encoder.as_ref())
                 .build(*weight_dtype, device, &loras, |vb| UNet::new(&unet_config, vb))?;
         on_report(&files.unet, &report);
         let subject_reader = load_subject_reader(files, options, on_report)?;
-        let vae_config = VaeConfig::from_json(&files.vae.config).map_err(in_file(&files.vae))?;
-        let (vae_encoder, vae_decoder) = load_vae(&files.vae, &vae_config, options, on_report)?;
-
-        let text_config =
-            TextConfig::from_json(&files.text_encoder.config).map_err(in_file(&files.text_encoder))?;
-        let (prompt_encoder, report) = PromptEncoder::load(files, &text_config, options, dtype)?;
+        let vae_config = &files.vae.config;
+        let (vae_encoder, vae_decoder) = load_vae(&files.vae, options, on_report)?;
+        let (prompt_encoder, report) = PromptEncoder::load(files, options, dtype)?;
         on_report(&files.text_encoder, &report);
-        check_fit(files, &unet_config, &vae_config, &text_config)?;
+        check_fit(files)?;
 
         Ok(Self {
             unet,
@@ -88,8 +85,8 @@ impl StableDiffusion {
             tiny_vae: None,
             subject_reader,
             latent_channels: vae_config.latent_channels,
-            native_side: unet_config.native_side(&vae_config),
-            size_step: unet_config.size_step(&vae_config),
+            native_side: unet_config.native_side(vae_config),
+            size_step: unet_config.size_step(vae_config),
             device: device.clone(),
             dtype,
             weight_dtype: *weight_dtype,
@@ -101,19 +98,18 @@ impl StableDiffusion {
     ///
     /// # Errors
     /// Those of [`Self::load`], and [`Error::Weights`] for a ControlNet made for another kind of model.
-    pub fn load_controlnet(&self, files: &PartFiles) -> Result<(ControlNet, LoadReport)> {
-        let config = UNetConfig::from_json(&files.config).map_err(in_file(files))?;
-        self.check_controlnet(&config).map_err(|problem| Error::weights(files.path(), problem))?;
-        files.build(self.weight_dtype, &self.device, &[], |vb| ControlNet::new(&config, vb))
+    pub fn load_controlnet(&self, files: &NetworkFiles<UNetConfig>) -> Result<(ControlNet, LoadReport)> {
+        self.check_controlnet(&files.config).map_err(|problem| Error::weights(files.path(), problem))?;
+        files.build(self.weight_dtype, &self.device, &[], |vb| ControlNet::new(&files.config, vb))
     }
 
     /// Lets a tiny decoder decode in the autoencoder's place.
     ///
     /// # Errors
     /// Those of [`Self::load`], and [`Error::Weights`] for one made for other latents.
-    pub fn use_tiny_vae(&mut self, files: &PartFiles) -> Result<LoadReport> {
-        let config = TinyVaeConfig::from_json(&files.config).map_err(in_file(files))?;
-        let (tiny, report) = files.build(DType::F32, &self.device, &[], |vb| TinyVae::new(&config, vb))?;
+    pub fn use_tiny_vae(&mut self, files: &NetworkFiles<TinyVaeConfig>) -> Result<LoadReport> {
+        let (tiny, report) =
+            files.build(DType::F32, &self.device, &[], |vb| TinyVae::new(&files.config, vb))?;
         for (what, found, own) in [
             ("latents of channels", tiny.latent_channels(), self.latent_channels),
             ("pictures enlarged by", tiny.factor(), self.factor()),
@@ -206,21 +202,21 @@ fn load_subject_reader(
 }
 
 fn load_vae(
-    files: &PartFiles,
-    config: &VaeConfig,
+    files: &NetworkFiles<VaeConfig>,
     options: &LoadOptions,
     on_report: OnReport,
 ) -> Result<(OnDemand<VaeEncoder>, VaeDecoder)> {
     let (Vae { encoder, decoder }, report) =
-        files.build(DType::F32, &options.device.device, &[], |vb| Vae::new(config, vb))?;
+        files.build(DType::F32, &options.device.device, &[], |vb| Vae::new(&files.config, vb))?;
     on_report(files, &report);
-    let (part, config, device) = (files.clone(), config.clone(), options.device.device.clone());
-    let read = move || Ok(part.build(DType::F32, &device, &[], |vb| VaeEncoder::new(&config, vb))?.0);
+    let (part, device) = (files.clone(), options.device.device.clone());
+    let read = move || Ok(part.build(DType::F32, &device, &[], |vb| VaeEncoder::new(&part.config, vb))?.0);
     Ok((OnDemand::new(encoder, options.device.low_memory, read), decoder))
 }
 
 /// Refuses parts that do not belong together.
-fn check_fit(files: &ModelFiles, unet: &UNetConfig, vae: &VaeConfig, text: &TextConfig) -> Result<()> {
+fn check_fit(files: &ModelFiles) -> Result<()> {
+    let (unet, vae, text) = (&files.unet.config, &files.vae.config, &files.text_encoder.config);
     let context = unet.context_width(0)?;
     if context != text.encoder.hidden_size {
         let problem = format!(

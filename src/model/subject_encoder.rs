@@ -14,10 +14,9 @@ use super::colours::ColourStatistics;
 use super::config::ImageEncoderConfig;
 use super::image_encoder::ImageEncoder;
 use super::ip_adapter::ImageProjection;
-use super::load::in_file;
 use super::scaling::scaled;
 use super::subject_config::{SubjectConfig, SubjectEncoderConfig};
-use super::weights::{LoadReport, PartFiles, SubjectEncoderFiles};
+use super::weights::{LoadReport, NetworkFiles, SubjectEncoderFiles};
 use crate::error::{Error, Result};
 use crate::mask::Mask;
 use crate::picture::cut_out;
@@ -91,12 +90,12 @@ impl SubjectEyes {
     /// # Errors
     /// A configuration that cannot be used, missing or mis-shaped tensors, layers that there are not.
     pub fn load(
-        files: &PartFiles,
-        extractor: Option<&serde_json::Value>,
+        files: &NetworkFiles<ImageEncoderConfig>,
+        colours: ColourStatistics,
         view: View,
         device: &Device,
     ) -> Result<Self> {
-        let config = ImageEncoderConfig::from_json(&files.config).map_err(in_file(files))?;
+        let config = &files.config;
         let depth = config.encoder.num_hidden_layers;
         if let View::Layers(layers) = &view
             && let Some(layer) = layers.iter().find(|layer| **layer > depth)
@@ -104,9 +103,7 @@ impl SubjectEyes {
             let problem = format!("has {depth} layers, the subject encoder looks at layer {layer}");
             return Err(Error::weights(files.path(), problem));
         }
-        let (image_encoder, _) = files.build(DType::F32, device, &[], |vb| ImageEncoder::new(&config, vb))?;
-        let colours =
-            ColourStatistics::new(extractor).map_err(|problem| Error::weights(files.path(), problem))?;
+        let (image_encoder, _) = files.build(DType::F32, device, &[], |vb| ImageEncoder::new(config, vb))?;
         let side = config.image_size as u32;
         Ok(Self { image_encoder, side, colours, view, device: device.clone() })
     }
@@ -150,15 +147,13 @@ impl SubjectReader {
     /// # Errors
     /// Those of [`SubjectEyes::load`], and ResBlocks that do not fit their configuration.
     pub fn load(files: &SubjectEncoderFiles, device: &Device) -> Result<(Self, LoadReport)> {
-        let config = SubjectConfig::from_json(&files.encoder.config).map_err(in_file(&files.encoder))?;
-        let view = match &config {
+        let view = match &files.encoder.config {
             SubjectConfig::Own(config) => View::Layers(config.layers.clone()),
             SubjectConfig::IpAdapter(config) if config.layers == 0 => View::Whole,
             SubjectConfig::IpAdapter(_) => View::Penultimate,
         };
-        let extractor = files.feature_extractor.as_ref();
-        let eyes = SubjectEyes::load(&files.image_encoder, extractor, view, device)?;
-        let make = |vb: VarBuilder| match &config {
+        let eyes = SubjectEyes::load(&files.image_encoder, files.preprocessor.colours, view, device)?;
+        let make = |vb: VarBuilder| match &files.encoder.config {
             SubjectConfig::Own(config) => SubjectEncoder::new(config, vb).map(Encoder::Own),
             SubjectConfig::IpAdapter(config) => ImageProjection::new(config, vb).map(Encoder::IpAdapter),
         };

@@ -1,7 +1,6 @@
 //! What a render is told: everything that decides what its frames look like.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::diffusion::{Guidance, GuidanceInterval, PredictionType, Sampler, Schedule, ScheduleConfig};
 use crate::error::{Error, Result};
@@ -121,14 +120,13 @@ impl RenderSettings {
         }
     }
 
-    /// The noise schedule of a model whose `scheduler_config.json` is `config`, with the prediction type asked for.
+    /// The noise schedule of a model that was trained with `config`, with the prediction type asked for.
     ///
     /// # Errors
-    /// A configuration that cannot be read or used.
-    pub fn schedule(&self, config: &Value) -> Result<Schedule> {
-        let mut config = ScheduleConfig::from_json(config)?;
-        config.prediction_type = self.prediction.unwrap_or(config.prediction_type);
-        Schedule::new(config)
+    /// A configuration that cannot be used.
+    pub fn schedule(&self, config: &ScheduleConfig) -> Result<Schedule> {
+        let prediction_type = self.prediction.unwrap_or(config.prediction_type);
+        Schedule::new(ScheduleConfig { prediction_type, ..config.clone() })
     }
 
     /// Refuses values outside their ranges, as far as they can be told without a model.

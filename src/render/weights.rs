@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use crate::diffusion::Schedule;
 use crate::error::{Error, Result};
 use crate::model::clip::ClipFiles;
-use crate::model::config::{UNetConfig, VaeConfig};
+use crate::model::config::{TinyVaeConfig, UNetConfig};
 use crate::model::weights::{
-    Lora, ModelFiles, Part, PartFiles, SubjectEncoderFiles, SubjectFile, SubjectPhrase, TextualInversion,
+    Lora, ModelFiles, NetworkFiles, Part, SubjectEncoderFiles, SubjectFile, SubjectPhrase, TextualInversion,
     TokenizerFiles,
 };
 use crate::render::settings::RenderSettings;
@@ -68,11 +68,11 @@ pub struct ControlNetFile {
 #[derive(Debug)]
 pub struct OpenWeights {
     pub(super) model: ModelFiles,
-    pub(super) tiny_vae: Option<PartFiles>,
+    pub(super) tiny_vae: Option<NetworkFiles<TinyVaeConfig>>,
     pub(super) loras: Vec<(Lora, f64)>,
     lora_hashes: Vec<Value>,
     pub(super) textual_inversions: Vec<TextualInversion>,
-    pub(super) controlnets: Vec<(PartFiles, ControlNetFile)>,
+    pub(super) controlnets: Vec<(NetworkFiles<UNetConfig>, ControlNetFile)>,
     subject_phrase: Option<SubjectPhrase>,
     files: Vec<PathBuf>,
 }
@@ -122,14 +122,15 @@ impl WeightFiles {
             None => ModelFiles::builtin()?,
         };
         if let Some(path) = &self.vae {
-            model.vae = PartFiles::open(path, Part::Vae)?;
+            model.vae = NetworkFiles::open(path, Part::Vae)?;
         }
         model.subject_encoder = self.subject_encoder(&model)?;
-        let tiny_vae = self.tiny_vae.as_ref().map(|path| PartFiles::open(path, Part::TinyVae)).transpose()?;
+        let tiny_vae =
+            self.tiny_vae.as_ref().map(|path| NetworkFiles::open(path, Part::TinyVae)).transpose()?;
         let mut controlnets = Vec::new();
         for file in &self.controlnets {
             let part = match &file.path {
-                Some(path) => PartFiles::open(path, Part::ControlNet)?,
+                Some(path) => NetworkFiles::open(path, Part::ControlNet)?,
                 None => model.controlnet.clone().ok_or_else(|| {
                     Error::setting("controlnet", "the model has none of its own; name one: --controlnet PATH")
                 })?,
@@ -233,17 +234,13 @@ impl OpenWeights {
     /// # Errors
     /// A configuration that cannot be used.
     pub fn schedule(&self, settings: &RenderSettings) -> Result<Schedule> {
-        settings.schedule(&self.model.scheduler)
+        settings.schedule(&self.model.scheduler.config)
     }
 
     /// Side in pixels of the pictures that the model was trained on, and what sides are multiples of.
-    ///
-    /// # Errors
-    /// Configurations that cannot be used.
-    pub fn sizes(&self) -> Result<(u32, u32)> {
-        let vae = VaeConfig::from_json(&self.model.vae.config)?;
-        let unet = UNetConfig::from_json(&self.model.unet.config)?;
-        Ok((unet.native_side(&vae) as u32, unet.size_step(&vae) as u32))
+    pub fn sizes(&self) -> (u32, u32) {
+        let (unet, vae) = (&self.model.unet.config, &self.model.vae.config);
+        (unet.native_side(vae) as u32, unet.size_step(vae) as u32)
     }
 
     /// The files and folders that were read.
@@ -257,10 +254,7 @@ impl OpenWeights {
     }
 
     /// The CLIP that the model brings; `None` where it lacks a part of one.
-    ///
-    /// # Errors
-    /// Those of [`ClipFiles::of_model`].
-    pub fn clip(&self) -> Result<Option<ClipFiles>> {
+    pub fn clip(&self) -> Option<ClipFiles> {
         ClipFiles::of_model(&self.model)
     }
 
@@ -269,18 +263,18 @@ impl OpenWeights {
     /// # Errors
     /// A tokenizer that cannot be read.
     pub fn fingerprints(&self) -> Result<Value> {
-        let controlnet = |(part, file): &(PartFiles, ControlNetFile)| {
+        let controlnet = |(part, file): &(NetworkFiles<UNetConfig>, ControlNetFile)| {
             let ControlNetFile { strength, start, end, .. } = file;
             json!({"file": part.fingerprint(), "strength": strength, "start": start, "end": end})
         };
         Ok(json!({
             "unet": self.model.unet.fingerprint(),
             "vae": self.model.vae.fingerprint(),
-            "tiny_vae": self.tiny_vae.as_ref().map(PartFiles::fingerprint),
+            "tiny_vae": self.tiny_vae.as_ref().map(|part| part.fingerprint()),
             "text_encoder": self.model.text_encoder.fingerprint(),
             "subject_encoder": self.model.subject_encoder.as_ref().map(SubjectEncoderFiles::fingerprint),
             "tokenizer": tokenizer_hash(&self.model.tokenizer)?,
-            "scheduler": self.model.scheduler,
+            "scheduler": self.model.scheduler.json(),
             "loras": self.lora_hashes,
             "textual_inversions": self.textual_inversions.iter().map(|word| &word.fingerprint).collect::<Vec<_>>(),
             "controlnets": self.controlnets.iter().map(controlnet).collect::<Vec<_>>(),

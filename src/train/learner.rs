@@ -10,8 +10,6 @@ use super::tune::{Method, TuneJob};
 use crate::error::{Error, Result};
 use crate::mask::Mask;
 use crate::model::Tokenizer;
-use crate::model::config::{TextConfig, UNetConfig};
-use crate::model::subject_config::{SubjectConfig, SubjectEncoderConfig};
 use crate::model::subject_encoder::{SubjectEncoder, SubjectEyes, View};
 use crate::model::text::TextEncoder;
 use crate::model::unet::UNet;
@@ -42,14 +40,12 @@ impl Learner {
             Method::Full => Trained::Everything,
             Method::LowRank(rank) => Trained::LowRank { rank, seed: settings.seed },
         };
-        let config = TextConfig::from_json(&files.text_encoder.config)?;
-        let make = |vb: VarBuilder| TextEncoder::new(&config, Some(word.as_tensor()), vb);
+        let make = |vb: VarBuilder| TextEncoder::new(&files.text_encoder.config, Some(word.as_tensor()), vb);
         let (text_encoder, of_text) = files.text_encoder.build_trained(device, trained, make)?;
         let mut texts = CaptionEncoder::new(files, text_encoder)?;
         texts.add_word(&settings.word)?;
-        let config = UNetConfig::of_unet(&files.unet.config)?;
         let unet_files = files.unet_with(files.subject_encoder.as_ref());
-        let make = |vb: VarBuilder| UNet::new(&config, vb);
+        let make = |vb: VarBuilder| UNet::new(&files.unet.config, vb);
         let (unet, of_unet) = unet_files.build_trained(device, trained, make)?;
         let mut learner = Self { unet, texts, encoder: None, features: Vec::new() };
         let mut of_encoder = Variables::new();
@@ -67,11 +63,11 @@ impl Learner {
     }
 
     fn load_encoder(&mut self, subject: &SubjectEncoderFiles, job: &TuneJob) -> Result<Variables> {
-        let config = own_encoder(subject)?;
-        let (extractor, view) = (subject.feature_extractor.as_ref(), View::Layers(config.layers.clone()));
-        let eyes = SubjectEyes::load(&subject.image_encoder, extractor, view, &job.device)?;
+        let config = subject.trainable()?;
+        let (colours, view) = (subject.preprocessor.colours, View::Layers(config.layers.clone()));
+        let eyes = SubjectEyes::load(&subject.image_encoder, colours, view, &job.device)?;
         self.features = eyes.look(&[reference_subject(job)?])?;
-        let make = |vb: VarBuilder| SubjectEncoder::new(&config, vb);
+        let make = |vb: VarBuilder| SubjectEncoder::new(config, vb);
         let (encoder, variables) = subject.encoder.build_trained(&job.device, Trained::Everything, make)?;
         self.encoder = Some(encoder);
         Ok(variables)
@@ -80,16 +76,6 @@ impl Learner {
     /// The reference's tokens, `(1, tokens, context width)`; `None` without a subject encoder.
     pub fn subject(&self) -> Result<Option<Tensor>> {
         Ok(self.encoder.as_ref().map(|encoder| encoder.forward(&self.features)).transpose()?)
-    }
-}
-
-fn own_encoder(subject: &SubjectEncoderFiles) -> Result<SubjectEncoderConfig> {
-    match SubjectConfig::from_json(&subject.encoder.config)? {
-        SubjectConfig::Own(config) => Ok(config),
-        SubjectConfig::IpAdapter(_) => {
-            let problem = "is an IP-Adapter, which cannot be tuned; leave it out";
-            Err(Error::weights(subject.encoder.path(), problem))
-        }
     }
 }
 

@@ -26,15 +26,9 @@ pub mod tuning;
 
 pub use export::{export, exported_files};
 
-use crate::error::Result;
-use crate::model::config::{UNetConfig, VaeConfig};
 use crate::model::weights::ModelFiles;
 
 /// Side in pixels of the pictures that a model was trained on; 512 where its files do not say.
-///
-/// # Errors
-/// Configurations that cannot be used.
-pub fn native_side(files: &ModelFiles) -> Result<u32> {
-    let vae = VaeConfig::from_json(&files.vae.config)?;
-    Ok(UNetConfig::from_json(&files.unet.config)?.native_side(&vae) as u32)
+pub fn native_side(files: &ModelFiles) -> u32 {
+    files.unet.config.native_side(&files.vae.config) as u32
 }

@@ -6,12 +6,11 @@ use candle_core::{DType, Device, Tensor};
 use image::RgbImage;
 
 use super::{loss, native_side};
-use crate::diffusion::{NoiseLevel, ReferenceNoise, Schedule, ScheduleConfig};
+use crate::diffusion::{NoiseLevel, ReferenceNoise, Schedule};
 use crate::error::{Error, Result};
 use crate::frame::image_to_tensor;
 use crate::mask::Mask;
 use crate::model::Tokenizer;
-use crate::model::config::{UNetConfig, VaeConfig};
 use crate::model::controlnet::ControlNet;
 use crate::model::text::TextEncoder;
 use crate::model::transformer::{AttentionContext, LayerFeatures, PassPicture, ReferencePass};
@@ -112,20 +111,19 @@ impl Frozen {
     /// # Errors
     /// Configurations and weights that cannot be used; a side that the VAE does not divide.
     pub fn load(files: &ModelFiles, side: Option<u32>, device: &Device) -> Result<Self> {
-        let config = VaeConfig::from_json(&files.vae.config)?;
-        let (vae, _) = files.vae.build(DType::F32, device, &[], |vb| VaeEncoder::new(&config, vb))?;
+        let config = &files.vae.config;
+        let (vae, _) = files.vae.build(DType::F32, device, &[], |vb| VaeEncoder::new(config, vb))?;
         let controlnet = files.controlnet.as_ref().map(|part| {
-            let config = UNetConfig::from_json(&part.config)?;
-            Ok::<_, Error>(part.build(DType::F32, device, &[], |vb| ControlNet::new(&config, vb))?.0)
+            Ok::<_, Error>(part.build(DType::F32, device, &[], |vb| ControlNet::new(&part.config, vb))?.0)
         });
-        let (side, factor) = (side.map_or_else(|| native_side(files), Ok)?, vae.factor() as u32);
+        let (side, factor) = (side.unwrap_or_else(|| native_side(files)), vae.factor() as u32);
         if side == 0 || !side.is_multiple_of(factor) {
             return Err(Error::setting("size", format!("{side}; multiples of {factor} are allowed")));
         }
         Ok(Self {
             vae,
             controlnet: controlnet.transpose()?,
-            schedule: Schedule::new(ScheduleConfig::from_json(&files.scheduler)?)?,
+            schedule: Schedule::new(files.scheduler.config.clone())?,
             latent_channels: config.latent_channels,
             side,
             device: device.clone(),

@@ -22,7 +22,7 @@ use super::subject_networks::Networks;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::mask::Mask;
-use crate::model::weights::{ATTENTION_PREFIX, PartFiles, SubjectEncoderFiles, Variables};
+use crate::model::weights::{ATTENTION_PREFIX, SubjectEncoderFiles, Variables};
 use crate::outputs::{Reservation, disk, key_of, remove_parts, write_png, write_whole};
 use crate::picture::cut_out;
 use dreamtuner_kernels::in_pool;
@@ -391,7 +391,6 @@ fn subject_of(example: &Example, pictures: &Pictures, mask: &Mask) -> Result<Rgb
 fn plan(job: &SubjectEncoderJob, data: &DataFolder, networks: &Networks) -> Value {
     let settings = &job.settings;
     let model = &job.model;
-    let print = |part: &Option<PartFiles>| part.as_ref().map(PartFiles::fingerprint);
     json!({
         "dreamtuner": env!("CARGO_PKG_VERSION"),
         "steps": settings.steps,
@@ -417,7 +416,7 @@ fn plan(job: &SubjectEncoderJob, data: &DataFolder, networks: &Networks) -> Valu
         "unet": model.unet.fingerprint(),
         "vae": model.vae.fingerprint(),
         "text_encoder": model.text_encoder.fingerprint(),
-        "image_encoder": print(&model.image_encoder),
-        "controlnet": print(&model.controlnet),
+        "image_encoder": model.image_encoder.as_ref().map(|part| part.fingerprint()),
+        "controlnet": model.controlnet.as_ref().map(|part| part.fingerprint()),
     })
 }

@@ -58,7 +58,8 @@ fn fingerprint(job: &TuneJob, side: u32) -> String {
     let model = &job.model;
     let mut hasher = blake3::Hasher::new();
     hasher.update(format!("{:?}", settings(job, 0, side)).as_bytes());
-    let parts = [Some(&model.unet), Some(&model.vae), Some(&model.text_encoder), model.controlnet.as_ref()];
+    let parts =
+        [Some(&*model.unet), Some(&model.vae), Some(&model.text_encoder), model.controlnet.as_deref()];
     parts.into_iter().flatten().for_each(|part| _ = hasher.update(part.fingerprint().as_bytes()));
     let subject = model.subject_encoder.as_ref().map(|subject| subject.fingerprint());
     hasher.update(subject.unwrap_or_default().as_bytes()).update(job.reference.image.as_raw());

@@ -6,7 +6,6 @@ use candle_nn::VarBuilder;
 use super::networks::{CaptionEncoder, Frozen};
 use super::subject_encoder::SubjectEncoderJob;
 use crate::error::{Error, Result};
-use crate::model::config::{ImageEncoderConfig, TextConfig, UNetConfig};
 use crate::model::subject_config::SubjectEncoderConfig;
 use crate::model::subject_encoder::{SubjectEncoder, SubjectEyes, View};
 use crate::model::text::TextEncoder;
@@ -38,16 +37,15 @@ impl Networks {
                 "has no image encoder (a folder image_encoder) for the subject encoder to look with";
             Error::setting("model", problem)
         })?;
-        let unet_config = UNetConfig::of_unet(&files.unet.config)?;
-        let image_config = ImageEncoderConfig::from_json(&image_encoder.config)?;
+        let unet_config = &files.unet.config;
         let encoder_config = match &job.from {
-            Some(from) => SubjectEncoderConfig::from_json(&from.encoder.config)?,
+            Some(from) => from.trainable()?.clone(),
             None => SubjectEncoderConfig {
                 res_blocks: settings.res_blocks,
-                ..SubjectEncoderConfig::for_networks(&image_config, unet_config.context_width(0)?)
+                ..SubjectEncoderConfig::for_networks(&image_encoder.config, unet_config.context_width(0)?)
             },
         };
-        let make = |vb: VarBuilder| UNet::new(&unet_config, vb);
+        let make = |vb: VarBuilder| UNet::new(unet_config, vb);
         let unet_files = files.unet_with(job.from.as_ref());
         let (unet, attention) = unet_files.build_trained(device, Trained::SubjectAttention, make)?;
         let make = |vb: VarBuilder| SubjectEncoder::new(&encoder_config, vb);
@@ -55,16 +53,14 @@ impl Networks {
             Some(from) => from.encoder.build_trained(device, Trained::Everything, make)?,
             None => build_new(settings.seed, device, make)?,
         };
-        let text_config = TextConfig::from_json(&files.text_encoder.config)?;
-        let make = |vb: VarBuilder| TextEncoder::new(&text_config, None, vb);
+        let make = |vb: VarBuilder| TextEncoder::new(&files.text_encoder.config, None, vb);
         let (text_encoder, _) = files.text_encoder.build(DType::F32, device, &[], make)?;
-        let extractor = files.feature_extractor.as_ref();
         let networks = Self {
             unet,
             texts: CaptionEncoder::new(files, text_encoder)?,
             eyes: SubjectEyes::load(
                 image_encoder,
-                extractor,
+                files.preprocessor.colours,
                 View::Layers(encoder_config.layers.clone()),
                 device,
             )?,

@@ -86,7 +86,7 @@ struct Looking {
 
 impl Looking {
     fn new() -> Self {
-        let files = ClipFiles::of_model(&ModelFiles::builtin().unwrap()).unwrap().unwrap();
+        let files = ClipFiles::of_model(&ModelFiles::builtin().unwrap()).unwrap();
         let dino = DinoFiles::open(&crate::dino::folder()).unwrap();
         Self {
             clip: Clip::load(&files, &Device::Cpu).unwrap(),

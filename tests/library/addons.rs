@@ -20,7 +20,7 @@ fn lora(name: &str) -> Lora {
 fn unet_output(loras: &[(&Lora, f64)]) -> Tensor {
     let inputs = tensors("sd1/expected.safetensors");
     let files = PartFiles::open(&fixtures().join("sd1"), Part::Unet).unwrap();
-    let config = UNetConfig::from_json(&files.config).unwrap();
+    let config = UNetConfig::from_json(&files.config_json).unwrap();
     let unet = files.build(DType::F32, &Device::Cpu, loras, |vb| UNet::new(&config, vb)).unwrap().0;
     let time = inputs["unet.timestep"].to_dtype(DType::F64).unwrap().to_vec1::<f64>().unwrap()[0];
     let text = unet.keys_values(&inputs["unet.context"]).unwrap();
@@ -30,7 +30,7 @@ fn unet_output(loras: &[(&Lora, f64)]) -> Tensor {
 fn text_output(loras: &[(&Lora, f64)]) -> Tensor {
     let inputs = tensors("sd1/expected.safetensors");
     let files = PartFiles::open(&fixtures().join("sd1"), Part::TextEncoder).unwrap();
-    let config = TextConfig::from_json(&files.config).unwrap();
+    let config = TextConfig::from_json(&files.config_json).unwrap();
     let encoder =
         files.build(DType::F32, &Device::Cpu, loras, |vb| TextEncoder::new(&config, None, vb)).unwrap().0;
     encoder.forward(&inputs["text.ids"].to_dtype(DType::U32).unwrap(), 1).unwrap()

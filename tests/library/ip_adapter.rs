@@ -8,7 +8,9 @@ use dreamtuner::model::ip_adapter::ImageProjection;
 use dreamtuner::model::subject_config::SubjectConfig;
 use dreamtuner::model::transformer::AttentionContext;
 use dreamtuner::model::unet::UNet;
-use dreamtuner::model::weights::{Kind, Part, PartFiles, SubjectEncoderFiles, inspect};
+use dreamtuner::model::weights::{
+    Kind, NetworkFiles, Part, PartFiles, Preprocessor, SubjectEncoderFiles, inspect,
+};
 
 use crate::common::{assert_close, fixtures, relative_error, tensors};
 
@@ -18,38 +20,35 @@ fn unet_files() -> PartFiles {
     PartFiles::open(&fixtures().join("sd1"), Part::Unet).unwrap()
 }
 
-fn image_encoder() -> PartFiles {
-    PartFiles::open(&fixtures().join("subject/image_encoder"), Part::ImageEncoder).unwrap()
+fn image_encoder() -> NetworkFiles<ImageEncoderConfig> {
+    NetworkFiles::open(&fixtures().join("subject/image_encoder"), Part::ImageEncoder).unwrap()
 }
 
 fn adapter(kind: &str) -> dreamtuner::Result<SubjectEncoderFiles> {
     let path = fixtures().join(format!("ip_adapter/{kind}.safetensors"));
-    SubjectEncoderFiles::open(&path, &unet_files(), Some((&image_encoder(), None)))
+    SubjectEncoderFiles::open(&path, &unet_files(), Some((&image_encoder(), &Preprocessor::default())))
 }
 
 fn check(kind: &str) -> Result<()> {
     let expected = tensors("ip_adapter/expected.safetensors");
     let given = tensors("training/expected.safetensors");
     let files = image_encoder();
-    let config = ImageEncoderConfig::from_json(&files.config).unwrap();
-    let make = |vb: VarBuilder| ImageEncoder::new(&config, vb);
+    let make = |vb: VarBuilder| ImageEncoder::new(&files.config, vb);
     let (eyes, _) = files.build(DType::F32, &Device::Cpu, &[], make).unwrap();
     let features = match kind {
         "base" => eyes.forward(&expected["pictures"])?,
         _ => eyes.penultimate(&expected["pictures"])?,
     };
     let adapter = adapter(kind).unwrap();
-    let SubjectConfig::IpAdapter(config) = SubjectConfig::from_json(&adapter.encoder.config).unwrap() else {
-        panic!("taken for another kind")
-    };
-    let make = |vb: VarBuilder| ImageProjection::new(&config, vb);
+    let SubjectConfig::IpAdapter(config) = &adapter.encoder.config else { panic!("taken for another kind") };
+    let make = |vb: VarBuilder| ImageProjection::new(config, vb);
     let (projection, report) = adapter.encoder.build(DType::F32, &Device::Cpu, &[], make).unwrap();
     assert!(report.unused.is_empty(), "{report}");
     let tokens = projection.forward(&features)?;
     assert_close("tokens", &tokens, &expected[&format!("{kind}.tokens")], TOLERANCE);
 
     let files = unet_files().with(&adapter.attention);
-    let config = UNetConfig::from_json(&files.config).unwrap();
+    let config = UNetConfig::from_json(&files.config_json).unwrap();
     let make = |vb: VarBuilder| UNet::new(&config, vb);
     let (unet, report) = files.build(DType::F32, &Device::Cpu, &[], make).unwrap();
     assert!(report.unused.is_empty(), "{report}");
@@ -84,8 +83,9 @@ fn the_plus_model_is_diffusers() -> Result<()> {
 fn adapters_of_other_networks_are_refused() {
     let path = fixtures().join("ip_adapter/base.safetensors");
     let other = PartFiles::open(&fixtures().join("sd2"), Part::Unet).unwrap();
-    let error =
-        SubjectEncoderFiles::open(&path, &other, Some((&image_encoder(), None))).unwrap_err().to_string();
+    let error = SubjectEncoderFiles::open(&path, &other, Some((&image_encoder(), &Preprocessor::default())))
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("base.safetensors") && error.contains("layers"), "{error}");
     let alone = SubjectEncoderFiles::open(&path, &unet_files(), None).unwrap_err().to_string();
     assert!(alone.contains("image_encoder"), "{alone}");

@@ -5,11 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A module uses only modules of layers before its own.
-const LAYERS: [&[&str]; 9] = [
+const LAYERS: [&[&str]; 10] = [
     &["error", "memory", "plan"],
     &["frame", "interrupt", "kept", "mask", "threads"],
     &["files", "picture"],
-    &["diffusion", "model", "outputs"],
+    &["diffusion", "outputs"],
+    &["model"],
     &["pose", "render", "video"],
     &["detect", "puppet", "train"],
     &["inputs"],

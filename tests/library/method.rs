@@ -51,10 +51,10 @@ impl Fixture {
     fn open() -> Self {
         let part = |part| PartFiles::open(&fixtures().join("sd1"), part).unwrap();
         let unet = part(Part::Unet);
-        let config = UNetConfig::from_json(&unet.config).unwrap();
+        let config = UNetConfig::from_json(&unet.config_json).unwrap();
         let unet = unet.build(DType::F32, &Device::Cpu, &[], |vb| UNet::new(&config, vb)).unwrap().0;
         let controlnet = part(Part::ControlNet);
-        let config = UNetConfig::from_json(&controlnet.config).unwrap();
+        let config = UNetConfig::from_json(&controlnet.config_json).unwrap();
         let controlnet =
             controlnet.build(DType::F32, &Device::Cpu, &[], |vb| ControlNet::new(&config, vb)).unwrap().0;
         let schedule =

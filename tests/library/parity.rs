@@ -21,13 +21,13 @@ fn part(family: &str, part: Part) -> PartFiles {
 
 fn unet(family: &str) -> UNet {
     let files = part(family, Part::Unet);
-    let config = UNetConfig::from_json(&files.config).unwrap();
+    let config = UNetConfig::from_json(&files.config_json).unwrap();
     files.build(DType::F32, &Device::Cpu, &[], |vb| UNet::new(&config, vb)).unwrap().0
 }
 
 fn vae(family: &str) -> Vae {
     let files = part(family, Part::Vae);
-    let config = VaeConfig::from_json(&files.config).unwrap();
+    let config = VaeConfig::from_json(&files.config_json).unwrap();
     files.build(DType::F32, &Device::Cpu, &[], |vb| Vae::new(&config, vb)).unwrap().0
 }
 
@@ -38,7 +38,7 @@ fn timestep(tensor: &Tensor) -> f64 {
 fn check_text_encoder(family: &str) {
     let expected = tensors(&format!("{family}/expected.safetensors"));
     let files = part(family, Part::TextEncoder);
-    let config = TextConfig::from_json(&files.config).unwrap();
+    let config = TextConfig::from_json(&files.config_json).unwrap();
     let encoder =
         files.build(DType::F32, &Device::Cpu, &[], |vb| TextEncoder::new(&config, None, vb)).unwrap().0;
     let ids = expected["text.ids"].to_dtype(DType::U32).unwrap();
@@ -72,7 +72,7 @@ fn check_unet(family: &str, case: &str) {
 fn check_controlnet(family: &str) {
     let expected = tensors(&format!("{family}/expected.safetensors"));
     let files = part(family, Part::ControlNet);
-    let config = UNetConfig::from_json(&files.config).unwrap();
+    let config = UNetConfig::from_json(&files.config_json).unwrap();
     let network = files.build(DType::F32, &Device::Cpu, &[], |vb| ControlNet::new(&config, vb)).unwrap().0;
     let (sample, context) = (&expected["unet.sample"], &expected["unet.context"]);
     let time = timestep(&expected["unet.timestep"]);
@@ -148,7 +148,7 @@ fn tiny_vae() {
     std::fs::copy(folder.join("taesd_decoder.safetensors"), &decoder).unwrap();
     for path in [&folder, &decoder] {
         let files = PartFiles::open(path, Part::TinyVae).unwrap();
-        let config = TinyVaeConfig::from_json(&files.config).unwrap();
+        let config = TinyVaeConfig::from_json(&files.config_json).unwrap();
         let (vae, report) =
             files.build(DType::F32, &Device::Cpu, &[], |vb| TinyVae::new(&config, vb)).unwrap();
         assert!(report.unused.is_empty(), "{report}");

@@ -6,14 +6,15 @@ use std::collections::HashMap;
 use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::VarBuilder;
 use dreamtuner::diffusion::{NoiseLevel, PredictionType, Schedule, ScheduleConfig};
-use dreamtuner::model::config::{ImageEncoderConfig, TextConfig, UNetConfig};
+use dreamtuner::model::config::{TextConfig, UNetConfig};
 use dreamtuner::model::image_encoder::ImageEncoder;
-use dreamtuner::model::subject_config::SubjectEncoderConfig;
 use dreamtuner::model::subject_encoder::SubjectEncoder;
 use dreamtuner::model::text::TextEncoder;
 use dreamtuner::model::transformer::{AttentionContext, KeysValues};
 use dreamtuner::model::unet::UNet;
-use dreamtuner::model::weights::{Part, PartFiles, SubjectEncoderFiles, Trained, Variables};
+use dreamtuner::model::weights::{
+    NetworkFiles, Part, PartFiles, Preprocessor, SubjectEncoderFiles, Trained, Variables,
+};
 use dreamtuner::puppet::Random;
 use dreamtuner::train::adamw::{AdamW, AdamWSettings, Parameter};
 use dreamtuner::train::gradients::Gradients;
@@ -32,13 +33,13 @@ fn files(part: Part) -> PartFiles {
 
 fn unet(trained: Trained) -> (UNet, Variables) {
     let files = files(Part::Unet);
-    let config = UNetConfig::from_json(&files.config).unwrap();
+    let config = UNetConfig::from_json(&files.config_json).unwrap();
     files.build_trained(&Device::Cpu, trained, |vb| UNet::new(&config, vb)).unwrap()
 }
 
 fn frozen_unet() -> UNet {
     let files = files(Part::Unet);
-    let config = UNetConfig::from_json(&files.config).unwrap();
+    let config = UNetConfig::from_json(&files.config_json).unwrap();
     files.build(DType::F32, &Device::Cpu, &[], |vb| UNet::new(&config, vb)).unwrap().0
 }
 
@@ -177,7 +178,7 @@ fn a_new_word_trains_as_in_pytorch() -> Result<()> {
     const WORD: u32 = 5;
     let batch = Batch::new();
     let files = files(Part::TextEncoder);
-    let config = TextConfig::from_json(&files.config).unwrap();
+    let config = TextConfig::from_json(&files.config_json).unwrap();
     let words = files.tensor("embeddings.token_embedding.weight").unwrap().to_dtype(DType::F32)?;
     let word = Var::from_tensor(&words.narrow(0, WORD as usize, 1)?)?;
     let encoder = |vb: VarBuilder| TextEncoder::new(&config, Some(word.as_tensor()), vb);
@@ -270,18 +271,17 @@ fn a_subject_encoder_answers_and_trains_as_in_pytorch() -> Result<()> {
     let expected = tensors("subject/expected.safetensors");
     batch.stored.extend(expected.clone());
     let subject = SubjectEncoderFiles::open(&fixtures().join("subject"), &files(Part::Unet), None).unwrap();
-    let image_config = ImageEncoderConfig::from_json(&subject.image_encoder.config).unwrap();
-    let make = |vb: VarBuilder| ImageEncoder::new(&image_config, vb);
+    let make = |vb: VarBuilder| ImageEncoder::new(&subject.image_encoder.config, vb);
     let (eyes, _) = subject.image_encoder.build(DType::F32, &Device::Cpu, &[], make).unwrap();
-    let config = SubjectEncoderConfig::from_json(&subject.encoder.config).unwrap();
+    let config = subject.trainable().unwrap();
     let features = eyes.hidden_states(&expected["pictures"], &config.layers)?;
-    let make = |vb: VarBuilder| SubjectEncoder::new(&config, vb);
+    let make = |vb: VarBuilder| SubjectEncoder::new(config, vb);
     let (encoder, variables) =
         subject.encoder.build_trained(&Device::Cpu, Trained::Everything, make).unwrap();
     assert_close("tokens", &encoder.forward(&features)?, &expected["tokens"], 1e-4);
 
     let files = files(Part::Unet).with(&subject.attention);
-    let unet_config = UNetConfig::from_json(&files.config).unwrap();
+    let unet_config = UNetConfig::from_json(&files.config_json).unwrap();
     let make = |vb: VarBuilder| UNet::new(&unet_config, vb);
     let (unet, attention) = files.build_trained(&Device::Cpu, Trained::SubjectAttention, make).unwrap();
     let answer = |beta: f64, latent: &Tensor| -> Result<Tensor> {
@@ -328,12 +328,12 @@ fn zero_subject_attention_changes_no_bit() -> Result<()> {
     candle_core::safetensors::save(&stored, folder.path().join("diffusion_pytorch_model.safetensors"))?;
     let from = fixtures().join("subject");
     std::fs::copy(from.join("config.json"), folder.path().join("config.json")).unwrap();
-    let image_encoder = PartFiles::open(&from.join("image_encoder"), Part::ImageEncoder).unwrap();
-    let subject =
-        SubjectEncoderFiles::open(folder.path(), &files(Part::Unet), Some((&image_encoder, None))).unwrap();
+    let image_encoder = NetworkFiles::open(&from.join("image_encoder"), Part::ImageEncoder).unwrap();
+    let own = Some((&image_encoder, &Preprocessor::default()));
+    let subject = SubjectEncoderFiles::open(folder.path(), &files(Part::Unet), own).unwrap();
 
     let files = files(Part::Unet).with(&subject.attention);
-    let config = UNetConfig::from_json(&files.config).unwrap();
+    let config = UNetConfig::from_json(&files.config_json).unwrap();
     let (unet, report) = files.build(DType::F32, &Device::Cpu, &[], |vb| UNet::new(&config, vb)).unwrap();
     assert!(report.unused.is_empty(), "{report}");
     let read = unet.subject_keys_values(&normal(1, &[2, 9, 32]))?;

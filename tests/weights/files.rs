@@ -10,7 +10,9 @@ const UNET: &str = r#"{"_class_name": "UNet2DConditionModel", "in_channels": 4, 
 #[test]
 fn the_builtin_model_opens_and_every_tensor_can_be_read() {
     let model = ModelFiles::builtin().unwrap();
-    for part in [&model.unet, &model.vae, &model.text_encoder, model.controlnet.as_ref().unwrap()] {
+    let parts: [&PartFiles; 4] =
+        [&model.unet, &model.vae, &model.text_encoder, model.controlnet.as_ref().unwrap()];
+    for part in parts {
         let names: Vec<_> = part.names().map(str::to_owned).collect();
         assert!(names.len() > 10);
         let (count, report) = part
@@ -24,7 +26,7 @@ fn the_builtin_model_opens_and_every_tensor_can_be_read() {
         assert_eq!((count, report.unused.len()), (names.len(), 0));
         assert_eq!(part.fingerprint().len(), 64);
     }
-    assert!(model.scheduler.get("num_train_timesteps").is_some());
+    assert!(model.scheduler.json().get("num_train_timesteps").is_some());
     assert!(matches!(model.tokenizer, TokenizerFiles::Contents { .. }));
 }
 

@@ -1,6 +1,8 @@
 //! Names in CompVis, OpenCLIP and older diffusers files, against names written out by hand.
 
 use candle_core::{DType, Device};
+use dreamtuner::diffusion::PredictionType;
+use dreamtuner::model::config::PerLevel;
 use dreamtuner::model::weights::{ModelFiles, Part, PartFiles, TokenizerFiles};
 use serde_json::json;
 
@@ -199,8 +201,8 @@ fn open_clip_is_split_and_loses_its_last_layer() {
     let path = folder.path().join("sd2.safetensors");
     save(&path, &open_clip(3, true));
     let files = PartFiles::open(&path, Part::TextEncoder).unwrap();
-    assert_eq!(files.config["num_hidden_layers"], json!(2));
-    assert_eq!(files.config["hidden_act"], json!("gelu"));
+    assert_eq!(files.config_json["num_hidden_layers"], json!(2));
+    assert_eq!(files.config_json["hidden_act"], json!("gelu"));
     assert!(files.names().all(|name| !name.contains("layers.2.")));
     let stored =
         values(&tensor("cond_stage_model.model.transformer.resblocks.1.attn.in_proj_weight", &[192, 64]));
@@ -223,7 +225,7 @@ fn open_clip_is_split_and_loses_its_last_layer() {
     // Written back from diffusers, it has lost the projection and the last layer already.
     save(&path, &open_clip(3, false));
     let files = PartFiles::open(&path, Part::TextEncoder).unwrap();
-    assert_eq!(files.config["num_hidden_layers"], json!(3));
+    assert_eq!(files.config_json["num_hidden_layers"], json!(3));
 }
 
 /// A single file with a U-Net, an autoencoder and a text encoder as small as inference allows.
@@ -280,7 +282,7 @@ fn the_configuration_of_a_single_file_is_read_off_its_shapes() {
         }
     };
     has(
-        &model.unet.config,
+        &model.unet.config_json,
         json!({
             "in_channels": 4, "out_channels": 4, "block_out_channels": [64, 128], "layers_per_block": 1,
             "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"],
@@ -290,7 +292,7 @@ fn the_configuration_of_a_single_file_is_read_off_its_shapes() {
         }),
     );
     has(
-        &model.vae.config,
+        &model.vae.config_json,
         json!({
             "in_channels": 3, "out_channels": 3, "latent_channels": 4, "block_out_channels": [32, 96],
             "layers_per_block": 2, "scaling_factor": 0.18215, "use_quant_conv": true, "use_post_quant_conv": false,
@@ -298,13 +300,13 @@ fn the_configuration_of_a_single_file_is_read_off_its_shapes() {
         }),
     );
     has(
-        &model.text_encoder.config,
+        &model.text_encoder.config_json,
         json!({
             "vocab_size": 12, "hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2,
             "intermediate_size": 512, "max_position_embeddings": 77, "hidden_act": "quick_gelu",
         }),
     );
-    has(&model.scheduler, json!({"prediction_type": "epsilon", "beta_schedule": "scaled_linear"}));
+    has(model.scheduler.json(), json!({"prediction_type": "epsilon", "beta_schedule": "scaled_linear"}));
     assert_eq!(model.tokenizer, TokenizerFiles::Clip { pad_with_exclamation: false });
     assert_eq!(model.unrecognised, ["something.else"]);
     assert!(model.controlnet.is_none());
@@ -316,16 +318,16 @@ fn the_second_generation_differs_in_heads_activation_and_prediction() {
     let path = folder.path().join("sd2.safetensors");
     save(&path, &checkpoint(true, open_clip(2, true)));
     let model = ModelFiles::open(&path).unwrap();
-    assert_eq!(model.unet.config["attention_head_dim"], json!([1, 2]));
-    assert_eq!(model.unet.config["use_linear_projection"], json!(true));
-    assert_eq!(model.scheduler["prediction_type"], json!("v_prediction"));
+    assert_eq!(model.unet.config_json["attention_head_dim"], json!([1, 2]));
+    assert_eq!(model.unet.config_json["use_linear_projection"], json!(true));
+    assert_eq!(model.scheduler.config.prediction_type, PredictionType::Velocity);
     assert_eq!(model.tokenizer, TokenizerFiles::Clip { pad_with_exclamation: true });
     save_with(&path, &checkpoint(true, open_clip(2, true)), &[("modelspec.prediction_type", "epsilon")]);
-    assert_eq!(ModelFiles::open(&path).unwrap().scheduler["prediction_type"], json!("epsilon"));
+    assert_eq!(ModelFiles::open(&path).unwrap().scheduler.config.prediction_type, PredictionType::Epsilon);
     let mut marked = checkpoint(false, clip());
     marked.push(("v_pred".into(), tensor("v_pred", &[0])));
     save(&path, &marked);
-    assert_eq!(ModelFiles::open(&path).unwrap().scheduler["prediction_type"], json!("v_prediction"));
+    assert_eq!(ModelFiles::open(&path).unwrap().scheduler.config.prediction_type, PredictionType::Velocity);
 }
 
 #[test]
@@ -334,14 +336,19 @@ fn configurations_can_be_replaced() {
     let path = folder.path().join("sd2.safetensors");
     save(&path, &checkpoint(true, open_clip(3, true)));
     let configs = folder.path().join("configs");
-    write(&configs.join("unet/config.json"), r#"{"attention_head_dim": 4}"#);
-    write(&configs.join("text_encoder/config.json"), r#"{"num_hidden_layers": 1}"#);
+    let own = ModelFiles::open(&path).unwrap();
+    let mut unet = own.unet.config_json.clone();
+    unet["attention_head_dim"] = json!(4);
+    let mut text_encoder = own.text_encoder.config_json.clone();
+    text_encoder["num_hidden_layers"] = json!(1);
+    write(&configs.join("unet/config.json"), unet.to_string());
+    write(&configs.join("text_encoder/config.json"), text_encoder.to_string());
     write(&configs.join("scheduler/scheduler_config.json"), r#"{"prediction_type": "sample"}"#);
     write(&configs.join("tokenizer/vocab.json"), "{}");
     let model = ModelFiles::open_with_configs(&path, Some(&configs)).unwrap();
-    assert_eq!(model.unet.config, json!({"attention_head_dim": 4}));
+    assert_eq!(model.unet.config.attention_head_dim, PerLevel::One(4));
     assert!(model.text_encoder.names().all(|name| !name.contains("layers.1.")));
-    assert_eq!(model.scheduler, json!({"prediction_type": "sample"}));
+    assert_eq!(model.scheduler.config.prediction_type, PredictionType::Sample);
     assert_eq!(model.tokenizer, TokenizerFiles::Folder(configs.join("tokenizer")));
-    assert_eq!(model.vae.config["scaling_factor"], json!(0.18215));
+    assert_eq!(model.vae.config.scaling_factor, 0.18215);
 }

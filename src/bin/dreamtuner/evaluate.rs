@@ -160,12 +160,12 @@ fn measure(arguments: &PuppetsArgs, display: &mut Display) -> Result<Report> {
     let weights = files.open()?;
     let clip_files = match &arguments.clip {
         Some(folder) => Some(ClipFiles::open(folder)?),
-        None => weights.clip()?,
+        None => weights.clip(),
     };
     if clip_files.is_none() {
         say("note: the model brings no CLIP, so CLIP-I and CLIP-T are left out; --clip FOLDER names one");
     }
-    let (native, step) = weights.sizes()?;
+    let (native, step) = weights.sizes();
     benchmark.size = size(arguments.size, native, step)?;
     let inputs: Vec<&Path> = files.files().chain(arguments.clip.as_deref()).collect();
     let mut reserved = reserve(&arguments.output, &inputs, arguments.overwrite)?;

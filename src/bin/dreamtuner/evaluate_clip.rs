@@ -50,7 +50,7 @@ pub fn run(arguments: &ClipArgs) -> Result<i32> {
     let files = match &arguments.clip {
         Some(path) if path.as_os_str() == "none" => None,
         Some(path) => Some(ClipFiles::open(path)?),
-        None => ClipFiles::of_model(&ModelFiles::builtin()?)?,
+        None => ClipFiles::of_model(&ModelFiles::builtin()?),
     };
     let looking = files.map(|files| Clip::load(&files, &device)).transpose()?;
     let mut comparison = ClipComparison::new(looking.as_ref());

@@ -106,7 +106,7 @@ fn measure(arguments: &DreamboothArgs, display: &mut StepDisplay) -> Result<Subj
     let benchmark = arguments.benchmark()?;
     let clip_files = match &arguments.clip {
         Some(folder) => Some(ClipFiles::open(folder)?),
-        None => benchmark.weights.open()?.clip()?,
+        None => benchmark.weights.open()?.clip(),
     };
     if clip_files.is_none() {
         say("note: the model brings no CLIP, so CLIP-I and CLIP-T are left out; --clip FOLDER names one");

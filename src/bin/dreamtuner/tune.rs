@@ -176,7 +176,7 @@ impl TuneArgs {
         }
         let side = match settings.size {
             Some(side) => side,
-            None => dreamtuner::train::native_side(&model)?,
+            None => dreamtuner::train::native_side(&model),
         };
         let reference = ReferenceFiles {
             picture: self.reference.clone(),

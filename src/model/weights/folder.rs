@@ -113,12 +113,3 @@ fn shards(folder: &Path, names: &[String], stem: &str, variant: &str) -> Result<
     }
     Ok(found.into_iter().map(|(_, name)| folder.join(name)).collect())
 }
-
-/// `preprocessor_config.json` of a folder; `None` where there is none.
-///
-/// # Errors
-/// As [`read_json`].
-pub(crate) fn read_preprocessor(folder: &Path) -> Result<Option<Value>> {
-    let path = folder.join("preprocessor_config.json");
-    path.is_file().then(|| read_json(&path)).transpose()
-}

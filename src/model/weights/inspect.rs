@@ -11,9 +11,10 @@ use super::folder::{read_json, weight_files};
 use super::keys::{Keys, foreign_family};
 use super::lora::Lora;
 use super::lora_keys::{parse_key, unsupported_kind};
-use super::model::{ModelFiles, stated_prediction};
+use super::model::ModelFiles;
 use super::networks::Part;
 use super::part::PartFiles;
+use super::scheduler::stated_prediction;
 use super::tensor_file::{TensorFile, is_pickle_file};
 use super::textual_inversion::TextualInversion;
 use crate::error::{Error, Result};
@@ -139,20 +140,15 @@ fn folder(path: &Path) -> Result<Description> {
         }
         Err(error) => return Err(error),
     };
-    let parts = [
-        Some(&model.unet),
-        Some(&model.vae),
-        Some(&model.text_encoder),
-        model.controlnet.as_ref(),
-        model.image_encoder.as_ref(),
-        model.subject_encoder.as_ref().map(|subject| &subject.encoder),
-    ];
-    let parts: Vec<&PartFiles> = parts.into_iter().flatten().collect();
+    let mut parts: Vec<&PartFiles> = vec![&model.unet, &model.vae, &model.text_encoder];
+    parts.extend(model.controlnet.as_deref());
+    parts.extend(model.image_encoder.as_deref());
+    parts.extend(model.subject_encoder.as_ref().map(|subject| &*subject.encoder));
     let files: Vec<_> = parts.iter().flat_map(|part| part.files.iter().cloned()).collect();
     let mut description = Description::new(path, Kind::ModelFolder, &files);
     parts.into_iter().for_each(|part| description.add(part));
     description.prediction_type =
-        model.scheduler.get("prediction_type").and_then(Value::as_str).map(str::to_owned);
+        model.scheduler.json().get("prediction_type").and_then(Value::as_str).map(str::to_owned);
     Ok(description)
 }
 
@@ -321,7 +317,7 @@ fn architecture(part: &PartFiles) -> Map<String, Value> {
         "vocab_size",
         "hidden_act",
     ];
-    let field = |&name: &&str| Some((name.to_owned(), part.config.get(name)?.clone()));
+    let field = |&name: &&str| Some((name.to_owned(), part.config_json.get(name)?.clone()));
     FIELDS.iter().filter_map(field).filter(|(_, value)| !value.is_null()).collect()
 }
 

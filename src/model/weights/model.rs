@@ -4,15 +4,19 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::folder::{read_json, read_preprocessor};
+use super::folder::read_json;
 use super::keys::is_harmless;
+use super::network_files::{NetworkConfig, NetworkFiles};
 use super::networks::Part;
 use super::part::PartFiles;
+use super::preprocessor::Preprocessor;
+use super::scheduler::SchedulerFile;
 use super::subject::SubjectEncoderFiles;
 use super::tensor_file::TensorFile;
 use crate::error::{Error, Result};
+use crate::model::config::{ImageEncoderConfig, TextConfig, UNetConfig, VaeConfig};
 
 /// Where a model's tokenizer comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,22 +43,22 @@ pub enum TokenizerFiles {
 #[derive(Debug, Clone)]
 pub struct ModelFiles {
     /// The denoising network.
-    pub unet: PartFiles,
+    pub unet: NetworkFiles<UNetConfig>,
     /// The autoencoder.
-    pub vae: PartFiles,
+    pub vae: NetworkFiles<VaeConfig>,
     /// The text encoder.
-    pub text_encoder: PartFiles,
+    pub text_encoder: NetworkFiles<TextConfig>,
     /// A ControlNet, if the model brings one.
-    pub controlnet: Option<PartFiles>,
+    pub controlnet: Option<NetworkFiles<UNetConfig>>,
     /// CLIP's image encoder, if the model brings one.
-    pub image_encoder: Option<PartFiles>,
-    /// `preprocessor_config.json`: how pictures are prepared for the image encoder, if the model says so.
-    pub feature_extractor: Option<Value>,
+    pub image_encoder: Option<NetworkFiles<ImageEncoderConfig>>,
+    /// How pictures are prepared for the image encoder.
+    pub preprocessor: Preprocessor,
     /// A subject encoder, if the model brings one.
     pub subject_encoder: Option<SubjectEncoderFiles>,
     /// `scheduler_config.json`. Of a single file the usual one of its family: ε for SD 1.x, v for SD 2.x, unless the
     /// file says otherwise.
-    pub scheduler: Value,
+    pub scheduler: SchedulerFile,
     /// The tokenizer.
     pub tokenizer: TokenizerFiles,
     /// Tensors of a single file that belong to none of the parts.
@@ -84,27 +88,20 @@ impl ModelFiles {
     /// # Errors
     /// Those of [`SubjectEncoderFiles::open`].
     pub fn open_subject_encoder(&self, path: &Path) -> Result<SubjectEncoderFiles> {
-        let own = self.image_encoder.as_ref().map(|encoder| (encoder, self.feature_extractor.as_ref()));
+        let own = self.image_encoder.as_ref().map(|encoder| (encoder, &self.preprocessor));
         SubjectEncoderFiles::open(path, &self.unet, own)
     }
 
     /// The U-Net's weights, with the attention of `subject`.
     pub fn unet_with(&self, subject: Option<&SubjectEncoderFiles>) -> PartFiles {
-        subject.map_or_else(|| self.unet.clone(), |subject| self.unet.with(&subject.attention))
+        subject.map_or_else(|| PartFiles::clone(&self.unet), |subject| self.unet.with(&subject.attention))
     }
 
     fn open_folder(folder: &Path, configs: Option<&Path>) -> Result<Self> {
         check_pipeline(folder)?;
-        let open = |part: Part| {
-            PartFiles::in_folder(
-                &folder.join(part.folder()),
-                part,
-                replacement(configs, part.folder(), "config.json")?,
-            )
-        };
-        let scheduler = match replacement(configs, "scheduler", "scheduler_config.json")? {
-            Some(scheduler) => scheduler,
-            None => read_json(&folder.join("scheduler").join("scheduler_config.json"))?,
+        let scheduler = match scheduler_in(configs) {
+            Some(path) => SchedulerFile::open(&path)?,
+            None => SchedulerFile::open(&folder.join("scheduler").join(SCHEDULER))?,
         };
         let tokenizer = match tokenizer_folder(configs) {
             Some(folder) => folder,
@@ -116,14 +113,13 @@ impl ModelFiles {
                 "not found; vocab.json and merges.txt are expected there",
             ));
         }
-        let optional = |part: Part| folder.join(part.folder()).is_dir().then(|| open(part)).transpose();
         let mut model = Self {
-            unet: open(Part::Unet)?,
-            vae: open(Part::Vae)?,
-            text_encoder: open(Part::TextEncoder)?,
-            controlnet: optional(Part::ControlNet)?,
-            image_encoder: optional(Part::ImageEncoder)?,
-            feature_extractor: read_preprocessor(&folder.join("feature_extractor"))?,
+            unet: part_in(folder, Part::Unet, configs)?,
+            vae: part_in(folder, Part::Vae, configs)?,
+            text_encoder: part_in(folder, Part::TextEncoder, configs)?,
+            controlnet: optional_part_in(folder, Part::ControlNet, configs)?,
+            image_encoder: optional_part_in(folder, Part::ImageEncoder, configs)?,
+            preprocessor: Preprocessor::in_folder(&folder.join("feature_extractor"))?.unwrap_or_default(),
             subject_encoder: None,
             scheduler,
             tokenizer: TokenizerFiles::Folder(tokenizer),
@@ -137,14 +133,14 @@ impl ModelFiles {
 
     fn open_file(path: &Path, configs: Option<&Path>) -> Result<Self> {
         let file = Arc::new(TensorFile::open(path)?);
-        let open =
-            |part: Part| PartFiles::in_file(&file, part, replacement(configs, part.folder(), "config.json")?);
-        let (unet, vae, text_encoder) = (open(Part::Unet)?, open(Part::Vae)?, open(Part::TextEncoder)?);
+        let unet = part_of(&file, Part::Unet, configs)?;
+        let vae = part_of(&file, Part::Vae, configs)?;
+        let text_encoder: NetworkFiles<TextConfig> = part_of(&file, Part::TextEncoder, configs)?;
         let has_controlnet = file.tensors().keys().any(|key| Part::ControlNet.owns(key));
         let second_generation = unet.is_second_generation() || text_encoder.is_second_generation();
-        let scheduler = match replacement(configs, "scheduler", "scheduler_config.json")? {
-            Some(scheduler) => scheduler,
-            None => default_scheduler(&file, second_generation),
+        let scheduler = match scheduler_in(configs) {
+            Some(path) => SchedulerFile::open(&path)?,
+            None => SchedulerFile::of_single_file(&file, second_generation)?,
         };
         let tokenizer = tokenizer_folder(configs)
             .map_or(TokenizerFiles::Clip { pad_with_exclamation: second_generation }, TokenizerFiles::Folder);
@@ -152,9 +148,9 @@ impl ModelFiles {
             unet,
             vae,
             text_encoder,
-            controlnet: has_controlnet.then(|| open(Part::ControlNet)).transpose()?,
+            controlnet: has_controlnet.then(|| part_of(&file, Part::ControlNet, configs)).transpose()?,
             image_encoder: None,
-            feature_extractor: None,
+            preprocessor: Preprocessor::default(),
             subject_encoder: None,
             scheduler,
             tokenizer,
@@ -163,10 +159,41 @@ impl ModelFiles {
     }
 }
 
-/// A file of `configs` that stands in for the model's own.
-fn replacement(configs: Option<&Path>, folder: &str, file: &str) -> Result<Option<Value>> {
-    let path = configs.map(|configs| configs.join(folder).join(file)).filter(|path| path.exists());
-    path.map(|path| read_json(&path)).transpose()
+const SCHEDULER: &str = "scheduler_config.json";
+
+/// A network of a model folder; a `config.json` of `configs` stands in for its own.
+fn part_in<C: NetworkConfig>(folder: &Path, part: Part, configs: Option<&Path>) -> Result<NetworkFiles<C>> {
+    let folder = folder.join(part.folder());
+    PartFiles::in_folder(&folder, part, replacement(configs, part)?)?.try_into()
+}
+
+/// As [`part_in`]; `None` where the model lacks it.
+fn optional_part_in<C: NetworkConfig>(
+    folder: &Path,
+    part: Part,
+    configs: Option<&Path>,
+) -> Result<Option<NetworkFiles<C>>> {
+    folder.join(part.folder()).is_dir().then(|| part_in(folder, part, configs)).transpose()
+}
+
+/// A network of a file that holds all; a `config.json` of `configs` stands in for the inferred one.
+fn part_of<C: NetworkConfig>(
+    file: &Arc<TensorFile>,
+    part: Part,
+    configs: Option<&Path>,
+) -> Result<NetworkFiles<C>> {
+    PartFiles::in_file(file, part, replacement(configs, part)?)?.try_into()
+}
+
+/// The `config.json` in `configs` that stands in for a network's own.
+fn replacement(configs: Option<&Path>, part: Part) -> Result<Option<Value>> {
+    let path = configs.map(|configs| configs.join(part.folder()).join("config.json"));
+    path.filter(|path| path.exists()).map(|path| read_json(&path)).transpose()
+}
+
+/// The schedule in `configs` that stands in for the model's own.
+fn scheduler_in(configs: Option<&Path>) -> Option<PathBuf> {
+    configs.map(|configs| configs.join("scheduler").join(SCHEDULER)).filter(|path| path.exists())
 }
 
 fn tokenizer_folder(configs: Option<&Path>) -> Option<PathBuf> {
@@ -188,38 +215,6 @@ fn check_pipeline(folder: &Path) -> Result<()> {
         return Err(Error::weights(folder, format!("has no folder unet{class}; only {wanted}")));
     }
     Ok(())
-}
-
-/// The schedule that Stable Diffusion was trained with.
-fn default_scheduler(file: &TensorFile, second_generation: bool) -> Value {
-    let prediction =
-        stated_prediction(file).unwrap_or(if second_generation { "v_prediction" } else { "epsilon" });
-    json!({
-        "_class_name": "DDIMScheduler",
-        "beta_end": 0.012,
-        "beta_schedule": "scaled_linear",
-        "beta_start": 0.00085,
-        "clip_sample": false,
-        "num_train_timesteps": 1000,
-        "prediction_type": prediction,
-        "rescale_betas_zero_snr": file.shape("ztsnr").is_some(),
-        "set_alpha_to_one": false,
-        "steps_offset": 1,
-        "timestep_spacing": "leading",
-    })
-}
-
-/// The prediction type that a single file states: in its header (the model specification of Stability AI), or by the
-/// empty tensor `v_pred`.
-pub(super) fn stated_prediction(file: &TensorFile) -> Option<&'static str> {
-    if file.shape("v_pred").is_some() {
-        return Some("v_prediction");
-    }
-    match file.metadata().get("modelspec.prediction_type").map(String::as_str) {
-        Some("v" | "v_prediction") => Some("v_prediction"),
-        Some("epsilon") => Some("epsilon"),
-        _ => None,
-    }
 }
 
 fn unrecognised(file: &TensorFile) -> Vec<String> {

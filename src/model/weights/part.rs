@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 pub struct PartFiles {
     part: Part,
     /// The configuration as diffusers or transformers write it; inferred for a single file.
-    pub config: Value,
+    pub config_json: Value,
     origin: PathBuf,
     pub(super) files: Vec<Arc<TensorFile>>,
     pub(super) entries: BTreeMap<String, Entry>,
@@ -103,7 +103,7 @@ impl PartFiles {
                 .map_err(|problem| Error::weights(&origin, format!("{part}: {problem}")))?,
         };
         check_supported(part, &config).map_err(|problem| Error::weights(&origin, problem))?;
-        Ok(Self { part, config, origin, files, entries, unknown, open_clip })
+        Ok(Self { part, config_json: config, origin, files, entries, unknown, open_clip })
     }
 
     /// Two halves: the tensors whose names begin with `prefix`, without it, and the others.
@@ -207,7 +207,7 @@ impl PartFiles {
         for file in &self.files {
             hasher.update(file.hash().as_bytes());
         }
-        hasher.update(self.part.folder().as_bytes()).update(self.config.to_string().as_bytes());
+        hasher.update(self.part.folder().as_bytes()).update(self.config_json.to_string().as_bytes());
         hasher.finalize().to_hex().to_string()
     }
 

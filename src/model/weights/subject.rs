@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
-use super::folder::read_preprocessor;
+use super::network_files::NetworkFiles;
 use super::networks::Part;
 use super::part::PartFiles;
+use super::preprocessor::Preprocessor;
 use crate::error::{Error, Result};
+use crate::model::config::ImageEncoderConfig;
+use crate::model::subject_config::{SubjectConfig, SubjectEncoderConfig};
 
 /// What the names of subject-encoder-attention begin with; what follows is the U-Net's own name.
 pub const ATTENTION_PREFIX: &str = "unet.";
@@ -17,13 +18,13 @@ pub const ATTENTION_PREFIX: &str = "unet.";
 #[derive(Debug, Clone)]
 pub struct SubjectEncoderFiles {
     /// The ResBlocks.
-    pub encoder: PartFiles,
+    pub encoder: NetworkFiles<SubjectConfig>,
     /// Subject-encoder-attention, under the U-Net's names.
     pub attention: PartFiles,
     /// CLIP's image encoder.
-    pub image_encoder: PartFiles,
-    /// How pictures are prepared for it, if the files say so.
-    pub feature_extractor: Option<Value>,
+    pub image_encoder: NetworkFiles<ImageEncoderConfig>,
+    /// How pictures are prepared for it.
+    pub preprocessor: Preprocessor,
 }
 
 /// What the names of an IP-Adapter's keys and values begin with.
@@ -65,31 +66,35 @@ impl SubjectEncoderFiles {
     ///
     /// # Errors
     /// As [`PartFiles::open`]; a subject encoder without an image encoder or without its attention.
-    pub fn open(path: &Path, unet: &PartFiles, own: Option<(&PartFiles, Option<&Value>)>) -> Result<Self> {
+    pub fn open(
+        path: &Path,
+        unet: &PartFiles,
+        own: Option<(&NetworkFiles<ImageEncoderConfig>, &Preprocessor)>,
+    ) -> Result<Self> {
         let files = PartFiles::open(path, Part::SubjectEncoder)?;
         let places = [files.path().to_path_buf(), files.path().join(".."), beside(files.path())];
         let beside = places.iter().find(|place| place.join(Part::ImageEncoder.folder()).is_dir());
-        let (image_encoder, feature_extractor) = match (beside, own) {
+        let (image_encoder, preprocessor) = match (beside, own) {
             (Some(place), _) => {
                 let folder = place.join(Part::ImageEncoder.folder());
-                let extractor = read_preprocessor(&place.join("feature_extractor"))?;
-                (PartFiles::open(&folder, Part::ImageEncoder)?, extractor)
+                let preprocessor = Preprocessor::in_folder(&place.join("feature_extractor"))?;
+                (NetworkFiles::open(&folder, Part::ImageEncoder)?, preprocessor.unwrap_or_default())
             }
-            (None, Some((image_encoder, extractor))) => (image_encoder.clone(), extractor.cloned()),
+            (None, Some((image_encoder, preprocessor))) => (image_encoder.clone(), preprocessor.clone()),
             (None, None) => {
                 let problem = "has no image encoder: a folder image_encoder is expected in it or beside it";
                 return Err(Error::weights(path, problem));
             }
         };
-        Self::new(files, unet, image_encoder, feature_extractor)
+        Self::new(files, unet, image_encoder, preprocessor)
     }
 
     /// From the file of ResBlocks and attention, and the image encoder.
     pub(super) fn new(
         files: PartFiles,
         unet: &PartFiles,
-        image_encoder: PartFiles,
-        feature_extractor: Option<Value>,
+        image_encoder: NetworkFiles<ImageEncoderConfig>,
+        preprocessor: Preprocessor,
     ) -> Result<Self> {
         let (adapter, files) = files.split(ADAPTER_PREFIX);
         let (attention, encoder) = files.split(ATTENTION_PREFIX);
@@ -99,13 +104,28 @@ impl SubjectEncoderFiles {
             let problem = format!("holds no subject-encoder-attention ({ATTENTION_PREFIX}…)");
             return Err(Error::weights(encoder.path(), problem));
         }
-        Ok(Self { encoder, attention, image_encoder, feature_extractor })
+        Ok(Self { encoder: encoder.try_into()?, attention, image_encoder, preprocessor })
+    }
+
+    /// The configuration of DreamTuner's own subject encoder.
+    ///
+    /// # Errors
+    /// An IP-Adapter stands in its place.
+    pub fn trainable(&self) -> Result<&SubjectEncoderConfig> {
+        match &self.encoder.config {
+            SubjectConfig::Own(config) => Ok(config),
+            SubjectConfig::IpAdapter(_) => {
+                let problem = "is an IP-Adapter, which cannot be tuned; leave it out";
+                Err(Error::weights(self.encoder.path(), problem))
+            }
+        }
     }
 
     /// BLAKE3, in hexadecimal, of everything.
     pub fn fingerprint(&self) -> String {
         let parts = [self.encoder.fingerprint(), self.image_encoder.fingerprint()];
-        let extractor = self.feature_extractor.as_ref().map(Value::to_string).unwrap_or_default();
-        blake3::hash(format!("{}{extractor}", parts.concat()).as_bytes()).to_hex().to_string()
+        blake3::hash(format!("{}{}", parts.concat(), self.preprocessor.text()).as_bytes())
+            .to_hex()
+            .to_string()
     }
 }

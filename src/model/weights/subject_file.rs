@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::lora::Lora;
 use super::model::ModelFiles;
-use super::part::PartFiles;
+use super::network_files::{NetworkConfig, NetworkFiles};
 use super::tensor_file::TensorFile;
 use super::textual_inversion::TextualInversion;
 use crate::error::{Error, Result};
@@ -70,7 +70,7 @@ impl SubjectFile {
     /// Opens a subject.
     ///
     /// # Errors
-    /// A file that is none, and all that [`PartFiles::open`] refuses.
+    /// A file that is none, and all that [`PartFiles::open`](super::PartFiles::open) refuses.
     pub fn open(path: &Path) -> Result<Self> {
         let file = Arc::new(TensorFile::open(path)?);
         let fail = |problem: String| Error::weights(path, problem);
@@ -97,18 +97,18 @@ impl SubjectFile {
     /// Weights that the model does not have.
     pub fn apply(&self, model: &mut ModelFiles) -> Result<()> {
         let [unet, text] = Self::FULL;
-        let mut parts = vec![(&mut model.unet, unet), (&mut model.text_encoder, text)];
-        if let Some(subject) = &mut model.subject_encoder {
-            parts.push((&mut subject.encoder, Self::ENCODER));
-        }
-        for (part, prefix) in parts {
-            *part = replaced(part, &self.file, prefix)?;
-        }
-        Ok(())
+        self.replace(&mut model.unet, unet)?;
+        self.replace(&mut model.text_encoder, text)?;
+        model
+            .subject_encoder
+            .as_mut()
+            .map_or(Ok(()), |subject| self.replace(&mut subject.encoder, Self::ENCODER))
     }
-}
 
-fn replaced(part: &PartFiles, file: &Arc<TensorFile>, prefix: &str) -> Result<PartFiles> {
-    let names: Vec<&str> = file.tensors().keys().filter_map(|key| key.strip_prefix(prefix)).collect();
-    part.replaced(file, prefix, &names)
+    /// Puts those of its weights whose names begin with `prefix` in the place of a network's.
+    fn replace<C: NetworkConfig>(&self, part: &mut NetworkFiles<C>, prefix: &str) -> Result<()> {
+        let names: Vec<&str> =
+            self.file.tensors().keys().filter_map(|key| key.strip_prefix(prefix)).collect();
+        part.replace(&self.file, prefix, &names)
+    }
 }

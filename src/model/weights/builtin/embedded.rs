@@ -5,8 +5,11 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::super::model::{ModelFiles, TokenizerFiles};
+use super::super::network_files::NetworkFiles;
 use super::super::networks::Part;
 use super::super::part::PartFiles;
+use super::super::preprocessor::Preprocessor;
+use super::super::scheduler::SchedulerFile;
 use super::super::subject::SubjectEncoderFiles;
 use crate::error::{Error, Result};
 
@@ -20,33 +23,37 @@ macro_rules! part {
             concat!("built-in ", $folder),
             include_str!(concat!("../../../../models/mini/", $folder, "/config.json")),
             include_bytes!(concat!("../../../../models/mini/", $folder, "/", $weights)),
-        )
+        )?
     };
 }
 
 /// The model.
 pub fn model() -> Result<ModelFiles> {
-    let scheduler = include_str!("../../../../models/mini/scheduler/scheduler_config.json");
-    let unet = part!(Part::Unet, "unet", "diffusion_pytorch_model.safetensors")?;
-    let image_encoder = part!(Part::ImageEncoder, "image_encoder", "model.safetensors")?;
-    let extractor = include_str!("../../../../models/mini/feature_extractor/preprocessor_config.json");
-    let feature_extractor: Option<Value> = Some(
-        serde_json::from_str(extractor)
-            .map_err(|error| Error::weights(NAME, format!("preprocessor_config.json: {error}")))?,
-    );
-    let encoder = part!(Part::SubjectEncoder, "subject_encoder", "diffusion_pytorch_model.safetensors")?;
+    let unet = part!(Part::Unet, "unet", "diffusion_pytorch_model.safetensors");
+    let image_encoder =
+        NetworkFiles::try_from(part!(Part::ImageEncoder, "image_encoder", "model.safetensors"))?;
+    let preprocessor = Preprocessor::new(json(
+        "preprocessor_config.json",
+        include_str!("../../../../models/mini/feature_extractor/preprocessor_config.json"),
+    )?);
+    let preprocessor = preprocessor.map_err(|problem| Error::weights(NAME, problem))?;
+    let encoder = part!(Part::SubjectEncoder, "subject_encoder", "diffusion_pytorch_model.safetensors");
     let subject_encoder =
-        SubjectEncoderFiles::new(encoder, &unet, image_encoder.clone(), feature_extractor.clone())?;
+        SubjectEncoderFiles::new(encoder, &unet, image_encoder.clone(), preprocessor.clone())?;
     Ok(ModelFiles {
-        unet,
-        vae: part!(Part::Vae, "vae", "diffusion_pytorch_model.safetensors")?,
-        text_encoder: part!(Part::TextEncoder, "text_encoder", "model.safetensors")?,
-        controlnet: Some(part!(Part::ControlNet, "controlnet", "diffusion_pytorch_model.safetensors")?),
+        unet: unet.try_into()?,
+        vae: part!(Part::Vae, "vae", "diffusion_pytorch_model.safetensors").try_into()?,
+        text_encoder: part!(Part::TextEncoder, "text_encoder", "model.safetensors").try_into()?,
+        controlnet: Some(
+            part!(Part::ControlNet, "controlnet", "diffusion_pytorch_model.safetensors").try_into()?,
+        ),
         image_encoder: Some(image_encoder),
-        feature_extractor,
+        preprocessor,
         subject_encoder: Some(subject_encoder),
-        scheduler: serde_json::from_str(scheduler)
-            .map_err(|error| Error::weights(NAME, format!("scheduler_config.json: {error}")))?,
+        scheduler: SchedulerFile::new(json(
+            "scheduler_config.json",
+            include_str!("../../../../models/mini/scheduler/scheduler_config.json"),
+        )?)?,
         tokenizer: TokenizerFiles::Contents {
             vocab: Cow::Borrowed(include_str!("../../../../models/mini/tokenizer/vocab.json")),
             merges: Cow::Borrowed(include_str!("../../../../models/mini/tokenizer/merges.txt")),
@@ -54,6 +61,10 @@ pub fn model() -> Result<ModelFiles> {
         },
         unrecognised: Vec::new(),
     })
+}
+
+fn json(file: &str, text: &str) -> Result<Value> {
+    serde_json::from_str(text).map_err(|error| Error::weights(NAME, format!("{file}: {error}")))
 }
 
 /// Its `dreamtuner.json`.
