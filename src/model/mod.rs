@@ -1,10 +1,12 @@
 //! The networks of Stable Diffusion 1.x and 2.x with self-subject-attention, their text input and their weights.
 //!
 //! `config` describes a network; `text`, `unet`, `controlnet`, `vae` and `tiny_vae` are the networks. `clip` puts pictures and texts into
-//! one space, to compare them; `subject_encoder` tells a U-Net who a picture shows.
+//! one space, to compare them; `subject_encoder` tells a U-Net who a picture shows, `captioner` says in words what it shows.
 
 pub mod attention;
 mod blocks;
+#[cfg(feature = "train")]
+pub mod captioner;
 pub mod clip;
 mod colours;
 mod conditioning;

@@ -2,6 +2,7 @@
 
 mod addons;
 mod attention;
+mod captioner;
 mod common;
 mod dataset;
 mod diffusion;

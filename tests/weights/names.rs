@@ -80,6 +80,7 @@ fn class(part: Part) -> &'static str {
         Part::ImageEncoder => r#"{"architectures": ["CLIPVisionModel"]}"#,
         Part::VisionTransformer => r#"{"architectures": ["ViTModel"]}"#,
         Part::SubjectEncoder => r#"{"_class_name": "SubjectEncoder"}"#,
+        Part::Captioner => r#"{"architectures": ["BlipForConditionalGeneration"]}"#,
     }
 }
 

@@ -25,7 +25,8 @@ pub struct EncoderConfig {
 }
 
 impl EncoderConfig {
-    fn check(&self) -> Result<()> {
+    /// Refuses sizes out of their ranges.
+    pub(in crate::model) fn check(&self) -> Result<()> {
         let layers = self.num_hidden_layers;
         if !(1..=MOST_LAYERS).contains(&layers) {
             let problem = format!("{layers}; 1 to {MOST_LAYERS} are allowed");

@@ -20,7 +20,7 @@ const VARIANTS: [&str; 4] = ["", ".fp16", ".bf16", ".non_ema"];
 ///
 /// # Errors
 /// A file that is missing, larger than 64 MB, not JSON, or not an object.
-pub(super) fn read_json(path: &Path) -> Result<Value> {
+pub(in crate::model) fn read_json(path: &Path) -> Result<Value> {
     let text = read(path, MAX_JSON_BYTES).map_err(Error::of_weights)?;
     let value: Value =
         serde_json::from_slice(&text).map_err(|error| Error::weights(path, format!("not JSON: {error}")))?;

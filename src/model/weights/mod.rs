@@ -26,6 +26,8 @@ mod trained;
 
 pub use build::{LoadReport, MisShaped};
 pub use defaults::{ModelDefaults, TuneDefaults};
+#[cfg(feature = "train")]
+pub(super) use folder::read_json;
 pub use inspect::{Description, Kind, PartDescription, inspect};
 pub use lora::Lora;
 pub use lora_keys::LoraNaming;

@@ -1,6 +1,7 @@
 //! The kinds of networks: all that is known of each one's files stands in one entry. A new network is a new file beside this one, and a
 //! line each in [`Part`], [`Part::ALL`] and [`Part::network`].
 
+mod captioner;
 mod controlnet;
 mod image_encoder;
 mod network;
@@ -37,11 +38,13 @@ pub enum Part {
     VisionTransformer,
     /// DreamTuner's subject encoder.
     SubjectEncoder,
+    /// What says in words what a picture shows: BLIP.
+    Captioner,
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Unet,
         Self::ControlNet,
         Self::Vae,
@@ -50,6 +53,7 @@ impl Part {
         Self::ImageEncoder,
         Self::VisionTransformer,
         Self::SubjectEncoder,
+        Self::Captioner,
     ];
 
     /// What is known of its files.
@@ -63,6 +67,7 @@ impl Part {
             Self::ImageEncoder => image_encoder::NETWORK,
             Self::VisionTransformer => vision_transformer::NETWORK,
             Self::SubjectEncoder => subject_encoder::NETWORK,
+            Self::Captioner => captioner::NETWORK,
         }
     }
 
