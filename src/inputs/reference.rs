@@ -170,6 +170,11 @@ enum ReferenceControl {
 }
 
 impl ReferenceInput {
+    /// The picture, as large as it came.
+    pub fn picture(&self) -> &RgbImage {
+        &self.picture
+    }
+
     /// Width and height of the picture in pixels.
     pub fn size(&self) -> (u32, u32) {
         self.picture.dimensions()

@@ -251,3 +251,34 @@ fn bad_input_is_refused() {
     assert_eq!(other.status.code(), Some(4), "{}", words(&other));
     assert!(words(&other).contains("no tuned subject"), "{}", words(&other));
 }
+
+/// A captioner's words become the caption: the tuning is the one with those words.
+#[test]
+fn a_captioner_says_what_the_reference_shows() {
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let captioner = root().join("tests/fixtures/blip");
+    let steps = ["--steps", "1"];
+    let mut command = tuning(&at("auto.subject"), &steps);
+    let output = done({
+        command.args(["--word", "<hero>", "--caption", "auto", "--captioner"]).arg(&captioner);
+        command
+    });
+    let said = words(&output);
+    let caption = said.lines().find_map(|line| line.strip_prefix("caption: ")).expect("it is told");
+    assert!(!caption.is_empty());
+    let mut command = tuning(&at("told.subject"), &steps);
+    command.args(["--word", "<hero>", "--caption", caption]);
+    done(command);
+    let drawn = |name: &str| -> Vec<String> {
+        let entries =
+            fs::read_dir(at(name)).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        entries.filter(|name| name.starts_with("regular-")).collect()
+    };
+    assert_eq!(drawn("auto.subject.tune"), drawn("told.subject.tune"), "other words, other regular pictures");
+    assert_eq!(fs::read(at("auto.subject")).unwrap(), fs::read(at("told.subject")).unwrap());
+
+    let refused = |options: &[&str]| words(&tuning(&at("no.subject"), options).output().unwrap());
+    assert!(refused(&["--caption", "auto"]).contains("auto needs --captioner"));
+    assert!(refused(&["--captioner", "blip"]).contains("is for --caption auto"));
+}

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use dreamtuner::detect::PoseModel;
 use dreamtuner::inputs::reference::{FileChoice, ReferenceFiles};
 use dreamtuner::interrupt::Interrupt;
+use dreamtuner::model::captioner::Captioner;
 use dreamtuner::model::weights::{ModelDefaults, ModelFiles, TuneDefaults};
 use dreamtuner::outputs::{self, Reservation, Wanted};
 use dreamtuner::picture::Fit;
@@ -59,9 +60,12 @@ pub struct TuneArgs {
     /// The new word [default: <NAME>, the output's name]
     #[arg(long, value_name = "WORD", help_heading = "Text")]
     word: Option<String>,
-    /// The reference in words, from which the regular pictures are made [default: a CLASS]
-    #[arg(long, value_name = "TEXT", help_heading = "Text")]
+    /// The reference in words, from which the regular pictures are made; `auto` lets the captioner say it [default: a CLASS]
+    #[arg(long, value_name = "TEXT|auto", help_heading = "Text")]
     caption: Option<String>,
+    /// What says it: the folder of a BLIP, as transformers writes it
+    #[arg(long, value_name = "FOLDER", help_heading = "Text")]
+    captioner: Option<PathBuf>,
     /// The training texts; {} stands for CLASS and WORD
     #[arg(long, default_value = "a {}", value_name = "TEXT", help_heading = "Text")]
     template: String,
@@ -188,6 +192,7 @@ impl TuneArgs {
             model: self.pose_model.clone(),
         };
         let reference = reference.read()?;
+        let settings = TuneSettings { caption: self.caption(reference.picture(), &device)?, ..settings };
         let reference_controls = reference.pose().map(|pose| both(pose, side));
         let controls = match &self.pose {
             Some(path) => poses(path, side, settings.regular.max(SHOWN))?,
@@ -205,6 +210,22 @@ impl TuneArgs {
         })
     }
 
+    /// The reference in words, if there are any.
+    fn caption(&self, picture: &RgbImage, device: &candle_core::Device) -> Result<Option<String>> {
+        match (self.caption.as_deref(), &self.captioner) {
+            (Some("auto"), Some(folder)) => {
+                let caption = Captioner::open(folder, device)?.caption(picture)?;
+                say(format_args!("caption: {caption}"));
+                Ok(Some(caption))
+            }
+            (Some("auto"), None) => {
+                Err(Error::setting("caption", "auto needs --captioner, the folder of a BLIP"))
+            }
+            (_, Some(_)) => Err(Error::setting("captioner", "is for --caption auto")),
+            (caption, None) => Ok(caption.map(str::to_owned)),
+        }
+    }
+
     /// Keeps the outputs for this tuning.
     fn reserve(&self) -> Result<Reservation> {
         let mut wanted = vec![Wanted::File(self.output.clone()), Wanted::Kept(folder_beside(&self.output))];
@@ -214,8 +235,13 @@ impl TuneArgs {
         }
         let model = (self.model != "mini").then(|| PathBuf::from(&self.model));
         let choices = [&self.mask, &self.reference_pose].map(|text| FileChoice::from(text.as_str()));
-        let files =
-            [Some(&self.reference), self.pose.as_ref(), self.subject_encoder.as_ref(), model.as_ref()];
+        let files = [
+            Some(&self.reference),
+            self.pose.as_ref(),
+            self.captioner.as_ref(),
+            self.subject_encoder.as_ref(),
+            model.as_ref(),
+        ];
         let files = files.into_iter().flatten().map(PathBuf::as_path).chain(self.pose_model.choice().file());
         let inputs: Vec<&Path> = files.chain(choices.iter().filter_map(FileChoice::file)).collect();
         Reservation::new(wanted, &inputs, self.overwrite)
@@ -230,7 +256,7 @@ impl TuneArgs {
         TuneSettings {
             class: self.class.clone(),
             word: self.word.clone().unwrap_or_else(|| format!("<{name}>")),
-            caption: self.caption.clone(),
+            caption: None,
             template: self.template.clone(),
             steps: self.steps.unwrap_or(defaults.steps),
             save_at: self.save_at.clone(),
