@@ -32,7 +32,7 @@ pub fn sheet(benchmark: &Benchmark, store: &Store, row: &Row) -> Result<RgbImage
     label::write(&mut sheet, GAP, GAP, &format!("{}: reference, truth over result", row.name));
     for (place, (identity, dance)) in clips.into_iter().enumerate() {
         let top = label::LINE_HEIGHT + GAP + place as u32 * pair;
-        label::write(&mut sheet, GAP, top + 2, &format!("identity {identity}, {}", dance.name));
+        label::write(&mut sheet, GAP, top, &format!("identity {identity}, {}", dance.name));
         let top = i64::from(top + label::LINE_HEIGHT);
         let truth = Truth::new(&Identity::from_seed(identity), dance, side);
         let left = i64::from(side + 2 * GAP);

@@ -41,9 +41,8 @@ pub fn labelled_grid(cells: &[RgbImage], labels: &Labels) -> RgbImage {
     let (left, between) = match labels {
         Labels::Each(_) => (GAP, label::LINE_HEIGHT),
         Labels::Table { corner, rows, .. } => {
-            let longest =
-                rows.iter().chain([corner]).map(|label| label.chars().count() as u32).max().unwrap_or(0);
-            (longest * label::LETTER_WIDTH + 2 * GAP, GAP)
+            let longest = rows.iter().chain([corner]).map(|text| label::width(text)).max().unwrap_or(0);
+            (longest + 2 * GAP, GAP)
         }
     };
     let top = label::LINE_HEIGHT;
@@ -51,17 +50,14 @@ pub fn labelled_grid(cells: &[RgbImage], labels: &Labels) -> RgbImage {
     let mut grid = RgbImage::from_pixel(size.0, size.1, BACKGROUND);
     let at =
         |place: u32| (left + place % columns * (width + GAP), top + place / columns * (height + between));
-    let letters = (width / label::LETTER_WIDTH) as usize;
-    let short =
-        |text: &String| text.chars().skip(text.chars().count().saturating_sub(letters)).collect::<String>();
     let (above, beside, corner) = match labels {
         Labels::Each(labels) => (labels, &Vec::new(), ""),
         Labels::Table { corner, columns, rows } => (columns, rows, corner.as_str()),
     };
-    label::write(&mut grid, GAP, 2, corner);
+    label::write(&mut grid, GAP, 0, corner);
     for (place, text) in above.iter().enumerate() {
         let (x, y) = at(place as u32);
-        label::write(&mut grid, x, y - label::LINE_HEIGHT + 2, &short(text));
+        label::write(&mut grid, x, y - label::LINE_HEIGHT, label::end_of(text, width));
     }
     for (row, text) in beside.iter().enumerate() {
         label::write(&mut grid, GAP, at(row as u32 * columns).1, text);

@@ -49,7 +49,7 @@ pub fn panel(panel: Panel) -> RgbImage {
         }
         imageops::replace(&mut sheet, &shown, i64::from(left), 0);
         let share: f32 = map.map_or(0.0, |map| grid_of(map, &panel).iter().sum());
-        label::write(&mut sheet, left, height + 2, &format!("{} {:.0}%", source.name(), 100.0 * share));
+        label::write(&mut sheet, left, height, &format!("{} {:.0}%", source.name(), 100.0 * share));
     }
     sheet
 }

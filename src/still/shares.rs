@@ -29,8 +29,10 @@ struct Share {
 /// Height of a bar in pixels.
 const HEIGHT: u32 = 200;
 /// Smallest width of a layer's bars in pixels: its name stands below them.
-const NAME: u32 = 10 * label::LETTER_WIDTH;
+const NAME: u32 = 80;
 const MARGIN: u32 = 8;
+/// Side of a colour in the legend.
+const BOX: u32 = 8;
 
 /// In the order in which bars are stacked.
 const COLOURS: [(AttentionSource, Rgb<u8>); 4] = [
@@ -121,8 +123,8 @@ fn stack(image: &mut RgbImage, left: u32, top: u32, width: u32, sums: &Sums) {
 fn legend(image: &mut RgbImage) {
     let mut left = MARGIN;
     for (source, colour) in COLOURS {
-        fill(image, (left, 4), (label::LETTER_WIDTH, label::LETTER_WIDTH), colour);
-        label::write(image, left + 2 * label::LETTER_WIDTH, 4, source.name());
+        fill(image, (left, 8), (BOX, BOX), colour);
+        label::write(image, left + 2 * BOX, 4, source.name());
         left += legend_entry(source);
     }
 }
@@ -133,7 +135,7 @@ fn legend_width() -> u32 {
 
 /// Width of a box, a name and the gaps behind them.
 fn legend_entry(source: AttentionSource) -> u32 {
-    (source.name().len() as u32 + 4) * label::LETTER_WIDTH
+    label::width(source.name()) + 4 * BOX
 }
 
 fn fill(image: &mut RgbImage, (left, top): (u32, u32), (width, height): (u32, u32), colour: Rgb<u8>) {

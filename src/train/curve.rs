@@ -103,8 +103,8 @@ impl Curve {
         label::write(&mut image, 8, MARGIN.1, &format!("{highest:.4}"));
         label::write(&mut image, 8, SIZE.1 - MARGIN.1 - label::LINE_HEIGHT, &format!("{lowest:.4}"));
         let text = "loss: batches (grey), held out (yellow), held out without what is trained (blue)";
-        label::write(&mut image, MARGIN.0, 8, text);
-        label::write(&mut image, MARGIN.0, SIZE.1 - 16, &format!("0 to {last} steps"));
+        label::write(&mut image, MARGIN.0, 4, text);
+        label::write(&mut image, MARGIN.0, SIZE.1 - label::LINE_HEIGHT - 4, &format!("0 to {last} steps"));
         image
     }
 }
