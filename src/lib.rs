@@ -56,8 +56,8 @@
 //! 2. [`render::animator`] embeds it for each ControlNet ([`model::controlnet`]).
 //! 3. [`diffusion`] takes a noisy latent through the sampler's steps, and asks the denoiser at each.
 //! 4. [`render::denoiser`] makes the passes that [`render::sampling`] plans. Before a pass, [`render::references`] give what the
-//!    U-Net's self-attention layers attend to: the reference picture's features are computed once a clip and kept
-//!    ([`render::feature_store`]), the previous frame's are those of its own steps ([`render::trajectory`]).
+//!    U-Net's self-attention layers attend to. The reference picture's features are computed once a clip and kept
+//!    ([`render::feature_store`]); the previous frame's are those of its own steps ([`render::trajectory`]).
 //! 5. [`model::unet`] predicts the noise; its self-attention ([`model::attention`]) sees itself and the references.
 //! 6. [`model::vae`] decodes the latent into a picture, [`frame`].
 //! 7. [`render::journal`] keeps picture and latent on disk; a render that was cut off goes on from there.

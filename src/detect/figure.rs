@@ -16,14 +16,14 @@ pub struct Figure {
     pub foreground: Option<GrayImage>,
 }
 
-/// Looks for the one person in a picture, then by that pose for the foreground, and, where the background is busy, for the
-/// person again in front of white. The look with the higher score counts: mostly both find the same, but scenery hides
-/// some drawn figures from the first one (of 32 standing puppets 87 % of the joints are found without the second, 93 %
-/// with it; of every fourth of them alone nothing changes).
+/// Looks for the one person in a picture, then by that pose for the foreground, and, where the background is busy, for
+/// the person again in front of white. The look with the higher score counts. Mostly both find the same, but scenery
+/// hides some drawn figures from the first one. Of 32 standing puppets 87 % of the joints are found without the second,
+/// 93 % with it; of every fourth of them alone nothing changes.
 ///
-/// Last it looks for the face, which networks place wrongly on large heads: on 40 standing puppets its joints lie 0.38
-/// lengths from nose to neck off without that look and 0.28 with it, on the nine largest heads of them 0.63 and 0.27. Where
-/// it was, the foreground reaches further up, and is looked for again.
+/// Last it looks for the face, which networks place wrongly on large heads. On 40 standing puppets its joints lie 0.38
+/// lengths from nose to neck off without that look and 0.28 with it. On the nine largest heads of them these are 0.63
+/// and 0.27. Where the face was placed wrongly, the foreground reaches further up, and is looked for again.
 ///
 /// # Errors
 /// Those of [`Estimator::find_person`] and [`find_foreground`](super::find_foreground).

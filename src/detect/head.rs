@@ -17,8 +17,8 @@ const VIEWS: [(f32, f32); 5] = [(1.25, 1.0), (1.2, 1.4), (1.5, 1.4), (1.3, 1.8),
 const MARGIN: f32 = 0.08;
 const FACE: [Joint; 5] = [Joint::Nose, Joint::RightEye, Joint::LeftEye, Joint::RightEar, Joint::LeftEar];
 
-/// Looks for the face of a `person` before white again, in pictures in which the head is smaller, and moves it there if the
-/// network is surer of it, which is told.
+/// Looks for the face of a `person` before white again, in pictures in which the head is smaller. Moves it there if the
+/// network is surer of it, and returns whether it did.
 ///
 /// # Errors
 /// Those of [`Estimator::find`].

@@ -92,8 +92,9 @@ impl PredictionType {
         })
     }
 
-    /// Whether this kind of output can be read at `step`: the noise alone says nothing about the picture where
-    /// `alpha` is 0 (first step of a zero-terminal-SNR schedule), nor the picture about the noise where `sigma` is 0.
+    /// Whether this kind of output can be read at `step`. The noise alone says nothing about the picture where
+    /// `alpha` is 0 (first step of a zero-terminal-SNR schedule). The picture alone says nothing about the noise
+    /// where `sigma` is 0.
     ///
     /// # Errors
     /// [`Error::Setting`] that names the step.

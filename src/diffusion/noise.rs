@@ -73,9 +73,9 @@ impl NoiseSource {
     }
 
     /// Numbers read from a safetensors file, to compare pictures with other implementations. It may hold `latent`
-    /// and `reference` `(batch, channels, height, width)`, `lambda` `(steps)` with values 0 to 1, and `step.<i>`
-    /// (shaped as `latent`) for samplers that add noise at step `i`, from 0; of type F16, BF16, F32 or F64. What is
-    /// not in the file cannot be asked for.
+    /// and `reference` `(batch, channels, height, width)`, and `lambda` `(steps)` with values 0 to 1. For samplers
+    /// that add noise at step `i`, from 0, it may hold `step.<i>` (shaped as `latent`). Each tensor is of type
+    /// F16, BF16, F32 or F64. What is not in the file cannot be asked for.
     ///
     /// # Errors
     /// [`Error::Io`] where the file cannot be read; [`Error::Input`] where it is over 1 GiB, no safetensors file, or

@@ -39,7 +39,7 @@ type Opened<'a> = (Vec<Vec<ClipResult>>, Vec<(usize, Task<'a>)>);
 
 impl Benchmark {
     /// Renders and measures every clip that is not finished, and writes `report.json`, `report.md` and a contact sheet for each
-    /// row into the folder, which is `reserved` as one that is worked on again.
+    /// row into the folder. The folder is `reserved` as one that is worked on again.
     ///
     /// # Errors
     /// [`crate::Error::Interrupted`]; what is finished then is kept. [`crate::Error::Plan`] where the folder holds results of

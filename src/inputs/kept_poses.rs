@@ -1,7 +1,8 @@
 //! Poses that were found in a video, as bytes for the journal: a render that goes on need not look for them again.
 //!
-//! A safetensors file: `people` (frames) how many there are in each frame, `points` (people of all frames, points, 3) x,
-//! y and confidence (0 where not seen), `times` (frames), `cuts`; everything else in its metadata.
+//! A safetensors file. `people` (frames) says how many there are in each frame. In `points` (people of all frames,
+//! points, 3) are x, y and confidence (0 where not seen). There are also `times` (frames) and `cuts`; everything else
+//! is in the file's metadata.
 
 use std::collections::HashMap;
 

@@ -54,11 +54,12 @@ impl From<&str> for FileChoice {
 pub struct ReferenceFiles {
     /// The picture.
     pub picture: PathBuf,
-    /// Its mask: a grey picture of its size, in which white is the subject; else its transparency, if it has any, else its
-    /// foreground, or the whole picture where nothing stands out; the whole picture where there is none.
+    /// Its mask: a grey picture of its size, in which white is the subject. Otherwise it is the reference's
+    /// transparency, if it has any, else its foreground, or the whole picture where nothing stands out. Where there is
+    /// to be no mask, it is the whole picture.
     pub mask: FileChoice,
-    /// Its control image for each ControlNet: a picture or pose JSON; else the pose that is found in the picture, if somebody is
-    /// there; where there is none, the ControlNet says nothing of the reference.
+    /// Its control image for each ControlNet: a picture or pose JSON. Otherwise it is the pose that is found in the
+    /// picture, if somebody is there. Where there is none, the ControlNet says nothing of the reference.
     pub controls: Vec<FileChoice>,
     /// The network that finds its pose.
     pub model: PoseModel,
@@ -299,8 +300,8 @@ fn fit_mask(mask: Option<&GrayImage>, size: (u32, u32), width: u32, height: u32)
     Some(DynamicImage::ImageRgb8(fitted).into_luma8())
 }
 
-/// What ControlNets are shown for a picture of `width` × `height` pixels: the first pose with somebody in it of a pose JSON, a drawn
-/// skeleton as it is, or the pose of the person in any other picture.
+/// What ControlNets are shown for a picture of `width` × `height` pixels. A pose JSON gives its first pose with
+/// somebody in it, and a drawn skeleton is shown as it is. Any other picture gives the pose of the person in it.
 ///
 /// # Errors
 /// A file that cannot be read, nobody in it.

@@ -9,8 +9,9 @@ const TILE_ABOVE: usize = 1024;
 /// Side in pixels of its tiles then.
 const TILE: usize = 512;
 
-/// `settings` with width and height: those `wanted`, rounded to what the VAE allows, or those of `shape` at the model's native
-/// number of pixels; and with the side of the VAE's tiles, of which 0 means none. A note tells of rounding.
+/// `settings` with width, height and the side of the VAE's tiles, of which 0 means none. Width and height are those
+/// `wanted`, rounded to what the VAE allows, or those of `shape` at the model's native number of pixels. A note tells
+/// of rounding.
 ///
 /// # Errors
 /// Those of [`RenderSettings::check`].

@@ -58,8 +58,8 @@ impl ImageEncoder {
         layers.iter().try_fold(self.embed(pictures)?, |hidden, layer| layer.forward(&hidden, None))
     }
 
-    /// What some layers make of the patches of pictures, each `(batch, patches, width)`: 0 is what enters the first layer, n what
-    /// leaves the nth (`hidden_states` of transformers, without the token that stands for the whole).
+    /// What some layers make of the patches of pictures, each `(batch, patches, width)`. Number 0 is what enters the first layer,
+    /// n what leaves the nth (`hidden_states` of transformers, without the token that stands for the whole).
     pub fn hidden_states(&self, pictures: &Tensor, layers: &[usize]) -> Result<Vec<Tensor>> {
         let mut states = vec![self.embed(pictures)?];
         for layer in &self.layers[..layers.iter().copied().max().unwrap_or(0)] {

@@ -39,8 +39,8 @@ pub struct Span {
 /// Neighbouring spans of a section differ in weight or are separated by emphasis of nothing; an empty section has none.
 ///
 /// # Errors
-/// [`Error::Setting`] when the prompt is longer than [`MAX_BYTES`], brackets nest deeper than [`MAX_DEPTH`], a weight
-/// is not a number, or the product of the weights around a text exceeds ±[`MAX_WEIGHT`].
+/// [`Error::Setting`] when the prompt is longer than [`MAX_BYTES`] or brackets nest deeper than [`MAX_DEPTH`]. Also
+/// when a weight is not a number, or the product of the weights around a text exceeds ±[`MAX_WEIGHT`].
 pub fn parse(prompt: &str) -> Result<Vec<Vec<Span>>> {
     if prompt.len() > MAX_BYTES {
         return Err(Error::setting(

@@ -110,13 +110,13 @@ impl Tokenizer {
         self.vocabulary_size
     }
 
-    /// Makes `word` in a prompt stand for `vectors` new ids, which follow the vocabulary and are returned; the text
+    /// Makes `word` in a prompt stand for `vectors` new ids, which follow the vocabulary and are returned. The text
     /// encoder needs an embedding for each (textual inversion, Gal et al. 2022). Letter case does not matter, and a
     /// word that begins or ends with a letter or digit is not found inside another.
     ///
     /// # Errors
-    /// [`Error::Setting`] when the vocabulary or an earlier concept has the word, when it is empty or holds white space
-    /// or one of `()[]\`, and when `vectors` is not 1 to [`Self::max_length`] - 2.
+    /// [`Error::Setting`] when the vocabulary or an earlier concept has the word, or when it is empty or holds white
+    /// space or one of `()[]\`. Also when `vectors` is not 1 to [`Self::max_length`] - 2.
     pub fn add_concept(&mut self, word: &str, vectors: usize) -> Result<Vec<u32>> {
         let fault = |problem: String| Err(Error::setting(format!("concept \"{word}\""), problem));
         let forbidden = |c: char| c.is_whitespace() || c.is_control() || "()[]\\".contains(c);

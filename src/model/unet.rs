@@ -159,8 +159,8 @@ impl UNet {
         Ok(self.forward_from(None, latent, timesteps, context, control)?.0)
     }
 
-    /// [`Self::forward`], and the deep features that it computed. Where those of an earlier pass are given, which was like this
-    /// one but for its latent and time step, they stand in for the deep layers (DeepCache, arXiv 2312.00858).
+    /// [`Self::forward`], and the deep features that it computed. Where those of an earlier pass are given, they stand in for the
+    /// deep layers (DeepCache, arXiv 2312.00858). That pass was like this one but for its latent and time step.
     pub fn forward_from(
         &self,
         deep: Option<&DeepFeatures>,

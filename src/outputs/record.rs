@@ -1,9 +1,10 @@
 //! The record of a command that has not come to its end: which outputs it has published so far.
 //!
-//! A hidden file beside the first output, one JSON object a line. The first says the program and what decides the outputs (the
-//! key); then each output has a line, written before it takes its name, with the length and the time of its last change by which
-//! it is known again; a last line may say that the outputs are complete and only tidying up is left. The file is also the lock
-//! of the outputs: as long as a command runs, no other writes them.
+//! A hidden file beside the first output, one JSON object a line. The first line says the program and what decides the
+//! outputs (the key). Then each output has a line, written before the output takes its name. It holds the length and
+//! the time of the last change, by which the output is known again. A last line may say that the outputs are complete
+//! and only tidying up is left. The file is also the lock of the outputs: as long as a command runs, no other writes
+//! them.
 
 use std::collections::BTreeMap;
 use std::fs::Metadata;

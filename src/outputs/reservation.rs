@@ -31,8 +31,9 @@ pub enum Before {
 
 /// The outputs of one command. No other process writes them while this is there.
 ///
-/// Beside the first output lies a hidden record of what was published, as long as the command has not come to its end: a command
-/// that was killed may replace that, and nothing else, when it is given again. [`finish`](Self::finish) ends it.
+/// Beside the first output lies a hidden record of what was published, as long as the command has not come to its end.
+/// A command that was killed may replace what was published, and nothing else, when it is given again.
+/// [`finish`](Self::finish) ends it.
 #[derive(Debug)]
 pub struct Reservation {
     outputs: Vec<Named>,
@@ -51,8 +52,8 @@ impl Reservation {
     /// are read. With `overwrite`, what has the outputs' names may be replaced.
     ///
     /// # Errors
-    /// [`Error::Output`] for a folder that is missing or cannot be written to, a name that stands there twice, that is there
-    /// already, or that an input has, and while another process writes one of them.
+    /// [`Error::Output`] for a folder that is missing or cannot be written to, and for a name that stands there twice,
+    /// that is there already, or that an input has. The same while another process writes one of the outputs.
     pub fn new(wanted: Vec<Wanted>, inputs: &[&Path], overwrite: bool) -> Result<Self> {
         let inputs: BTreeSet<&Path> = inputs.iter().copied().collect();
         let inputs: Vec<Input> = inputs.into_iter().map(Input::new).collect();

@@ -1,9 +1,9 @@
 //! Folders of pictures for training.
 //!
-//! The layout is Hugging Face's `imagefolder` with several pictures a line: `metadata.jsonl` names, for each picture, the
-//! picture itself, its mask, its control image, the captions and the joints. Each identity has a reference picture
-//! (variant 0: standing, from the front, on white) and others in dance poses, three moments of each, as neighbouring
-//! frames of a clip (1 to 3, 4 to 6, …).
+//! The layout is Hugging Face's `imagefolder` with several pictures a line: `metadata.jsonl` names, for each picture,
+//! the picture itself, its mask, its control image, the captions and the joints. Each identity has a reference picture
+//! (variant 0: standing, from the front, on white) and others in dance poses. Each dance pose has three moments, as
+//! neighbouring frames of a clip (1 to 3, 4 to 6, …).
 
 use std::path::Path;
 

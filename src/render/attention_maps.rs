@@ -47,8 +47,8 @@ pub struct Captured {
     references: Vec<(AttentionSource, ReferenceTokens)>,
 }
 
-/// How much of its attention a picture gave, in a layer at a step, to itself and to each reference: means over all tokens and heads,
-/// which add up to 1.
+/// How much of its attention a picture gave, in a layer at a step, to itself and to each reference. The shares are means over
+/// all tokens and heads, and add up to 1.
 #[derive(Debug, Clone)]
 pub struct LayerShares {
     /// Number of the step, from 0.

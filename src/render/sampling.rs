@@ -14,8 +14,8 @@ use crate::render::settings::RenderSettings;
 pub struct InitialLatent {
     /// Its latent, `(1, channels, height, width)`.
     pub latent: Tensor,
-    /// How much of it may change, 0 to 1: so large a share of the steps is taken, from the latent with as much noise as belongs to
-    /// the first of them.
+    /// How much of it may change, 0 to 1: so large a share of the steps is taken. They start from the latent with as much noise as
+    /// belongs to the first of them.
     pub strength: f64,
 }
 
@@ -48,7 +48,7 @@ impl SamplingPlan {
     /// far as they do not begin from `init`.
     ///
     /// # Errors
-    /// Steps that the schedule does not have; noise files without λ or noise of this shape; a strength out of range or so small
+    /// Steps that the schedule does not have; noise files without λ or noise of this shape. A strength out of range or so small
     /// that no step is left; an initial latent of another shape.
     pub fn new(
         settings: &RenderSettings,
@@ -146,7 +146,7 @@ impl SamplingPlan {
     }
 }
 
-/// The largest latent, in pixels, whose passes are made together: weights are then read once for all of them, and that is
+/// The largest latent, in pixels, whose passes are made together. Weights are then read once for all of them: reading is
 /// what takes time where there is little else to be computed.
 const LARGEST_TOGETHER: usize = 32 * 32;
 

@@ -26,8 +26,8 @@ impl Default for Labels {
     }
 }
 
-/// `cells`, row by row, each with as much room as the largest one needs, with their labels; of those that are longer than a picture is
-/// wide the end is shown.
+/// `cells`, row by row, each with as much room as the largest one needs, with their labels. Of labels that are longer than a
+/// picture is wide the end is shown.
 /// Without a table of labels, the grid is about as wide as it is high.
 pub fn labelled_grid(cells: &[RgbImage], labels: &Labels) -> RgbImage {
     let width = cells.iter().map(RgbImage::width).max().unwrap_or(1);

@@ -26,9 +26,9 @@ pub struct Panel<'a> {
 const SMALLEST: u32 = 256;
 const RED: Rgb<u8> = Rgb([255, 0, 0]);
 
-/// The picture with where it looks in itself, on the left, then the reference and what else there is with where it looks there: red
-/// strong, blue weak, each against its own strongest token. A red box marks the token that looks; below stands how much of the
-/// attention each gets.
+/// On the left the picture with where it looks in itself, then the reference and what else there is with where it looks there.
+/// Red is strong and blue is weak, each against its own strongest token. A red box marks the token that looks; below stands how
+/// much of the attention each gets.
 pub fn panel(panel: Panel) -> RgbImage {
     let (width, height) = panel.pictures.first().map_or((1, 1), |(_, picture)| picture.dimensions());
     let times = SMALLEST.div_ceil(width.max(1)).max(1);

@@ -1,5 +1,5 @@
-//! Changes of a reference picture that leave its subject what it is: elastic deformation, flip, blur, scale and rotation, so that
-//! the subject encoder learns who is shown, not where each pixel lies.
+//! Changes of a reference picture that leave its subject what it is: elastic deformation, flip, blur, scale and rotation.
+//! They are made so that the subject encoder learns who is shown, not where each pixel lies.
 
 use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};

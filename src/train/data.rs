@@ -1,8 +1,8 @@
 //! Pictures to train on: a folder as Hugging Face's `imagefolder` lays it out.
 //!
 //! `metadata.jsonl` has a JSON object a line: `file_name` (the picture), `mask_file_name` (where its subject is), `caption` or
-//! `text`; if there are any, `control_file_name` (what a ControlNet is shown) and `identity` (pictures with the same value show the
-//! same subject). File names are relative to the folder. `dreamtuner puppet dataset` writes such folders.
+//! `text`. An object may also have `control_file_name` (what a ControlNet is shown) and `identity` (pictures with the same value
+//! show the same subject). File names are relative to the folder. `dreamtuner puppet dataset` writes such folders.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -31,8 +31,8 @@ impl Learner {
     /// Loads the networks; the parameters bear the names under which a subject's file keeps them.
     ///
     /// # Errors
-    /// A class that is not one word of the vocabulary, a new word that it has, an IP-Adapter in the subject encoder's place;
-    /// configurations and weights that cannot be used.
+    /// A class that is not one word of the vocabulary, a new word that it has, an IP-Adapter in the subject encoder's place.
+    /// Configurations and weights that cannot be used.
     pub fn load(job: &TuneJob) -> Result<(Self, Vec<Parameter>)> {
         let (files, device, settings) = (&job.model, &job.device, &job.settings);
         let word = class_embedding(job)?;

@@ -14,8 +14,8 @@ use crate::render::weights::OpenWeights;
 /// Poses on a sheet.
 const POSES: usize = 5;
 
-/// The reference, and what the model makes of the subject's word in some poses: above as a render does, below without S-S-A, which
-/// shows what the word itself has learned. `side` is that of the pictures in pixels.
+/// The reference, and what the model makes of the subject's word in some poses: above as a render does, below without S-S-A.
+/// The pictures below show what the word itself has learned. `side` is that of the pictures in pixels.
 ///
 /// # Errors
 /// Files that cannot be read, failures of the networks, [`crate::Error::Interrupted`].

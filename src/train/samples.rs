@@ -20,8 +20,9 @@ const SUBJECTS: usize = 6;
 /// Strengths of the encoder that are shown.
 const BETAS: [f64; 3] = [0.0, 0.2, 1.0];
 
-/// For some held-out subjects a line each: the reference, the truth, and what the model makes of the truth's pose and caption with
-/// the encoder that `job.output` holds, at β 0, 0.2 and 1, without S-S-A. `side` is that of the pictures in pixels.
+/// For some held-out subjects a line each: the reference, the truth, and what the model makes of the truth's pose and caption.
+/// It does so with the encoder that `job.output` holds, at β 0, 0.2 and 1, without S-S-A.
+/// `side` is that of the pictures in pixels.
 ///
 /// # Errors
 /// Files that cannot be read, failures of the networks, [`crate::Error::Interrupted`].

@@ -1,4 +1,4 @@
-//! Pre-training of the subject encoder (DreamTuner, section 3.2): the U-Net with subject-encoder-attention (S-E-A) learns to tell
+//! Pre-training of the subject encoder (DreamTuner, section 3.2). The U-Net with subject-encoder-attention (S-E-A) learns to tell
 //! pictures from noise where the encoder shows it who is in them. ResBlocks and S-E-A train; everything else is frozen. A frozen
 //! ControlNet gives the layout, so that the encoder learns content. Some pictures may also look at their reference through S-S-A, as
 //! they do in a render: the encoder then learns what S-S-A leaves open.

@@ -133,8 +133,8 @@ enum Kind {
 }
 
 impl Sound {
-    /// Adds a sound stream to `output`, whose muxer is called `muxer`: copied where that format takes it and its
-    /// packets are short enough to cut within half a frame, else encoded again.
+    /// Adds a sound stream to `output`, whose muxer is called `muxer`. The sound is copied where that format takes it
+    /// and its packets are short enough to cut within half a frame, else encoded again.
     ///
     /// # Errors
     /// A source that cannot be read; an encoder that this FFmpeg lacks.

@@ -1,5 +1,5 @@
-//! What a file says of its colours. Files may hold any number there, so that it is compared as a number: of FFmpeg's enumerations, as its
-//! Rust interface reads it, only values that they know may ever be made.
+//! What a file says of its colours. Files may hold any number there, so that it is compared as a number. Of FFmpeg's
+//! enumerations, as its Rust interface has them, only values that they know may ever be made.
 
 use ffmpeg_next::ffi::AVColorRange::{AVCOL_RANGE_JPEG, AVCOL_RANGE_MPEG};
 use ffmpeg_next::ffi::AVColorSpace::*;

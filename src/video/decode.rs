@@ -112,10 +112,10 @@ fn open_prepared(
 
 /// Reads the frames of a video file, in order of presentation, turned upright, with square pixels.
 ///
-/// Colours follow the file's tags; untagged video is BT.601, as FFmpeg has it. Transparent parts are black. A packet
-/// in the middle that cannot be decoded is passed over with a warning; if nothing good follows, the frames before it
-/// are delivered, then an error that names the frame. A file that was cut off is recognised in the same way; only
-/// formats without an end of their own, such as MPEG-TS, hide a cut between two packets.
+/// Colours follow the file's tags; untagged video is BT.601, as FFmpeg has it. Transparent parts are black. A packet in
+/// the middle that cannot be decoded is passed over with a warning. If nothing good follows, the frames before it are
+/// delivered, then an error that names the frame. A file that was cut off is recognised in the same way; only formats
+/// without an end of their own, such as MPEG-TS, hide a cut between two packets.
 pub struct VideoReader {
     path: PathBuf,
     settings: DecodeSettings,

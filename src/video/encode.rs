@@ -36,8 +36,8 @@ pub enum Container {
 }
 
 impl Container {
-    /// The kind of output that a name asks for: by its extension, `%d` in a PNG's name, or a folder (one that exists,
-    /// or a name that ends in a slash).
+    /// The kind of output that a name asks for: by its extension, `%d` in a PNG's name, or a folder. A folder is one
+    /// that exists, or a name that ends in a slash.
     ///
     /// # Errors
     /// [`Error::Output`] that lists the names that are known; for a folder that is called like a file.
@@ -184,8 +184,8 @@ impl VideoWriter {
     /// Starts an output of `width` × `height` pixels.
     ///
     /// # Errors
-    /// A size outside 1 to [`MAX_SIDE`]; settings out of range; a folder that is missing or cannot be written to; an encoder that
-    /// this FFmpeg lacks; a source of sound that cannot be read.
+    /// A size outside 1 to [`MAX_SIDE`]; settings out of range; a folder that is missing or cannot be written to. An
+    /// encoder that this FFmpeg lacks; a source of sound that cannot be read.
     pub fn begin(output: Output, width: u32, height: u32, settings: &EncodeSettings) -> Result<Self> {
         if !(1..=MAX_SIDE).contains(&width) || !(1..=MAX_SIDE).contains(&height) {
             let problem = format!("{width}×{height}; allowed: 1 to {MAX_SIDE} on each side");

@@ -41,7 +41,7 @@ impl ImageReader {
     /// Opens a folder of pictures, or one picture. The first one is decoded, for its size.
     ///
     /// # Errors
-    /// Settings out of range; a start past the last picture; a folder that cannot be read or has no pictures; a first
+    /// Settings out of range; a start past the last picture; a folder that cannot be read or has no pictures. A first
     /// picture that cannot be decoded or is larger than [`MAX_SIDE`](crate::frame::MAX_SIDE) on a side.
     pub fn open(path: impl AsRef<Path>, settings: &DecodeSettings) -> Result<Self> {
         let path = path.as_ref();

@@ -3,8 +3,9 @@
 //! # How they are made
 //!
 //! Every kernel serves tensors of 32 bits on the CPU, with weights of 32 or 16 bits, and passes on gradients with
-//! respect to what goes in; sums run in an order that only the shapes decide. `product` is the matrix product that convolutions,
-//! linear layers and attention are made of; `scratch` lends them memory; `attention::kernel` never stores its scores.
+//! respect to what goes in. Sums run in an order that only the shapes decide. `product` is the matrix product that
+//! convolutions, linear layers and attention are made of; `scratch` lends them memory; `attention::kernel` never stores
+//! its scores.
 
 #![allow(clippy::needless_range_loop, reason = "indices of matrices read better than iterators")]
 

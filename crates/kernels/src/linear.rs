@@ -12,8 +12,8 @@ use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// A linear layer. On the CPU its weights of 32 or 16 bits are packed once, and products with inputs of 32 bits run on this
-/// crate's kernels: accurate to 4·10⁻⁷ of the results' root mean square.
+/// A linear layer. On the CPU its weights of 32 or 16 bits are packed once, and products with inputs of 32 bits run on
+/// this crate's kernels. They are accurate to 4·10⁻⁷ of the results' root mean square.
 #[derive(Debug)]
 pub struct Linear {
     kind: Kind,

@@ -1,8 +1,8 @@
 //! Matrix products by small tiles that stay in registers: what every kernel here spends its time in.
 //!
-//! The left operand is read where it lies, through two steps; the right operand lies in *panels*: some columns side by
-//! side, row after row, as [`panel_width`] says for this processor. Sums run along the depth in order, so that results do
-//! not depend on how the work is divided.
+//! The left operand is read where it lies, through two steps. The right operand lies in *panels*: some columns side by
+//! side, row after row, as [`panel_width`] says for this processor. Sums run along the depth in order, so that results
+//! do not depend on how the work is divided.
 
 use pulp::{Arch, Simd, WithSimd};
 use std::sync::OnceLock;

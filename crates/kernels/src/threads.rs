@@ -3,14 +3,16 @@
 /// Where rayon and candle look for their number.
 const VARIABLE: &str = "RAYON_NUM_THREADS";
 
-/// Runs `work` on one of the pool's threads. Kernels divide their work among the pool's threads; begun from any other
-/// thread, each of them would wait for two switches between threads, which in small networks take as long as the kernel.
+/// Runs `work` on one of the pool's threads. Kernels divide their work among the pool's threads. Begun from any other
+/// thread, each kernel would wait for two switches between threads, which in small networks take as long as the kernel
+/// itself.
 pub fn in_pool<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     rayon::scope(|_| work())
 }
 
-/// Sets `RAYON_NUM_THREADS` to the number of cores where it is absent. candle looks there at every matrix product, and examines
-/// the machine's processors each time when it finds nothing: in small networks that takes as long as the products themselves.
+/// Sets `RAYON_NUM_THREADS` to the number of cores where it is absent. candle looks there at every matrix product, and
+/// examines the machine's processors each time when it finds nothing. In small networks that takes as long as the
+/// products themselves.
 ///
 /// # Safety
 /// No other thread may run yet: this changes the program's environment. It is for the first line of `main`.

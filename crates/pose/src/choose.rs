@@ -140,8 +140,8 @@ impl PoseSequence {
     /// Keeps one person, followed from frame to frame by the distance of the joints. Frames in which this person is
     /// not seen are left empty for [`fill_gaps`](super::fill_gaps).
     ///
-    /// [`Left`](PersonChoice::Left) and [`Right`](PersonChoice::Right) choose among those who are seen in at least
-    /// half as many frames as the one seen longest, so that a passer-by or a false detection is not chosen.
+    /// [`Left`](PersonChoice::Left) and [`Right`](PersonChoice::Right) choose among those who are seen in at least half
+    /// as many frames as the one seen longest. So a passer-by or a false detection is not chosen.
     ///
     /// # Errors
     /// An [`Index`](PersonChoice::Index) that nobody has, or a sequence without anybody.

@@ -1,7 +1,8 @@
 //! The control image of a pose, as OpenPose ControlNets were trained on it.
 //!
-//! Follows the drawing of `controlnet_aux` (whole-pixel, without anti-aliasing, coordinates rounded towards zero),
-//! which OpenCV does there: limbs as filled ellipses at 0.6 of their colour, then joints as discs at full colour.
+//! Follows the drawing of `controlnet_aux`, which OpenCV does there: whole-pixel, without anti-aliasing, coordinates
+//! rounded towards zero. Limbs come first, as filled ellipses at 0.6 of their colour, then joints, as discs at full
+//! colour.
 
 use image::{Rgb, RgbImage};
 

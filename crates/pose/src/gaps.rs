@@ -5,8 +5,8 @@ use super::sequence::PoseSequence;
 use super::skeleton::{Joint, Person};
 use crate::error::{Error, Result};
 
-/// Nose, eyes, ears, hands and face points come back only after so few frames: longer ones mean that the dancer
-/// has turned away or hidden the hand, and an invented face would turn the figure around.
+/// Nose, eyes, ears, hands and face points come back only after so few frames. Longer gaps mean that the dancer has
+/// turned away or hidden the hand, and an invented face would turn the figure around.
 const SHORT_GAP: usize = 6;
 
 /// What [`fill_gaps`] has done.

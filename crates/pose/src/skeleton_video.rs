@@ -1,9 +1,9 @@
 //! Tells pictures of drawn skeletons from ordinary ones, and those with red and blue swapped from proper ones.
 //!
-//! A drawn skeleton is black with a few saturated colours. Which colours lie beside which is fixed by the figure:
-//! upper arm beside lower arm, thigh beside shin, eyes beside nose, whatever the pose, the size, the view or a
-//! mirror. With red and blue swapped other pairs meet. So the neighbourhoods of hues in the samples are compared
-//! with those of a few figures drawn here, in both orders of the channels.
+//! A drawn skeleton is black with a few saturated colours. Which colours lie beside which is fixed by the figure: upper
+//! arm beside lower arm, thigh beside shin, eyes beside nose. That holds whatever the pose, the size, the view or a
+//! mirror. With red and blue swapped other pairs meet. So the neighbourhoods of hues in the samples are compared with
+//! those of a few figures drawn here, in both orders of the channels.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;

@@ -21,15 +21,15 @@ const THIRD_DIFFERENCE: f64 = 20.0;
 /// From the median of |x| to the standard deviation of a normal distribution.
 const MEDIAN_TO_DEVIATION: f64 = 1.4826;
 
-/// Smooths each point over the whole clip: a Rauch-Tung-Striebel smoother with constant velocity, whose acceleration
-/// follows what the motion does around each frame, and whose trust in the detector follows its confidence and the tremble
-/// that the clip shows. `cuts` are the frames that begin another scene; nothing is smoothed across them. Frames and points
-/// that are missing stay so.
+/// Smooths each point over the whole clip, by a Rauch-Tung-Striebel smoother with constant velocity. Its acceleration
+/// follows what the motion does around each frame. Its trust in the detector follows the detector's confidence and the
+/// tremble that the clip shows. `cuts` are the frames that begin another scene; nothing is smoothed across them. Frames
+/// and points that are missing stay so.
 ///
-/// Chosen by measurement (`benches/smoothing.py`): on the dances of `poses/` with a tremble of 0.3% of the body added, the
-/// error falls to 0.56 and the jitter to 0.22 of what they were, without lag. A One-Euro filter (Casiez et al. 2012) as calm
-/// is a frame late and three times as far off as the tremble itself; a smoother of one fixed acceleration errs more, either
-/// by trembling or by flattening quick moves.
+/// Chosen by measurement (`benches/smoothing.py`). A tremble of 0.3% of the body was added to the dances of `poses/`.
+/// The error falls to 0.56 and the jitter to 0.22 of what they were, without lag. A One-Euro filter (Casiez et
+/// al. 2012) as calm is a frame late and three times as far off as the tremble itself. A smoother of one fixed
+/// acceleration errs more, either by trembling or by flattening quick moves.
 ///
 /// # Errors
 /// A frame that holds several people.

@@ -20,8 +20,9 @@ const GROUPS: [&[(Joint, Joint)]; 2] = [
 /// What it costs, in body sizes a joint, to say of a frame that the detector was wrong.
 const DOUBT: f64 = 0.004;
 
-/// Exchanges left and right of arms or legs in those frames where that makes the clip's motion shortest (Viterbi's
-/// algorithm, with a small cost for each frame that is changed); hands go with their wrists. Returns in how many frames.
+/// Exchanges left and right of arms or legs in those frames where that makes the clip's motion shortest. This is
+/// Viterbi's algorithm, with a small cost for each frame that is changed. Hands go with their wrists. Returns how many
+/// frames were changed.
 pub fn repair_swaps(sequence: &mut PoseSequence, cuts: &[usize]) -> usize {
     let size = body_size(sequence);
     let mut repaired = vec![false; sequence.poses.len()];

@@ -1,5 +1,5 @@
-//! Shots to learn from: of each identity a reference picture (variant 0: standing, from the front, on white) and others in dance
-//! poses, three moments of each, as neighbouring frames of a clip (1 to 3, 4 to 6, …).
+//! Shots to learn from. Each identity has a reference picture (variant 0: standing, from the front, on white) and
+//! others in dance poses. Each dance pose has three moments, as neighbouring frames of a clip (1 to 3, 4 to 6, …).
 
 use dreamtuner_random::Random;
 

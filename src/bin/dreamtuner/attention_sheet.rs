@@ -19,8 +19,8 @@ pub struct View<'a> {
     pub unet: &'a UNet,
 }
 
-/// A row for each point (and each of the `heads`, if they are shown apart), a column for each layer and step; where there is one row
-/// only, it is broken, so that the sheet is about as wide as it is high.
+/// A row for each point (and each of the `heads`, if they are shown apart), a column for each layer and step. Where
+/// there is one row only, it is broken, so that the sheet is about as wide as it is high.
 pub fn sheet(view: &View, captured: &[Captured], points: &[Point], heads: bool) -> Result<RgbImage> {
     let places = view.unet.self_attentions();
     let (mut columns, mut labels) = (Vec::new(), Vec::new());

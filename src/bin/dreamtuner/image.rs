@@ -54,8 +54,8 @@ pub struct ImageArgs {
     #[arg(short = 'n', long, default_value_t = 1, value_name = "NUMBER", help_heading = "Output",
         value_parser = clap::value_parser!(u32).range(1..=10_000))]
     number: u32,
-    /// A picture for each value of an option: reference-weight=0,1,10 or, where values hold commas, "prompt=a, b|c, d"; given
-    /// twice, the second one's values go downwards
+    /// A picture for each value of an option: reference-weight=0,1,10 or, where values hold commas, "prompt=a, b|c, d".
+    /// If --grid is given twice, the second one's values go downwards
     #[arg(long, value_name = "OPTION=VALUES", help_heading = "Output")]
     grid: Vec<Axis>,
     /// Replace pictures that are there already

@@ -43,8 +43,8 @@ pub struct RenderArgs {
     /// A tiny decoder (TAESD) that decodes in its place: faster, with less memory and a little less detail
     #[arg(long, value_name = "PATH", help_heading = "Weights")]
     tiny_vae: Option<PathBuf>,
-    /// A ControlNet: PATH or `model` (the model's own), then if needed ,strength=1,start=0,end=1 (fractions of the
-    /// steps),video=FILE (in place of the dance),reference=FILE (the reference's control image); can be repeated
+    /// A ControlNet: PATH or `model` (the model's own); can be repeated. Then if needed ,strength=1,start=0,end=1
+    /// (fractions of the steps),video=FILE (in place of the dance),reference=FILE (the reference's control image)
     #[arg(long, value_name = "CONTROLNET", default_value = "model", help_heading = "Weights")]
     #[serde(skip_serializing_if = "is_models_own")]
     pub controlnet: Vec<ControlNetOption>,
@@ -111,8 +111,8 @@ pub struct RenderArgs {
     #[command(flatten)]
     #[serde(flatten)]
     pub device: DeviceArgs,
-    /// Memory for the features of the reference, and again for those of the first frame if it counts, in MiB; what exceeds it
-    /// goes to a temporary file, with --low-memory everything
+    /// Memory for the features of the reference, and again for those of the first frame if it counts, in MiB. What
+    /// exceeds it goes to a temporary file, with --low-memory everything
     #[arg(long, default_value_t = 256, value_name = "MIB", help_heading = "Machine",
         value_parser = clap::value_parser!(u64).range(..=MOST_FEATURE_MEMORY))]
     feature_memory: u64,

@@ -138,8 +138,8 @@ impl GraphCut {
         }
     }
 
-    /// Lets the tree of an active pixel take its free neighbours; where it meets the other tree, the pixel on the
-    /// source's side and the direction to the one on the sink's.
+    /// Lets the tree of an active pixel take its free neighbours. Where it meets the other tree, returns the pixel on
+    /// the source's side and the direction to the one on the sink's.
     fn grow(&mut self, pixel: usize) -> Option<(usize, usize)> {
         let tree = self.tree[pixel];
         if tree == Tree::Free {

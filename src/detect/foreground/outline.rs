@@ -36,8 +36,8 @@ pub fn with_outline(picture: &RgbImage, mask: &GrayImage) -> GrayImage {
     grown
 }
 
-/// Whether a pixel differs from those within `reach` of it that are not `near` the figure, and is more than a blend of
-/// that background and the edge of the figure beside it.
+/// Whether a pixel differs from those within `reach` of it that are not `near` the figure. It also has to be more than
+/// a blend of that background and the edge of the figure beside it.
 fn stands_out(
     picture: &RgbImage,
     grown: &GrayImage,

@@ -3,7 +3,7 @@
 use crate::pose::{Joint, Keypoint, Person};
 
 /// A bone from one joint to another and on beyond it, by a share of its length, and how far from it the figure reaches,
-/// in body sizes: clothes and hair hang wide from trunk and head, hands have little around them.
+/// in body sizes. Clothes and hair hang wide from trunk and head, hands have little around them.
 const BONES: [(Joint, Joint, f32, f32); 13] = [
     (Joint::RightShoulder, Joint::RightElbow, 0.0, 0.13),
     (Joint::RightElbow, Joint::RightWrist, 0.35, 0.10),

@@ -243,8 +243,8 @@ impl CustomOp2 for UpsampleAndAdd {
     }
 }
 
-/// The two places of a side of `length` between which the `place`-th of the doubled side lies, and how far it is on its
-/// way from one to the other.
+/// The two places of a side of `length` between which the `place`-th of the doubled side lies. The share says how far
+/// it is on its way from one to the other.
 fn neighbours(place: usize, length: usize) -> ([usize; 2], f32) {
     let first = place.div_ceil(2);
     let share = if place.is_multiple_of(2) { 0.75 } else { 0.25 };

@@ -32,8 +32,8 @@ impl Onnx {
     /// Reads a network from a file, and tries it on an empty picture.
     ///
     /// # Errors
-    /// No ONNX Runtime on this machine; a file that is missing or no ONNX network; a network that has several inputs, whose
-    /// input has no fixed size, or that fails. The number of pictures may be open.
+    /// No ONNX Runtime on this machine; a file that is missing or no ONNX network. A network that has several inputs,
+    /// whose input has no fixed size, or that fails. The number of pictures may be open.
     pub fn open(path: &Path) -> Result<Self> {
         let bytes = read(path, MAX_BYTES).map_err(Error::of_weights)?;
         guarded(path, || Self::decode(path, &bytes)).map_err(Error::of_weights)

@@ -13,8 +13,8 @@ use crate::error::{Error, Result};
 /// Names the library's file.
 const VARIABLE: &str = "ORT_DYLIB_PATH";
 
-/// ONNX Runtime, loaded when a network is first opened: the library that [`VARIABLE`] names; else the one beside the program,
-/// among the system's libraries, or in a Python package `onnxruntime`, whichever is found first.
+/// ONNX Runtime, loaded when a network is first opened. It is the library that [`VARIABLE`] names; else the one beside
+/// the program, among the system's libraries, or in a Python package `onnxruntime`, whichever is found first.
 ///
 /// # Errors
 /// [`Error::Weights`] of `path`, which cannot be read without it.

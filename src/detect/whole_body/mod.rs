@@ -29,10 +29,11 @@ enum People {
 }
 
 impl WholeBody {
-    /// Reads an ONNX file of RTMPose (<https://arxiv.org/abs/2303.07399>) or DWPose (<https://arxiv.org/abs/2307.15880>),
-    /// such as `dw-ll_ucoco_384.onnx`: one picture in, two outputs (1, points, columns) and (1, points, rows) of COCO's
-    /// 17 points or whole body's 133; MoveNet then finds the people. Or a folder that holds such a file and one of YOLOX,
-    /// such as `yolox_l.onnx`, which then finds them: an output (1, cells, 5 + classes), not decoded.
+    /// Reads an ONNX file of RTMPose (<https://arxiv.org/abs/2303.07399>) or DWPose
+    /// (<https://arxiv.org/abs/2307.15880>), such as `dw-ll_ucoco_384.onnx`. It takes one picture and has two outputs,
+    /// (1, points, columns) and (1, points, rows), of COCO's 17 points or whole body's 133. MoveNet then finds the
+    /// people. Or reads a folder that holds such a file and one of YOLOX, such as `yolox_l.onnx`, which then finds
+    /// them: an output (1, cells, 5 + classes), not decoded.
     ///
     /// # Errors
     /// A file that is none of these, a folder without the first or with several of one kind.

@@ -70,8 +70,8 @@ impl Sampler {
     /// `num_train_timesteps` (LCM: to its `original_inference_steps`).
     ///
     /// # Errors
-    /// [`Error::Setting`] where `count` is out of range, or so large that steps would coincide or leave the schedule,
-    /// or where the schedule's prediction type cannot be read at one of the steps.
+    /// [`Error::Setting`] where `count` is out of range, or so large that steps would coincide or leave the schedule.
+    /// Also where the schedule's prediction type cannot be read at one of the steps.
     pub fn steps(self, schedule: &Schedule, count: usize) -> Result<Vec<Step>> {
         let steps = list_steps(self, schedule, count)?;
         steps.iter().try_for_each(|step| schedule.config().prediction_type.check(step))?;
@@ -141,7 +141,7 @@ impl From<Sampler> for String {
 }
 
 /// Makes a clean latent from `initial_noise` (unit normal, `(batch, channels, height, width)`), calling `denoiser`
-/// once for each of `steps` (the whole list from [`Sampler::steps`]); the result has the shape and type of the noise.
+/// once for each of `steps` (the whole list from [`Sampler::steps`]). The result has the shape and type of the noise.
 ///
 /// # Errors
 /// Those of `denoiser` and of `noise` (asked by the samplers that add noise only); [`Error::Setting`] for no steps.

@@ -71,7 +71,7 @@ pub(super) fn euler_ancestral(
     Ok(latent)
 }
 
-/// Multistep consistency sampling (Luo et al. 2023, <https://arxiv.org/abs/2310.04378>, algorithm 3): the consistency
+/// Multistep consistency sampling (Luo et al. 2023, <https://arxiv.org/abs/2310.04378>, algorithm 3). The consistency
 /// function `f = c_skip·x + c_out·clean` jumps to a clean latent, which fresh noise takes back to the next level.
 pub(super) fn lcm(
     schedule: &Schedule,

@@ -113,8 +113,9 @@ struct Finished {
 }
 
 impl SubjectBenchmark {
-    /// Draws and measures every picture that is not finished, and writes `report.json`, `report.md` and a sheet for each subject into
-    /// the folder, which is `reserved` as one that is worked on again. A picture that is there is only measured where encoders, real pictures or texts are others now.
+    /// Draws and measures every picture that is not finished, and writes `report.json`, `report.md` and a sheet for each subject
+    /// into the folder. The folder is `reserved` as one that is worked on again. A picture that is there is only measured where
+    /// encoders, real pictures or texts are others now.
     ///
     /// # Errors
     /// [`Error::Interrupted`]; what is finished then is kept. [`Error::Plan`] where the folder holds results of other settings.

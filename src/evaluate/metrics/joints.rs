@@ -39,9 +39,9 @@ impl JointCount {
 
 /// Looks in `result` for every joint that `truth` shows. `pose` is the truth's, in its pixels.
 ///
-/// For each joint the truth's patch around it (0.4 torsos wide; neck to hip centre is one torso) is moved over the result,
-/// up to 0.4 torsos either way, and compared by normalised cross-correlation in CIELAB. The joint is found if the best place
-/// (of several as good, the nearest) is within 0.1 torsos. Joints whose patch leaves the picture or shows one plain
+/// For each joint the truth's patch around it, 0.4 torsos wide, is moved over the result, up to 0.4 torsos either way. Neck to
+/// hip centre is one torso. The two are compared by normalised cross-correlation in CIELAB. The joint is found if the best
+/// place (of several as good, the nearest) is within 0.1 torsos. Joints whose patch leaves the picture or shows one plain
 /// colour are not looked for. So the drawing itself is its own detector: it says little where the result looks
 /// nothing like the truth.
 pub fn joints_found(result: &RgbImage, truth: &RgbImage, pose: &Pose) -> JointCount {

@@ -55,8 +55,9 @@ pub fn flicker(result: &[RgbImage], truth: &[RgbImage]) -> Option<f64> {
     (count > 0).then(|| differences.iter().sum::<f64>() / count as f64)
 }
 
-/// How much of the change from `before` to `after` a result shows: Σ (result − before)(after − before) / Σ (after − before)², which is
-/// 0 for a result that equals `before` where they differ, and 1 for one that equals `after` there. `None` where they do not differ.
+/// How much of the change from `before` to `after` a result shows: Σ (result − before)(after − before) / Σ (after − before)².
+/// This is 0 for a result that equals `before` where the two differ, and 1 for one that equals `after` there.
+/// `None` where they do not differ.
 pub fn share_of_change(result: &RgbImage, before: &RgbImage, after: &RgbImage) -> Option<f64> {
     let (mut shown, mut all) = (0i64, 0i64);
     for ((result, before), after) in result.as_raw().iter().zip(before.as_raw()).zip(after.as_raw()) {
@@ -72,8 +73,8 @@ const RADIUS: usize = 5;
 /// σ of the Gaussian window in pixels.
 const SIGMA: f64 = 1.5;
 
-/// Mean structural similarity over the colours (Wang et al. 2004), at most 1: a Gaussian window of 11 pixels with σ = 1.5,
-/// K₁ = 0.01, K₂ = 0.03, borders of 5 pixels left out. It is scikit-image's `structural_similarity(channel_axis=2,
+/// Mean structural similarity over the colours (Wang et al. 2004), at most 1. The window is a Gaussian of 11 pixels with σ = 1.5;
+/// K₁ = 0.01, K₂ = 0.03; borders of 5 pixels are left out. The measure is scikit-image's `structural_similarity(channel_axis=2,
 /// gaussian_weights=True, use_sample_covariance=False, data_range=255)`. `None` for pictures of less than 11 pixels a side.
 pub fn ssim(a: &RgbImage, b: &RgbImage) -> Option<f64> {
     debug_assert_eq!(a.dimensions(), b.dimensions());

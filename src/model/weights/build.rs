@@ -82,8 +82,8 @@ impl fmt::Display for LoadReport {
 }
 
 impl PartFiles {
-    /// Builds a network. `make` gets a builder with canonical names whose tensors have the type `dtype`, lie on
-    /// `device`, and have the LoRAs merged in (in f32), each multiplied by the number beside it.
+    /// Builds a network. `make` gets a builder with canonical names whose tensors have the type `dtype` and lie on
+    /// `device`. The LoRAs are merged into them (in f32), each multiplied by the number beside it.
     ///
     /// `make` is handed zeros in place of what does not fit, so that one error can list everything.
     ///

@@ -42,8 +42,8 @@ impl Lora {
     /// Opens a LoRA file and reads its keys.
     ///
     /// # Errors
-    /// Keys that are not those of a LoRA (they are listed), kinds that cannot be merged this way (LoHa, LoKr, DoRA…),
-    /// a LoRA of SDXL, halves of pairs, and everything that [`PartFiles::open`] refuses.
+    /// Keys that are not those of a LoRA (they are listed); kinds that cannot be merged this way (LoHa, LoKr, DoRA…).
+    /// A LoRA of SDXL, halves of pairs, and everything that [`PartFiles::open`] refuses.
     pub fn open(path: &Path) -> Result<Self> {
         Self::in_file(Arc::new(TensorFile::open(path)?), |_| true)
     }

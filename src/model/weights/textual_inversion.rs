@@ -27,7 +27,7 @@ impl TextualInversion {
     ///
     /// # Errors
     /// Another number of tensors than one, a tensor that is not `(vectors, hidden size)` or `(hidden size)`, more
-    /// vectors than a prompt has room for, embeddings of SDXL, and everything that
+    /// vectors than a prompt has room for. Embeddings of SDXL, and everything that
     /// [`PartFiles::open`](super::PartFiles::open) refuses.
     pub fn open(path: &Path) -> Result<Self> {
         let file = TensorFile::open(path)?;

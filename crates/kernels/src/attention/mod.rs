@@ -55,9 +55,10 @@ impl Segment {
 
 /// `softmax(q·kᵀ/√d + log m)·v` over all segments together.
 ///
-/// `queries` is `(batch, heads, tokens, head width)`; the result has its shape. In 32 bits on the CPU it runs on a kernel of
-/// its own, accurate to 10⁻⁶ of the values' root mean square, and so do gradients through it; so it does in 16 bits, but for the
-/// rounding of what goes in and comes out. Elsewhere it runs on candle's operations, or on flash attention where there is such a device.
+/// `queries` is `(batch, heads, tokens, head width)`; the result has its shape. In 32 bits on the CPU it runs on a
+/// kernel of its own, accurate to 10⁻⁶ of the values' root mean square, and so do gradients through it. The same holds
+/// in 16 bits, but for the rounding of what goes in and comes out. Elsewhere it runs on candle's operations, or on
+/// flash attention where there is such a device.
 ///
 /// # Errors
 /// Segments whose shapes do not fit the queries'.

@@ -34,8 +34,8 @@ pub enum Passes {
     Few,
 }
 
-/// A convolution with square kernels. On the CPU, for maps of 32 bits, it runs on this crate's kernels: accurate to 4·10⁻⁶
-/// of the results' root mean square where Winograd's transform is used, to 4·10⁻⁷ elsewhere.
+/// A convolution with square kernels. On the CPU, for maps of 32 bits, it runs on this crate's kernels. They are
+/// accurate to 4·10⁻⁶ of the results' root mean square where Winograd's transform is used, to 4·10⁻⁷ elsewhere.
 #[derive(Debug, Clone)]
 pub struct Convolution {
     kernels: Kernels,
@@ -294,8 +294,8 @@ fn transformed(weight: &Tensor) -> Result<Vec<f32>> {
     Ok(values)
 }
 
-/// The transform is divided among the threads, so it is made before the lock is held: a thread that waits for its parts may
-/// take up another pass through this very layer.
+/// The transform is divided among the threads, so it is made before the lock is held. A thread that waits for its parts
+/// may take up another pass through this very layer.
 fn kept<'a>(weight: &Tensor, place: &'a OnceLock<Vec<f32>>) -> Result<&'a Vec<f32>> {
     if let Some(values) = place.get() {
         return Ok(values);

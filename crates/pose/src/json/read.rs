@@ -58,8 +58,9 @@ impl PoseFiles {
     /// Adds the frames of a further file.
     ///
     /// # Errors
-    /// An empty or truncated text, another shape, a list of the wrong length, a value that is not a finite number, a coordinate
-    /// beyond ±100,000 pixels, or more than 100,000 frames or 500,000 people in all. The error names the place and the value.
+    /// An empty or truncated text, another shape, a list of the wrong length, a value that is not a finite number. A
+    /// coordinate beyond ±100,000 pixels, or more than 100,000 frames or 500,000 people in all. The error names the
+    /// place and the value.
     pub fn add(&mut self, text: &[u8]) -> Result<(), ParseError> {
         let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
         let raw = raw::check(text).map_err(|error| ParseError(describe(&error, text)))?;

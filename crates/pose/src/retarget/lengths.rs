@@ -6,8 +6,8 @@ use crate::{Joint, Person, PoseSequence};
 /// Lengths of [`BONES`] in pixels.
 pub(super) type Lengths = [f32; Joint::COUNT];
 
-/// Of the lengths that a bone has over a clip this share is shorter than its full length: it is longest where it lies in
-/// the plane of the picture, a few frames aside that are wrong.
+/// Of the lengths that a bone has over a clip this share is shorter than its full length. The bone is longest where it
+/// lies in the plane of the picture, apart from a few frames that are wrong.
 const FULL_LENGTH: f64 = 0.9;
 /// A bone across the body is at least this share of what is usual, even where it is never seen from the front.
 const LEAST_SHARE: f32 = 0.5;

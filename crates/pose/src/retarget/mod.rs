@@ -46,11 +46,11 @@ const DEFAULT_RATE: f64 = 24.0;
 /// Share of the canvas that stays free at its edges.
 const MARGIN: f32 = 0.03;
 
-/// The dance with the proportions of `reference`, on its canvas: each bone has the reference's length, shortened as the
+/// The dance with the proportions of `reference`, on its canvas. Each bone has the reference's length, shortened as the
 /// dancer's own is where it points out of the picture, and the dancer's angle. The hips move so that a foot that stands
-/// does not slide; in the air they follow the dancer's path, scaled by the length of the legs. The clip is centred, the
-/// ground is the reference's, higher where the dancer goes below it, or the necks are where the reference's is, if that
-/// shows no feet; a clip that would leave the canvas is made smaller.
+/// does not slide; in the air they follow the dancer's path, scaled by the length of the legs. The clip is centred. The
+/// ground is the reference's, higher where the dancer goes below it. If the reference shows no feet, the necks are
+/// where its neck is. A clip that would leave the canvas is made smaller.
 ///
 /// # Errors
 /// Several people in a frame; a reference or a dance in which no bone is seen.
@@ -177,8 +177,8 @@ fn carry(point: Keypoint, from: Vector, to: Vector, scale: f32) -> Keypoint {
     Keypoint { x, y, ..point }
 }
 
-/// Puts the clip on the reference's canvas, centred across and made smaller where it would leave the canvas: its ground
-/// at the reference's feet, or, where the reference shows none, its necks around the reference's.
+/// Puts the clip on the reference's canvas, centred across and made smaller where it would leave the canvas. Its ground
+/// is at the reference's feet, or, where the reference shows none, its necks are around the reference's.
 fn placed(
     sequence: &PoseSequence,
     people: Vec<Option<Person>>,

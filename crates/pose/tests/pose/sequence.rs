@@ -7,8 +7,8 @@ fn centers(sequence: &PoseSequence) -> Vec<Option<i32>> {
     sequence.poses.iter().map(|pose| pose.people.first().map(center)).collect()
 }
 
-/// A large dancer at x 300 who moves right, a small one at x 100, and in frame 2 a passer-by at the far left; the
-/// order in the file changes from frame to frame.
+/// A large dancer at x 300 who moves right, a small one at x 100, and in frame 2 a passer-by at the far left. The order
+/// in the file changes from frame to frame.
 fn crowd() -> PoseSequence {
     sequence(
         (0..8)

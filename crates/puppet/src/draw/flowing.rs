@@ -117,8 +117,8 @@ pub fn tail(painter: &mut Painter, identity: &Identity, figure: &Figure, shot: &
     }
 }
 
-/// The middle of a tail on the canvas, from points (outwards, down) in standing heights from the hips; it lies on the side
-/// that the back shows, and its end trails behind the motion.
+/// The middle of a tail on the canvas, from points (outwards, down) in standing heights from the hips. It lies on the
+/// side that the back shows, and its end trails behind the motion.
 fn centre_line(figure: &Figure, shot: &Shot, shape: &[(f32, f32)]) -> Vec<Vector> {
     let side = if figure.turn > 0.0 { -1.0 } else { 1.0 };
     let root = figure.torso.at(0.0, 0.06);

@@ -1,5 +1,5 @@
-//! U²-Net-p (Qin et al., "U²-Net: Going Deeper with Nested U-Structure for Salient Object Detection", 2020), whose
-//! published weights are inside the program: how likely it is that a pixel belongs to what a picture is of.
+//! U²-Net-p, whose published weights are inside the program: how likely it is that a pixel belongs to what a picture is
+//! of. See Qin et al., "U²-Net: Going Deeper with Nested U-Structure for Salient Object Detection", 2020.
 
 mod network;
 

@@ -101,8 +101,8 @@ pub(crate) fn foreign_family(keys: &Keys) -> Option<&'static str> {
     signs.into_iter().find(|(sign, _)| keys.has(sign)).map(|(_, family)| family)
 }
 
-/// Whether a tensor without a place in any network is nothing to speak of: buffers, averages kept for training, the
-/// schedule, and the parts of CLIP that Stable Diffusion does not use.
+/// Whether a tensor without a place in any network is nothing to speak of. Such are buffers, averages kept for
+/// training, the schedule, and the parts of CLIP that Stable Diffusion does not use.
 pub(crate) fn is_harmless(key: &str) -> bool {
     const STARTS: [&str; 14] = [
         "model_ema.",

@@ -1,5 +1,6 @@
-//! 3×3 convolution with stride 1 by Winograd's F(4×4, 3×3): 36 products of 1/16 of the pixels instead of 9 of all, a
-//! quarter of the multiplications (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016).
+//! 3×3 convolution with stride 1 by Winograd's F(4×4, 3×3) (Lavin and Gray, "Fast Algorithms for Convolutional Neural
+//! Networks", 2016). Instead of 9 products of all pixels it takes 36 products of 1/16 of them: a quarter of the
+//! multiplications.
 //!
 //! Tiles of 4×4 results, from 6×6 values each, are the columns of the products; eight or more are transformed at once.
 
