@@ -25,7 +25,8 @@ fn layer(module: &str) -> usize {
 
 fn sources(path: &Path) -> Vec<PathBuf> {
     if path.is_file() {
-        return vec![path.to_path_buf()];
+        let is_source = path.extension().is_some_and(|extension| extension == "rs");
+        return if is_source { vec![path.to_path_buf()] } else { Vec::new() };
     }
     let entries = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
     entries.flat_map(|entry| sources(&entry)).collect()
