@@ -1,0 +1,256 @@
+//! What of the picture each layer shows, hidden parts completed.
+
+use dreamtuner_pose::Joint;
+use image::{ImageBuffer, Luma, Rgba, RgbaImage};
+use imageproc::filter::gaussian_blur_f32;
+
+use crate::field::{Field, spread};
+use crate::fill::continued;
+use crate::joints::Joints;
+use crate::segment::{LIMBS, Part, Segmentation};
+use crate::vector::{Vector, vector};
+
+/// A layer: a part with its own texture.
+#[derive(Debug, Clone)]
+pub(crate) struct Layer {
+    pub part: Part,
+    /// Premultiplied, of the whole picture's size.
+    pub texture: RgbaImage,
+    /// Where it hangs on the trunk, if it hangs in one place.
+    pub hinge: Option<Hinge>,
+}
+
+/// Where two layers are one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Hinge {
+    pub middle: Vector,
+    pub radius: f32,
+}
+
+impl Hinge {
+    pub fn holds(&self, point: Vector) -> bool {
+        (point - self.middle).length() < self.radius
+    }
+}
+
+/// From back to front.
+const ORDER: [Part; 7] =
+    [Part::Loose, Part::RightLeg, Part::LeftLeg, Part::Body, Part::Head, Part::RightArm, Part::LeftArm];
+
+/// A figure, cut, in pixels of the full picture.
+pub(crate) struct Cut<'a> {
+    /// Premultiplied.
+    pub picture: &'a RgbaImage,
+    pub joints: &'a Joints,
+    pub segmentation: &'a Segmentation,
+    /// What its boundaries are smoothed by.
+    pub shares: &'a Shares,
+    /// Pixels of the segmentation for each of the picture.
+    pub scale: f32,
+    /// The row below which legs are two things; `None` where they are one with the trunk, as in a skirt.
+    pub split: Option<f32>,
+}
+
+impl Cut<'_> {
+    /// The layers, from back to front.
+    pub fn layers(&self) -> Vec<Layer> {
+        let parts = ORDER.into_iter().filter(|part| !part.is_leg() || self.split.is_some());
+        let layers = parts.map(|part| {
+            let hinge = self.hinge(part);
+            let texture = match part {
+                Part::Body => self.trunk(),
+                Part::Loose => self.behind(),
+                part => self.limb(part, hinge),
+            };
+            Layer { part, texture, hinge }
+        });
+        layers.filter(|layer| layer.texture.pixels().any(|pixel| pixel.0[3] > 127)).collect()
+    }
+
+    /// Pixels from a shoulder to the other.
+    pub fn unit(&self) -> f32 {
+        self.segmentation.unit / self.scale
+    }
+
+    fn hinge(&self, part: Part) -> Option<Hinge> {
+        if part == Part::Head {
+            let (nose, neck) = self.joints.pair(Joint::Nose, Joint::Neck)?;
+            let radius = (self.unit() * 0.33).max((nose - neck).length() * 0.3);
+            return Some(Hinge { middle: neck.toward(nose, 0.25), radius });
+        }
+        let place = LIMBS.iter().position(|(limb, _)| *limb == part && part.is_arm())?;
+        let middle = self.joints.at(LIMBS[place].1[0])?;
+        Some(Hinge { middle, radius: self.segmentation.half_widths[place]? / self.scale * 1.25 })
+    }
+
+    /// How much of a pixel is the part's, 0 to 1; between only on its boundary. Neighbours overlap by a pixel or two, so that nothing
+    /// shines through between them, and both keep the outline that parts them.
+    fn share(&self, part: Part, point: Vector) -> f32 {
+        let share = self.shares.at(part, point * self.scale);
+        ((share - LEAST) / (WHOLE - LEAST)).clamp(0.0, 1.0)
+    }
+
+    fn shown(&self, share: impl Fn(Vector) -> f32) -> RgbaImage {
+        RgbaImage::from_fn(self.picture.width(), self.picture.height(), |x, y| {
+            let pixel = self.picture.get_pixel(x, y);
+            if pixel.0[3] == 0 {
+                return Rgba([0; 4]);
+            }
+            let share = share(vector(x as f32 + 0.5, y as f32 + 0.5));
+            Rgba(pixel.0.map(|value| (f32::from(value) * share).round() as u8))
+        })
+    }
+
+    /// An arm, a leg or the head, with what is around its hinge, so that no gap opens there.
+    fn limb(&self, part: Part, hinge: Option<Hinge>) -> RgbaImage {
+        /// Rows of a leg above the split.
+        const ABOVE: f32 = 3.0;
+        self.shown(|point| {
+            if part.is_leg() && self.split.is_some_and(|row| point.y < row - ABOVE) {
+                return 0.0;
+            }
+            let beside = hinge.map_or(0.0, |hinge| {
+                let inside = 1.0 - (point - hinge.middle).length() / hinge.radius;
+                (inside * 4.0).clamp(0.0, 1.0)
+            });
+            self.share(part, point).max(beside)
+        })
+    }
+
+    /// The trunk, with the upper part of legs, and with its colours continued where arms and hair lie over it.
+    fn trunk(&self) -> RgbaImage {
+        // What is around the arms' hinges is shown by the arms, which lie in front.
+        let neck = self.hinge(Part::Head);
+        let seen = self.shown(|point| {
+            if neck.is_some_and(|neck| neck.holds(point)) {
+                return 1.0;
+            }
+            let legs = [Part::RightLeg, Part::LeftLeg].map(|part| self.share(part, point));
+            let above = self.split.is_none_or(|row| point.y < row);
+            let legs = if above { legs[0] + legs[1] } else { 0.0 };
+            (self.share(Part::Body, point) + legs).min(1.0)
+        });
+        let Some(outline) = self.outline(&seen) else { return seen };
+        let full = continued(&solid(&seen));
+        RgbaImage::from_fn(seen.width(), seen.height(), |x, y| {
+            let hidden = outline.at(x as usize, y as usize) && self.picture.get_pixel(x, y).0[3] > 127;
+            if hidden { over(*seen.get_pixel(x, y), *full.get_pixel(x, y)) } else { *seen.get_pixel(x, y) }
+        })
+    }
+
+    /// Where the trunk is, seen or hidden: between its shoulders and hips, and in each row between what is seen of it.
+    fn outline(&self, seen: &RgbaImage) -> Option<Field<bool>> {
+        let torso = self.joints.torso()?;
+        let (width, height) = (seen.width() as usize, seen.height() as usize);
+        let mut outline = Field::filled(width, height, false);
+        let top = torso.right.y.min(torso.left.y);
+        let bottom = torso.right_hip.y.max(torso.left_hip.y) + 0.35 * self.unit();
+        for y in (top.max(0.0) as usize)..(bottom.max(0.0) as usize).min(height) {
+            let solid = |x: &usize| seen.get_pixel(*x as u32, y as u32).0[3] > 200;
+            let (first, last) = ((0..width).find(solid), (0..width).rev().find(solid));
+            if let Some((first, last)) = first.zip(last) {
+                outline.values[y * width + first..=y * width + last].fill(true);
+            }
+        }
+        let corners = torso.corners();
+        for y in 0..height {
+            for x in 0..width {
+                let point = vector(x as f32 + 0.5, y as f32 + 0.5);
+                outline.values[y * width + x] |= is_inside(&corners, point);
+            }
+        }
+        Some(outline)
+    }
+
+    /// Loose things, continued behind the figure from one side to the other, as a cape is.
+    fn behind(&self) -> RgbaImage {
+        let seen = self.shown(|point| self.share(Part::Loose, point));
+        let full = continued(&solid(&seen));
+        let mut whole = seen.clone();
+        for y in 0..seen.height() {
+            let solid = |x: &u32| seen.get_pixel(*x, y).0[3] > 200;
+            let ends = (0..seen.width()).find(solid).zip((0..seen.width()).rev().find(solid));
+            let Some((first, last)) = ends else { continue };
+            for x in first..=last {
+                if self.picture.get_pixel(x, y).0[3] > 127 {
+                    whole.put_pixel(x, y, over(*seen.get_pixel(x, y), *full.get_pixel(x, y)));
+                }
+            }
+        }
+        whole
+    }
+}
+
+/// Only what is opaque: half-transparent edges have the colours of what is beside them.
+fn solid(picture: &RgbaImage) -> RgbaImage {
+    let mut solid = picture.clone();
+    solid.pixels_mut().filter(|pixel| pixel.0[3] < 250).for_each(|pixel| *pixel = Rgba([0; 4]));
+    solid
+}
+
+/// One premultiplied pixel over another.
+fn over(above: Rgba<u8>, below: Rgba<u8>) -> Rgba<u8> {
+    let through = 255 - u32::from(above.0[3]);
+    let mut mixed = above;
+    for (above, below) in mixed.0.iter_mut().zip(below.0) {
+        *above = (u32::from(*above) + (u32::from(below) * through + 127) / 255).min(255) as u8;
+    }
+    mixed
+}
+
+/// Whether a point lies within a convex polygon.
+fn is_inside(corners: &[Vector], point: Vector) -> bool {
+    let sides = corners.iter().zip(corners.iter().cycle().skip(1));
+    let turns: Vec<f32> = sides.map(|(from, to)| (*to - *from).cross(point - *from)).collect();
+    turns.iter().all(|turn| *turn >= 0.0) || turns.iter().all(|turn| *turn <= 0.0)
+}
+
+/// Widest line, in pixels of the segmentation.
+const LINE: f32 = 3.0;
+
+/// Where a part is, with the lines around it: an outline between two parts is both's.
+fn with_lines(segmentation: &Segmentation, part: Part) -> Field<bool> {
+    let Segmentation { parts, edges, .. } = segmentation;
+    let mut reached = parts.map(|of| (of == part).then_some(()));
+    let far = spread(&mut reached, |_, to, distance| edges.lines.values[to].then_some(distance));
+    far.map(|far| far <= LINE)
+}
+
+/// A pixel of whose surroundings less than this share is a part's is not shown with it, ...
+const LEAST: f32 = 0.15;
+/// ... and one with more than this is wholly. Half is the boundary.
+const WHOLE: f32 = 0.35;
+
+/// How much of each pixel's surroundings is a part's, 0 to 1: half on its boundary, which is smooth thereby.
+pub(crate) struct Shares(Vec<(Part, Smoothed)>);
+
+type Smoothed = ImageBuffer<Luma<f32>, Vec<f32>>;
+
+impl Shares {
+    /// `scale` is how many pixels of the segmentation there are for each of the picture.
+    pub fn new(segmentation: &Segmentation, scale: f32) -> Self {
+        // Steps of a coarse segmentation are smoothed; a fine one has none, and may have parts of few pixels.
+        let deviation = if scale < 0.8 { 1.2 } else { 0.5 };
+        let of_part = |part: Part| {
+            let with_lines = with_lines(segmentation, part);
+            let is_part = ImageBuffer::from_fn(with_lines.width as u32, with_lines.height as u32, |x, y| {
+                Luma([f32::from(with_lines.at(x as usize, y as usize))])
+            });
+            (part, gaussian_blur_f32(&is_part, deviation))
+        };
+        let parts = &segmentation.parts.values;
+        Self(ORDER.into_iter().filter(|part| parts.contains(part)).map(of_part).collect())
+    }
+
+    /// Between the pixels.
+    fn at(&self, part: Part, place: Vector) -> f32 {
+        let Some((_, shares)) = self.0.iter().find(|(of, _)| *of == part) else { return 0.0 };
+        let (x, y) = (place.x - 0.5, place.y - 0.5);
+        let (left, top) = (x.floor(), y.floor());
+        let (across, down) = (x - left, y - top);
+        let near = |value: f32, size: u32| (value.max(0.0) as u32).min(size - 1);
+        let at = |x: f32, y: f32| shares.get_pixel(near(x, shares.width()), near(y, shares.height())).0[0];
+        (1.0 - down) * ((1.0 - across) * at(left, top) + across * at(left + 1.0, top))
+            + down * ((1.0 - across) * at(left, top + 1.0) + across * at(left + 1.0, top + 1.0))
+    }
+}

@@ -1,0 +1,30 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # How a figure is moved
+//!
+//! 1. [`Rig::new`] gives each pixel to the part whose seed, drawn around the [`Joints`], is nearest on a way that seldom crosses an
+//!    outline. What is too far from a limb's bones to be its own is loose: a tail, a cape, a bag.
+//! 2. Each part becomes a layer; the trunk is continued where arms lay over it.
+//! 3. A net of triangles covers the layers, which share corners at shoulders and neck. Each corner follows the bones that are near
+//!    along the net.
+//! 4. [`Rig::draw`] carries the net to a pose, and draws its textured triangles, layer over layer.
+
+mod edges;
+mod error;
+mod field;
+mod fill;
+mod joints;
+mod layers;
+mod mesh;
+mod raster;
+mod rig;
+mod segment;
+mod skin;
+mod split;
+mod vector;
+
+pub use error::{Error, Result};
+pub use joints::Joints;
+pub use rig::Rig;
+pub use segment::Part;
+pub use vector::Vector;

@@ -1,0 +1,228 @@
+//! A net of triangles over the layers, which share corners where they hang together.
+
+use std::collections::HashMap;
+
+use dreamtuner_pose::Joint;
+
+use crate::joints::{BONES, HEAD, Joints, MOVERS, TORSO};
+use crate::layers::Layer;
+use crate::segment::{LIMBS, Part};
+use crate::vector::{Vector, vector};
+
+/// The net, and how much each corner follows each bone.
+#[derive(Debug, Clone)]
+pub(crate) struct Mesh {
+    /// Corners in the picture.
+    pub rest: Vec<Vector>,
+    /// Triangles of each layer.
+    pub triangles: Vec<Vec<[u32; 3]>>,
+    /// For each corner the shares of the bones, the torso and the head; together 1.
+    pub weights: Vec<[f32; MOVERS]>,
+}
+
+/// A net while it is made.
+struct Builder<'a> {
+    layers: &'a [Layer],
+    joints: &'a Joints,
+    split: Option<f32>,
+    step: f32,
+    corners: HashMap<(Part, i32, i32), u32>,
+    rest: Vec<Vector>,
+    owners: Vec<Part>,
+}
+
+impl Mesh {
+    /// Squares of `step` pixels, each two triangles, wherever a layer is seen.
+    pub fn new(layers: &[Layer], joints: &Joints, split: Option<f32>, step: f32) -> Self {
+        let mut builder = Builder {
+            layers,
+            joints,
+            split,
+            step,
+            corners: HashMap::new(),
+            rest: Vec::new(),
+            owners: Vec::new(),
+        };
+        // The trunk first: others share its corners.
+        let body_first = |index: &usize| layers[*index].part != Part::Body;
+        let mut order: Vec<usize> = (0..layers.len()).collect();
+        order.sort_by_key(body_first);
+        let mut triangles = vec![Vec::new(); layers.len()];
+        for index in order {
+            triangles[index] = builder.triangles(&layers[index]);
+        }
+        let weights = builder.weights(&triangles);
+        Self { rest: builder.rest, triangles, weights }
+    }
+}
+
+impl Builder<'_> {
+    fn triangles(&mut self, layer: &Layer) -> Vec<[u32; 3]> {
+        let (across, down) = (
+            (layer.texture.width() as f32 / self.step).ceil() as i32,
+            (layer.texture.height() as f32 / self.step).ceil() as i32,
+        );
+        let mut seen = vec![false; (across * down) as usize];
+        for (x, y, pixel) in layer.texture.enumerate_pixels() {
+            if pixel.0[3] > 0 {
+                let (column, row) = ((x as f32 / self.step) as i32, (y as f32 / self.step) as i32);
+                seen[(row * across + column) as usize] = true;
+            }
+        }
+        let mut triangles = Vec::new();
+        for row in 0..down {
+            for column in 0..across {
+                if !seen[(row * across + column) as usize] {
+                    continue;
+                }
+                let [a, b, c, d] = [(0, 0), (1, 0), (1, 1), (0, 1)]
+                    .map(|(right, below)| self.corner(layer, column + right, row + below));
+                // Diagonals by turns, so that the net bends alike both ways.
+                triangles.extend(if (row + column) % 2 == 0 {
+                    [[a, b, d], [b, c, d]]
+                } else {
+                    [[a, b, c], [a, c, d]]
+                });
+            }
+        }
+        triangles
+    }
+
+    /// The number of a corner: the trunk's where the layer hangs on it.
+    fn corner(&mut self, layer: &Layer, column: i32, row: i32) -> u32 {
+        let point = vector(column as f32 * self.step, row as f32 * self.step);
+        let is_hinge = layer.hinge.is_some_and(|hinge| hinge.holds(point))
+            || layer.part.is_leg() && self.split.is_some_and(|split| point.y <= split + self.step);
+        if is_hinge && let Some(corner) = self.corners.get(&(Part::Body, column, row)) {
+            return *corner;
+        }
+        *self.corners.entry((layer.part, column, row)).or_insert_with(|| {
+            self.rest.push(point);
+            self.owners.push(layer.part);
+            self.rest.len() as u32 - 1
+        })
+    }
+
+    /// Corners around a point of a part.
+    fn around(&self, part: Part, point: Vector) -> Vec<u32> {
+        let (column, row) = ((point.x / self.step).floor() as i32, (point.y / self.step).floor() as i32);
+        let corners = [(0, 0), (1, 0), (1, 1), (0, 1)];
+        corners
+            .into_iter()
+            .filter_map(|(right, below)| self.corners.get(&(part, column + right, row + below)).copied())
+            .collect()
+    }
+
+    /// The layer in which a part's pixels are drawn at a place.
+    fn layer_of(&self, part: Part, point: Vector) -> Part {
+        let joined = part.is_leg() && self.split.is_none_or(|split| point.y < split);
+        if joined || !self.layers.iter().any(|layer| layer.part == part) { Part::Body } else { part }
+    }
+
+    fn weights(&self, triangles: &[Vec<[u32; 3]>]) -> Vec<[f32; MOVERS]> {
+        let neighbours = self.neighbours(triangles);
+        let distances: Vec<Vec<f32>> =
+            (0..MOVERS).map(|mover| self.distances(&neighbours, &self.sources(mover))).collect();
+        (0..self.rest.len())
+            .map(|corner| {
+                if self.owners[corner] == Part::Loose {
+                    return std::array::from_fn(|mover| if mover == TORSO { 1.0 } else { 0.0 });
+                }
+                let near: [f32; MOVERS] = std::array::from_fn(|mover| {
+                    let distance = distances[mover][corner] / self.step + 0.7;
+                    1.0 / (distance * distance * distance * distance)
+                });
+                let sum: f32 = near.iter().sum();
+                if sum > 0.0 {
+                    near.map(|near| near / sum)
+                } else {
+                    std::array::from_fn(|mover| f32::from(mover == TORSO))
+                }
+            })
+            .collect()
+    }
+
+    /// The corners that follow a mover entirely.
+    fn sources(&self, mover: usize) -> Vec<u32> {
+        match mover {
+            TORSO => self.torso_sources(),
+            HEAD => self.head_sources(),
+            bone => self.bone_sources(bone),
+        }
+    }
+
+    fn bone_sources(&self, bone: usize) -> Vec<u32> {
+        let Some((from, to)) = self.joints.pair(BONES[bone].from, BONES[bone].to) else { return Vec::new() };
+        let part = LIMBS
+            .iter()
+            .find(|(_, joints)| joints.contains(&BONES[bone].to))
+            .map_or(Part::Body, |limb| limb.0);
+        let is_tip = BONES.iter().all(|other| other.parent != Some(bone));
+        let count = ((to - from).length() / self.step).max(3.0) as usize;
+        let end = if is_tip { 1.0 } else { 0.95 };
+        let points =
+            (0..count).map(|index| from.toward(to, 0.05 + (end - 0.05) * index as f32 / (count - 1) as f32));
+        points.flat_map(|point| self.around(self.layer_of(part, point), point)).collect()
+    }
+
+    fn torso_sources(&self) -> Vec<u32> {
+        let Some(torso) = self.joints.torso() else { return Vec::new() };
+        let [a, b, c, d] = torso.corners();
+        let lines = [(a, b), (b, c), (c, d), (d, a), (torso.neck, torso.hips())];
+        let points = lines.into_iter().flat_map(|(from, to)| {
+            let count = ((to - from).length() / self.step).max(3.0) as usize;
+            (0..count).map(move |index| from.toward(to, index as f32 / count as f32))
+        });
+        points.flat_map(|point| self.around(Part::Body, point)).collect()
+    }
+
+    /// All of the head above the chin.
+    fn head_sources(&self) -> Vec<u32> {
+        let Some((nose, neck)) = self.joints.pair(Joint::Nose, Joint::Neck) else { return Vec::new() };
+        let (chin, up) = (neck.toward(nose, 0.6), (nose - neck).direction());
+        let is_above =
+            |corner: &usize| self.owners[*corner] == Part::Head && (self.rest[*corner] - chin).dot(up) > 0.0;
+        (0..self.rest.len()).filter(is_above).map(|corner| corner as u32).collect()
+    }
+
+    fn neighbours(&self, triangles: &[Vec<[u32; 3]>]) -> Vec<Vec<u32>> {
+        let mut neighbours = vec![Vec::new(); self.rest.len()];
+        for [a, b, c] in triangles.iter().flatten() {
+            for (one, other) in [(a, b), (b, c), (c, a)] {
+                neighbours[*one as usize].push(*other);
+                neighbours[*other as usize].push(*one);
+            }
+        }
+        for around in &mut neighbours {
+            around.sort_unstable();
+            around.dedup();
+        }
+        neighbours
+    }
+
+    /// The shortest way along the net from the nearest source to each corner; far where there is none.
+    fn distances(&self, neighbours: &[Vec<u32>], sources: &[u32]) -> Vec<f32> {
+        const FAR: f32 = 1e5;
+        let mut distances = vec![FAR; self.rest.len()];
+        let mut heap = std::collections::BinaryHeap::new();
+        for source in sources {
+            distances[*source as usize] = 0.0;
+            heap.push((std::cmp::Reverse(0), *source));
+        }
+        while let Some((std::cmp::Reverse(bits), corner)) = heap.pop() {
+            let distance = f32::from_bits(bits);
+            if distance > distances[corner as usize] {
+                continue;
+            }
+            for next in &neighbours[corner as usize] {
+                let more = distance + (self.rest[*next as usize] - self.rest[corner as usize]).length();
+                if more < distances[*next as usize] {
+                    distances[*next as usize] = more;
+                    // Positive numbers are ordered as their bits are.
+                    heap.push((std::cmp::Reverse(more.to_bits()), *next));
+                }
+            }
+        }
+        distances
+    }
+}

@@ -1,0 +1,89 @@
+//! Where legs part.
+
+use dreamtuner_pose::Joint;
+
+use crate::joints::Joints;
+use crate::segment::{Part, Segmentation};
+
+/// How much colours change at least between two legs.
+const OUTLINE: f32 = 0.06;
+
+/// The row, in pixels of the segmentation, from which downwards the legs are two things: background or an outline is between them.
+/// `None` where they are one, as in a long skirt.
+pub(crate) fn split(segmentation: &Segmentation, joints: &Joints) -> Option<usize> {
+    let (parts, edges) = (&segmentation.parts, &segmentation.edges.change);
+    let (right_hip, left_hip) = joints.pair(Joint::RightHip, Joint::LeftHip)?;
+    let top = right_hip.y.max(left_hip.y).max(0.0);
+    let knees: Vec<f32> =
+        [Joint::RightKnee, Joint::LeftKnee].into_iter().filter_map(|knee| Some(joints.at(knee)?.y)).collect();
+    if knees.is_empty() {
+        return None;
+    }
+    let knee = knees.iter().sum::<f32>() / knees.len() as f32;
+    let crotch = (top + 0.3 * (knee - top)) as usize;
+    let is_leg = |row: usize| (0..parts.width).any(|x| parts.at(x, row).is_leg());
+    let feet =
+        joints.at(Joint::RightAnkle).into_iter().chain(joints.at(Joint::LeftAnkle)).map(|ankle| ankle.y);
+    let bottom = feet.fold(knee, f32::max) as usize;
+    let bottom = bottom.min(parts.height.checked_sub(1)?);
+    let between = |row: usize| {
+        let borders = (1..parts.width).filter(|x| is_border(parts.at(x - 1, row), parts.at(*x, row)));
+        let nearby =
+            |x: usize| (x.saturating_sub(3)..(x + 4).min(parts.width)).map(move |x| edges.at(x, row));
+        borders
+            .flat_map(nearby)
+            .fold(None, |most: Option<f32>, edge| Some(most.map_or(edge, |most| most.max(edge))))
+    };
+    // Legs that do not touch are apart.
+    let rows: Vec<f32> = (0..=bottom).map(|row| between(row).unwrap_or(1.0)).collect();
+    let reach = ((bottom as f32 - top) * 0.02).max(3.0) as usize;
+    let is_parted = |row: usize| {
+        let mut near: Vec<f32> = rows[row.saturating_sub(reach)..=(row + reach).min(bottom)].to_vec();
+        near.sort_by(f32::total_cmp);
+        near[near.len() / 2] > OUTLINE
+    };
+    let top_of_split = hem(segmentation, crotch, bottom).unwrap_or(crotch);
+    let mut row = bottom;
+    while row > top_of_split && is_leg(row) && is_parted(row) {
+        row -= 1;
+    }
+    // Trousers of one colour: unlike a skirt's, their outline is no wider below than above.
+    if row > crotch && is_trousers(segmentation, crotch, bottom) {
+        return Some(crotch);
+    }
+    (bottom.saturating_sub(row) as f32 > 0.12 * (bottom as f32 - top)).then_some(row)
+}
+
+/// The lowest row of a skirt: there the legs' outline becomes narrower at once, and above it nothing is between them.
+fn hem(segmentation: &Segmentation, top: usize, bottom: usize) -> Option<usize> {
+    let parts = &segmentation.parts;
+    let is_leg = |x: usize, row: usize| segmentation.is_figure(x, row) && parts.at(x, row).is_leg();
+    let width = |row: usize| (0..parts.width).filter(|x| is_leg(*x, row)).count() as f32;
+    let touch = |row: usize| {
+        (1..parts.width).any(|x| {
+            is_leg(x - 1, row) && is_leg(x, row) && is_border(parts.at(x - 1, row), parts.at(x, row))
+        })
+    };
+    let step = ((bottom.checked_sub(top)?) / 30).max(1);
+    (top + 2 * step..bottom.saturating_sub(2 * step)).rev().find(|row| {
+        let above: Vec<usize> = (row - 2 * step..=*row).collect();
+        let touching = above.iter().filter(|row| touch(**row)).count();
+        width(row + 2 * step) < 0.82 * width(*row) && 2 * touching > above.len()
+    })
+}
+
+/// Whether what is between two rows becomes narrower downwards, nearly as far as the feet.
+fn is_trousers(segmentation: &Segmentation, top: usize, bottom: usize) -> bool {
+    let parts = &segmentation.parts;
+    let width = |share: f32| {
+        let row = top + ((bottom.saturating_sub(top)) as f32 * share) as usize;
+        let legs = (0..parts.width).filter(|x| segmentation.is_figure(*x, row) && parts.at(*x, row).is_leg());
+        legs.count() as f32
+    };
+    let above = width(0.1).max(width(0.2));
+    [0.6, 0.75, 0.85].into_iter().all(|share| width(share) <= 0.97 * above && width(share) > 0.2 * above)
+}
+
+fn is_border(one: Part, other: Part) -> bool {
+    one.is_leg() && other.is_leg() && one != other
+}

@@ -1,0 +1,151 @@
+//! Puppets, of which everything is known, cut and bent.
+
+use dreamtuner_pose::{Joint, Keypoint, Person};
+use dreamtuner_puppet::{
+    Expression, Identity, Picture, Random, View, pose, random_pose, reference_shot, render,
+};
+use dreamtuner_warp::{Error, Joints, Rig, Vector};
+use image::{Rgba, RgbaImage};
+
+const SIDE: u32 = 192;
+
+fn reference(seed: u64) -> Picture {
+    render(&Identity::from_seed(seed), &reference_shot(Expression::Smile), SIDE)
+}
+
+/// The puppet alone.
+fn figure(picture: &Picture) -> RgbaImage {
+    RgbaImage::from_fn(SIDE, SIDE, |x, y| {
+        let [red, green, blue] = picture.image.get_pixel(x, y).0;
+        Rgba([red, green, blue, picture.mask.get_pixel(x, y).0[0]])
+    })
+}
+
+fn joints(picture: &Picture) -> Joints {
+    Joints::of(&picture.pose.people[0])
+}
+
+/// The joints with some of them moved.
+fn moved(picture: &Picture, places: &[(Joint, f32, f32)]) -> Joints {
+    let mut person: Person = picture.pose.people[0].clone();
+    for (joint, x, y) in places {
+        person.body[*joint as usize] = Some(Keypoint { x: *x, y: *y, confidence: 1.0 });
+    }
+    Joints::of(&person)
+}
+
+/// The mean difference of the colours, each as much as it is seen.
+fn difference(one: &RgbaImage, other: &RgbaImage) -> f64 {
+    let seen = |pixel: &Rgba<u8>, channel: usize| f64::from(pixel.0[channel]) * f64::from(pixel.0[3]) / 255.0;
+    let pairs = one.pixels().zip(other.pixels());
+    let sum: f64 = pairs
+        .map(|(a, b)| (0..3).map(|channel| (seen(a, channel) - seen(b, channel)).abs()).sum::<f64>())
+        .sum();
+    sum / f64::from(3 * SIDE * SIDE)
+}
+
+#[test]
+fn a_figure_in_its_own_pose_is_the_picture() {
+    for seed in 0..12 {
+        let picture = reference(seed);
+        let rig = Rig::new(&figure(&picture), &joints(&picture)).unwrap();
+        let error = difference(&rig.draw(&joints(&picture), SIDE, SIDE), &figure(&picture));
+        assert!(error < 0.35, "puppet {seed}: {error}");
+    }
+}
+
+#[test]
+fn an_arm_goes_where_its_joints_go() {
+    // A puppet in a shirt, without a cape and a tail.
+    let picture = reference(9);
+    let (whole, rest) = (figure(&picture), joints(&picture));
+    let rig = Rig::new(&whole, &rest).unwrap();
+    let shoulder = rest.at(Joint::RightShoulder).unwrap();
+    let (elbow, wrist) = (rest.at(Joint::RightElbow).unwrap(), rest.at(Joint::RightWrist).unwrap());
+    let length = |a: Vector, b: Vector| (a.x - b.x).hypot(a.y - b.y);
+    let (upper, lower) = (length(shoulder, elbow), length(elbow, wrist));
+    // Stretched out to the side.
+    let new_wrist = (shoulder.x - upper - lower, shoulder.y);
+    let raised = moved(
+        &picture,
+        &[(Joint::RightElbow, shoulder.x - upper, shoulder.y), (Joint::RightWrist, new_wrist.0, new_wrist.1)],
+    );
+    let drawn = rig.draw(&raised, SIDE, SIDE);
+    let alpha = |x: f32, y: f32| drawn.get_pixel(x as u32, y as u32).0[3];
+    assert_eq!(alpha(new_wrist.0 + 2.0, new_wrist.1), 255);
+    assert_eq!(alpha(wrist.x, wrist.y), 0);
+    // Head and feet stay.
+    for joint in [Joint::Nose, Joint::LeftAnkle, Joint::RightAnkle] {
+        let place = rest.at(joint).unwrap();
+        let (x, y) = (place.x as u32, place.y as u32);
+        let [before, after] = [&whole, &drawn].map(|picture| picture.get_pixel(x, y).0);
+        assert!(before.iter().zip(after).all(|(a, b)| a.abs_diff(b) < 12), "{joint:?}: {before:?} {after:?}");
+    }
+}
+
+#[test]
+fn poses_of_any_kind_are_drawn_whole() {
+    let random = &mut Random::new(5, 0);
+    for seed in 0..24 {
+        let picture = reference(seed);
+        let rig = Rig::new(&figure(&picture), &joints(&picture)).unwrap();
+        let shot = dreamtuner_puppet::Shot {
+            pose: random_pose(&Identity::from_seed(seed), View::Front, random),
+            ..reference_shot(Expression::Smile)
+        };
+        let danced = pose(&Identity::from_seed(seed), &shot, SIDE);
+        let drawn = rig.draw(&Joints::of(&danced.people[0]), SIDE, SIDE);
+        let area = |picture: &RgbaImage| picture.pixels().map(|pixel| f64::from(pixel.0[3])).sum::<f64>();
+        let kept = area(&drawn) / area(&figure(&picture));
+        assert!((0.7..1.4).contains(&kept), "puppet {seed}: {kept} of the figure is seen");
+    }
+}
+
+#[test]
+fn the_number_of_threads_changes_nothing() {
+    let picture = reference(4);
+    let drawn = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let rig = Rig::new(&figure(&picture), &joints(&picture)).unwrap();
+            rig.draw(&moved(&picture, &[(Joint::LeftWrist, 180.0, 20.0)]), SIDE, SIDE).into_raw()
+        })
+    };
+    assert_eq!(drawn(1), drawn(3));
+}
+
+#[test]
+fn joints_far_away_and_joints_that_are_missing_are_no_harm() {
+    let picture = reference(2);
+    let rig = Rig::new(&figure(&picture), &joints(&picture)).unwrap();
+    let far = joints(&picture).placed(1.0, Vector { x: 1e7, y: -1e7 });
+    assert!(rig.draw(&far, SIDE, SIDE).pixels().all(|pixel| pixel.0[3] == 0));
+    let still = rig.draw(&Joints::none(), SIDE, SIDE);
+    assert!(difference(&still, &rig.draw(&joints(&picture), SIDE, SIDE)) < 1e-9);
+    let folded = joints(&picture).placed(0.0, Vector { x: 50.0, y: 50.0 });
+    rig.draw(&folded, SIDE, SIDE);
+}
+
+#[test]
+fn what_lies_beside_the_figure_is_noticed() {
+    let picture = reference(9);
+    let mut whole = figure(&picture);
+    assert!(Rig::new(&whole, &joints(&picture)).unwrap().apart() < 0.01);
+    for (x, y) in (2..30).flat_map(|x| (2..60).map(move |y| (x, y))) {
+        whole.put_pixel(x, y, Rgba([90, 60, 200, 255]));
+    }
+    assert!(Rig::new(&whole, &joints(&picture)).unwrap().apart() > 0.1);
+}
+
+#[test]
+fn pictures_that_cannot_be_cut_are_refused() {
+    let picture = reference(0);
+    let empty = RgbaImage::new(SIDE, SIDE);
+    assert_eq!(Rig::new(&empty, &joints(&picture)).unwrap_err(), Error::NoFigure);
+    assert_eq!(Rig::new(&figure(&picture), &Joints::none()).unwrap_err(), Error::NoShoulders);
+    // Joints beside the figure, and a picture of one pixel.
+    let beside = joints(&picture).placed(1.0, Vector { x: 500.0, y: 500.0 });
+    Rig::new(&figure(&picture), &beside).unwrap();
+    let dot = RgbaImage::from_pixel(1, 1, Rgba([9, 9, 9, 255]));
+    Rig::new(&dot, &joints(&picture)).unwrap().draw(&joints(&picture), 5, 5);
+}
