@@ -1,4 +1,4 @@
-# make demo   build, then render a clip of a puppet with the built-in model into demo/, and draw the true clip beside it
+# make demo   build; let a drawing dance, then render a clip of a puppet with the built-in model, and draw the true clip beside it: demo/
 # make test   everything that must pass: formatting, lints, tests
 # make bench  benchmarks
 # make deb    a Debian package, with manual pages and completions (needs cargo-deb)
@@ -7,6 +7,7 @@
 export PATH := $(PATH):$(HOME)/.cargo/bin
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 PYTHON ?= python3
+DRAFT := demo/draft.mp4
 CLIP := demo/wave.mp4
 SHEET := demo/wave.sheet.png
 TRUTH := demo/truth.mp4
@@ -16,9 +17,11 @@ TRUTH := demo/truth.mp4
 demo: install-needs
 	cargo build --release
 	mkdir -p demo
+	$(TARGET)/release/dreamtuner draft --reference examples/police.png --pose tests/footage/balance.mp4 -o $(DRAFT) --sheet --overwrite
 	$(TARGET)/release/dreamtuner puppet clip --seed 1000023 --dance wave --fps 12 -o $(TRUTH) --poses demo/wave.json --overwrite
 	$(TARGET)/release/dreamtuner animate --reference examples/hero.png --reference-pose examples/hero.pose.json \
 	    --prompt "smile, white background" --pose demo/wave.json -o $(CLIP) --compare --sheet --overwrite
+	@echo "draft:         $(DRAFT)"
 	@echo "clip:          $(CLIP)"
 	@echo "contact sheet: $(SHEET)"
 	@echo "the truth:     $(TRUTH)"

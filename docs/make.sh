@@ -31,8 +31,25 @@ moving() {
         -vf "scale=$2:-1:flags=area,split[a][b];[a]palettegen=max_colors=64[p];[b][p]paletteuse=dither=none" "docs/$1.gif"
 }
 
+# The first picture of the README: a drawing, a video, and two drawings that move as the man in it does
+drafts() {
+    for name in police groom; do
+        "$program" draft --reference "examples/$name.png" --pose tests/footage/balance.mp4 --fps 15 --size 400x400 -o "$work/$name/"
+    done
+    ffmpeg -v error -y -i tests/footage/balance.mp4 -framerate 15 -i "$work/police/%06d.png" -framerate 15 -i "$work/groom/%06d.png" \
+        -loop 1 -i examples/police.png -frames:v 25 -filter_complex "
+            [0:v]fps=15,scale=-2:400,setsar=1[video];
+            [3:v]format=rgba,scale=-2:320[drawing];
+            color=white:s=180x400:r=15[paper];
+            [paper][drawing]overlay=(W-w)/2:(H-h)/2,setsar=1[picture];
+            [1:v]setsar=1[first]; [2:v]setsar=1[second];
+            [picture][video][first][second]hstack=inputs=4:shortest=1,split[a][b];
+            [a]palettegen=max_colors=96:stats_mode=diff[p]; [b][p]paletteuse=dither=none" examples/draft.gif
+}
+
 make() {
     case $1 in
+    draft) drafts ;;
     stills) still stills --grid reference-weight=0,1,3,10 --grid "prompt=smile, beach|angry, night|laughing, snow" ;;
     ablation) still ablation --prompt "smile, forest" --grid beta=0,0.2,0.6,1 --grid reference-weight=0,3,10 ;;
     guidance) still guidance --prompt "smile, forest" --grid reference-scale=1,1.5,2,3 --grid reference-probability=0,0.5,0.9,1 ;;
@@ -66,6 +83,6 @@ make() {
     esac
 }
 
-for picture in "${@:-stills ablation guidance less-noise attention queries frames animation}"; do
+for picture in "${@:-draft stills ablation guidance less-noise attention queries frames animation}"; do
     for name in $picture; do make "$name"; done
 done

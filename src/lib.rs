@@ -77,11 +77,11 @@
 //! 6. [`pose`], [`render`], [`video`]
 //! 7. [`detect`], [`puppet`], [`train`]
 //! 8. [`inputs`]: reference, dance, sizes
-//! 9. [`animate`], [`still`]
+//! 9. [`animate`], [`draft`], [`still`]
 //! 10. [`evaluate`]; then the program
 //!
 //! Below them are crates of their own: `dreamtuner-kernels`, which networks run on; `dreamtuner-random`; `dreamtuner-pose` and
-//! `dreamtuner-puppet`, to which [`pose`] and [`puppet`] add the files.
+//! `dreamtuner-puppet`, to which [`pose`] and [`puppet`] add the files; and `dreamtuner-warp`, by which [`draft`] bends a picture.
 //!
 //! Without the feature `video` the library needs no FFmpeg: pictures in, pictures out, by [`Animator`].
 
@@ -91,6 +91,8 @@
 pub mod animate;
 pub mod detect;
 pub mod diffusion;
+#[cfg(feature = "video")]
+pub mod draft;
 pub mod error;
 #[cfg(feature = "evaluate")]
 pub mod evaluate;

@@ -7,9 +7,11 @@
 //! 5. [`statistics`] says how sure the means are.
 //! 6. [`Report`] writes tables, JSON and contact sheets.
 //!
-//! [`ClipComparison`] compares any two clips; `dreambooth` measures stills of subjects by text.
+//! [`ClipComparison`] compares any two clips; `dreambooth` measures stills of subjects by text. Drafts are measured as
+//! renders are, though nothing of them is DreamTuner.
 
 mod clips;
+mod draft;
 pub mod dreambooth;
 mod job;
 pub mod metrics;
@@ -27,6 +29,6 @@ mod truth;
 pub use clips::ClipComparison;
 pub use job::{Benchmark, BenchmarkEvent, BenchmarkModels};
 pub use report::{Report, RowReport};
-pub use rows::{Caption, Row, Source, ablations, round_trip};
+pub use rows::{Caption, KnownJoints, Row, Source, ablations, drafts, round_trip};
 pub use scores::{ClipResult, Metric, Scores};
 pub use truth::{Dance, Shown, Truth};

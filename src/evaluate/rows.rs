@@ -43,8 +43,23 @@ pub enum Source {
         /// Whether the reference's background is masked out.
         mask: bool,
     },
+    /// The reference itself, bent to the true poses, without diffusion.
+    Draft {
+        /// Where the reference's joints are.
+        joints: KnownJoints,
+    },
     /// The true frames through the VAE's encoder and decoder: the best that any setting can reach.
     RoundTrip,
+}
+
+/// How the joints of a reference are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KnownJoints {
+    /// They are the true ones.
+    True,
+    /// MoveNet has found them.
+    Found,
 }
 
 impl Row {
@@ -63,6 +78,19 @@ impl Row {
 /// The row that shows what the VAE alone costs.
 pub fn round_trip() -> Row {
     Row { name: "vae".into(), title: "truth through the VAE".into(), source: Source::RoundTrip }
+}
+
+/// Drafts, with true joints and with those that are found. They are no renders of DreamTuner's.
+pub fn drafts() -> Vec<Row> {
+    let row = |name: &str, title: &str, joints| Row {
+        name: name.into(),
+        title: title.into(),
+        source: Source::Draft { joints },
+    };
+    vec![
+        row("draft", "draft, true joints", KnownJoints::True),
+        row("draft-found", "draft, joints found in the reference", KnownJoints::Found),
+    ]
 }
 
 /// The rows that take DreamTuner apart. Each differs from `base` in what its title says; those with references have the

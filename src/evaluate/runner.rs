@@ -6,6 +6,7 @@ use candle_core::DType;
 use image::RgbImage;
 use serde_json::{Value, json};
 
+use super::draft::draft;
 use super::job::{Benchmark, BenchmarkEvent, BenchmarkModels};
 use super::models::{Known, Models};
 use super::report::Report;
@@ -120,6 +121,7 @@ impl Benchmark {
         let loaded = models.load(&name, &job.device)?;
         let start = Instant::now();
         let frames = match &row.source {
+            Source::Draft { joints } => draft(&truth, *joints, interrupt, on_event)?,
             Source::RoundTrip => round_trip(&loaded.model, &truth, interrupt, on_event)?,
             Source::Render { settings, caption, mask } => {
                 let settings = filled(settings, *caption, &truth, &known);
@@ -158,7 +160,7 @@ fn plan(row: &Row, truth: &Truth, known: &Known, shared: &Value, job: &Benchmark
             **settings = filled(settings, *caption, truth, known);
             with_clip(known.fingerprints.clone(), job)
         }
-        Source::RoundTrip => shared.clone(),
+        Source::Draft { .. } | Source::RoundTrip => shared.clone(),
     };
     json!({
         "dreamtuner": env!("CARGO_PKG_VERSION"),

@@ -245,6 +245,16 @@ impl PoseSource {
         &self.path
     }
 
+    /// The pose of each frame with its presentation time; `None` where the dance is pictures that are used as they are.
+    pub fn poses(&self) -> Option<impl ExactSizeIterator<Item = (&Pose, f64)>> {
+        match &self.content {
+            Content::Poses { poses, frames } => {
+                Some(frames.iter().map(move |(place, time)| (&poses[*place], *time)))
+            }
+            Content::Pictures { .. } => None,
+        }
+    }
+
     /// The control images, `width` × `height` pixels each, with their presentation times.
     ///
     /// # Errors

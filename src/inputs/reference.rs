@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
+use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage, Rgba, RgbaImage};
 
 use super::dance::holds_json;
 use crate::detect::{Figure, PoseModel, find_figure, find_foreground, find_masked_person};
 use crate::error::{Error, Result};
 use crate::files::read_picture;
 use crate::mask::Mask;
-use crate::picture::{BLACK, Fit, WHITE, fit_image};
+use crate::picture::{BLACK, Fit, WHITE, fit_image, without_white};
 use crate::pose::{
     ControlKind, DrawSettings, Person, PersonChoice, Pose, PoseSequence, ReadSettings, classify, draw_pose,
     read_poses, swap_red_blue,
@@ -174,6 +174,30 @@ impl ReferenceInput {
     /// The picture, as large as it came.
     pub fn picture(&self) -> &RgbImage {
         &self.picture
+    }
+
+    /// The figure alone, as large as it came: transparent where the mask is black.
+    ///
+    /// # Errors
+    /// Nothing stands out of the background.
+    pub fn cut_out(&self) -> Result<RgbaImage> {
+        let found;
+        let mask = match &self.mask {
+            ReferenceMask::Whole => None,
+            ReferenceMask::Picture(mask) => Some(mask),
+            ReferenceMask::Foreground => {
+                found = find_foreground(&self.picture, || self.person())?;
+                found.as_ref()
+            }
+        };
+        let mask = mask.ok_or_else(|| {
+            Error::input(&self.mask_path, "shows no figure in front of a background; give a mask")
+        })?;
+        Ok(RgbaImage::from_fn(mask.width(), mask.height(), |x, y| {
+            let alpha = mask.get_pixel(x, y).0[0];
+            let [red, green, blue] = self.picture.get_pixel(x, y).0.map(|value| without_white(value, alpha));
+            Rgba([red, green, blue, alpha])
+        }))
     }
 
     /// Width and height of the picture in pixels.

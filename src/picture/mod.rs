@@ -7,12 +7,14 @@ pub const WHITE: Rgb<u8> = Rgb([255; 3]);
 /// What is around control images.
 pub const BLACK: Rgb<u8> = Rgb([0; 3]);
 
+mod alpha;
 mod compare;
 mod fit;
 pub mod label;
 mod sheet;
 mod subject;
 
+pub use alpha::{on_colour, without_white};
 pub use compare::side_by_side;
 pub use fit::{Fit, fit_image};
 pub use sheet::{BACKGROUND, GAP, SheetBuilder, contact_sheet};

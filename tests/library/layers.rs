@@ -14,7 +14,7 @@ const LAYERS: [&[&str]; 10] = [
     &["pose", "render", "video"],
     &["detect", "puppet", "train"],
     &["inputs"],
-    &["animate", "still"],
+    &["animate", "draft", "still"],
     &["evaluate"],
 ];
 

@@ -3,6 +3,7 @@
 
 mod attention_maps;
 mod clip_job;
+mod draft;
 mod shared_pipeline;
 mod still;
 mod support;

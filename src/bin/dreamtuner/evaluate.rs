@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use dreamtuner::evaluate::{
-    Benchmark, BenchmarkModels, Caption, Dance, Report, Row, Shown, Source, ablations, round_trip,
+    Benchmark, BenchmarkModels, Caption, Dance, Report, Row, Shown, Source, ablations, drafts, round_trip,
 };
 use dreamtuner::frame::MAX_SIDE;
 use dreamtuner::interrupt::Interrupt;
@@ -30,6 +30,7 @@ Examples:
   dreamtuner eval puppets -o results
   dreamtuner eval puppets -o results --name weight-20 --reference-weight 20
   dreamtuner eval puppets -o results --ablations --identities 8
+  dreamtuner eval puppets -o results --drafts --dance wave --dance disco
   dreamtuner eval puppets -o night --scene night --expression laugh --frames 1 --previous-weight 0 --reference-weight 3
   dreamtuner eval puppets -o stills --scene various --expression various --frames 1 --previous-weight 0
   dreamtuner eval puppets -o results --ablations --row text --row previous-1
@@ -108,6 +109,9 @@ pub struct PuppetsArgs {
     /// Measure all the standard rows, which differ from the options given here in what their titles say
     #[arg(long, help_heading = "Benchmark")]
     ablations: bool,
+    /// Measure drafts, which are no renders: the reference itself, bent to the true poses
+    #[arg(long, conflicts_with = "ablations", help_heading = "Benchmark")]
+    drafts: bool,
     /// Of the standard rows only the one with this name; can be repeated
     #[arg(long, value_name = "NAME", requires = "ablations", help_heading = "Benchmark")]
     row: Vec<String>,
@@ -233,6 +237,9 @@ impl PuppetsArgs {
     }
 
     fn rows(&self, settings: RenderSettings) -> Result<Vec<Row>> {
+        if self.drafts {
+            return Ok(drafts());
+        }
         let mut rows = vec![round_trip()];
         if !self.ablations {
             let mut row = Row::new(&self.name, &self.name, settings, self.caption);

@@ -7,6 +7,7 @@ mod attention;
 mod attention_sheet;
 mod config_file;
 mod device;
+mod draft;
 mod evaluate;
 mod evaluate_clip;
 mod evaluate_dreambooth;
@@ -53,6 +54,9 @@ enum Command {
     /// Render a clip of the character in a picture that follows a pose video or pose file.
     #[command(allow_negative_numbers = true, after_help = animate::EXAMPLES)]
     Animate(Box<animate::AnimateArgs>),
+    /// Let the picture itself dance, bent by its joints: at once, without weights.
+    #[command(allow_negative_numbers = true, after_help = draft::EXAMPLES)]
+    Draft(Box<draft::DraftArgs>),
     /// Make single pictures of the character by text, alone or in a grid over settings.
     #[command(allow_negative_numbers = true, after_help = image::EXAMPLES)]
     Image(Box<image::ImageArgs>),
@@ -113,6 +117,7 @@ fn run() -> i32 {
     };
     let result = match CommandLine::parse_from(arguments).command {
         Command::Animate(arguments) => animate::run(*arguments),
+        Command::Draft(arguments) => draft::run(&arguments).map(|()| exit::SUCCESS),
         Command::Image(arguments) => image::run(&arguments),
         Command::Attention(arguments) => attention::run(&arguments),
         Command::Eval(command) => evaluate::run(command),

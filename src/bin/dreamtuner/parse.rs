@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use dreamtuner::frame::MAX_SIDE;
 use dreamtuner::render::weights::ControlNetFile;
+use image::Rgb;
 use serde::{Serialize, Serializer};
 
 /// `WIDTHxHEIGHT` in pixels.
@@ -53,6 +54,21 @@ pub fn pixels(text: &str) -> Result<usize, String> {
     let allowed = 0..=4 * MAX_SIDE as usize;
     let number = text.parse().ok().filter(|number| allowed.contains(number));
     number.ok_or_else(|| format!("{text}; 0 to {} is allowed", allowed.end()))
+}
+
+/// `#rrggbb`, or a colour's name.
+pub fn colour(text: &str) -> Result<Rgb<u8>, String> {
+    let hexadecimal = match text {
+        "white" => "#ffffff",
+        "black" => "#000000",
+        "green" => "#00ff00",
+        other => other,
+    };
+    let digits = hexadecimal.strip_prefix('#').filter(|digits| digits.len() == 6);
+    let value = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());
+    let [_, red, green, blue] =
+        value.ok_or_else(|| format!("{text}: #rrggbb, white, black or green is allowed"))?.to_be_bytes();
+    Ok(Rgb([red, green, blue]))
 }
 
 /// `X,Y` in pixels.

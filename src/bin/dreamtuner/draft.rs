@@ -1,0 +1,136 @@
+//! `dreamtuner draft`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use dreamtuner::Result;
+use dreamtuner::detect::PoseModel;
+use dreamtuner::draft::{DraftEvent, DraftJob};
+use dreamtuner::inputs::dance::{PoseKind, PoseSettings};
+use dreamtuner::inputs::reference::ReferenceFiles;
+use dreamtuner::interrupt::Interrupt;
+use dreamtuner::pose::{PersonChoice, Retarget};
+use image::Rgb;
+
+use crate::parse::{Size, colour};
+use crate::render_options::TimeArgs;
+use crate::say::say;
+use crate::signal::stop_on_signal;
+use crate::step_progress::StepDisplay;
+
+/// Shown below the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  dreamtuner draft --reference hero.png --pose dance.mp4 -o draft.mp4
+  dreamtuner draft --reference hero.png --reference-pose hero.json --pose poses/disco.json --background '#203040' -o draft.mp4
+
+A draft bends the picture itself, and needs no weights. What the picture does not show, it cannot show either.";
+
+/// Options of `dreamtuner draft`.
+#[derive(Debug, Args)]
+pub struct DraftArgs {
+    /// Picture of the character, best from the front; its transparency serves as mask
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
+    reference: PathBuf,
+    /// The dance: a video of somebody dancing, or pose JSON
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
+    pose: PathBuf,
+    /// The reference's own pose: pose JSON, or `auto` (found in the picture)
+    #[arg(long, default_value = "auto", value_name = "FILE|auto", help_heading = "Input")]
+    reference_pose: String,
+    /// Where the character is in the reference: a grey picture, or `auto` (its transparency, else what stands in front of the
+    /// background)
+    #[arg(long, default_value = "auto", value_name = "FILE|auto", help_heading = "Input")]
+    mask: String,
+    /// The network that finds people's joints: `thunder` or `lightning` (faster), both of MoveNet. Or an ONNX file of
+    /// RTMPose or DWPose, or a folder with such a file and one of YOLOX: these need ONNX Runtime
+    #[arg(long, default_value_t, value_name = "NAME|PATH", help_heading = "Input")]
+    pose_model: PoseModel,
+    /// How the dance is brought to the reference's body: its bones with the dancer's angles, its size only, or not at all
+    #[arg(long, value_enum, default_value_t, value_name = "HOW", help_heading = "Input")]
+    retarget: Retarget,
+    /// Who dances, where several are seen: largest, left, right, or a number from 0
+    #[arg(long, default_value = "largest", value_name = "WHO", help_heading = "Input")]
+    person: PersonChoice,
+    #[command(flatten)]
+    time: TimeArgs,
+
+    /// The clip: .mp4, .webm, .gif, .mov, .mkv, or a folder ending in / for PNG files
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    output: PathBuf,
+    /// Size of the frames, 16 to 8192 a side; as large as the whole dance needs at the picture's own size where absent
+    #[arg(long, value_name = "WIDTHxHEIGHT", help_heading = "Output")]
+    size: Option<Size>,
+    /// What is behind the figure: #rrggbb, white, black or green
+    #[arg(long, default_value = "white", value_name = "COLOUR", value_parser = colour, help_heading = "Output")]
+    background: Rgb<u8>,
+    /// CRF of the encoder, smaller is better: H.264 0-51, 16 where absent; VP9 0-63, 20 where absent; others have none
+    #[arg(long, value_name = "CRF", help_heading = "Output")]
+    quality: Option<u8>,
+    /// Leave the dance's sound out
+    #[arg(long, help_heading = "Output")]
+    no_audio: bool,
+    /// Also write a contact sheet; out.sheet.png for out.mp4 where no name is given
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "", require_equals = true, help_heading = "Output")]
+    sheet: Option<String>,
+    /// Replace outputs that are there already
+    #[arg(long, help_heading = "Output")]
+    overwrite: bool,
+}
+
+impl DraftArgs {
+    fn job(&self) -> DraftJob {
+        DraftJob {
+            reference: ReferenceFiles {
+                picture: self.reference.clone(),
+                mask: self.mask.as_str().into(),
+                controls: vec![self.reference_pose.as_str().into()],
+                model: self.pose_model.clone(),
+            },
+            pose: self.pose.clone(),
+            pose_settings: PoseSettings {
+                kind: PoseKind::Auto,
+                decode: self.time.decode(),
+                person: self.person,
+                model: self.pose_model.clone(),
+                retarget: self.retarget,
+            },
+            size: self.size.map(|size| (size.width, size.height)),
+            background: self.background,
+            audio: !self.no_audio,
+            quality: self.quality,
+            output: self.output.clone(),
+            sheet: match self.sheet.as_deref() {
+                Some("") => Some(self.output.with_extension("sheet.png")),
+                path => path.map(PathBuf::from),
+            },
+            overwrite: self.overwrite,
+        }
+    }
+}
+
+/// Draws the clip.
+pub fn run(arguments: &DraftArgs) -> Result<()> {
+    let interrupt = Interrupt::default();
+    stop_on_signal(interrupt.clone())?;
+    let mut display = StepDisplay::default();
+    let result = dreamtuner::draft::run(&arguments.job(), &interrupt, &mut |event| show(&mut display, event));
+    display.finish();
+    result
+}
+
+fn show(display: &mut StepDisplay, event: DraftEvent) {
+    match event {
+        DraftEvent::Note(note) => display.note(&note),
+        DraftEvent::Searched { done, of } => {
+            let of = of.unwrap_or(done).max(done);
+            display.update("frame searched", done as u64, of as u64, "");
+        }
+        DraftEvent::Frame { done, of } => display.update("frame", done as u64, of as u64, ""),
+        DraftEvent::Written(path) => {
+            display.finish();
+            say(format_args!("{}", path.display()));
+        }
+        _ => {}
+    }
+}

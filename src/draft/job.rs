@@ -1,0 +1,57 @@
+//! What a draft is made of.
+
+use std::path::PathBuf;
+
+use image::Rgb;
+
+use crate::inputs::dance::PoseSettings;
+use crate::inputs::reference::ReferenceFiles;
+
+/// One draft, from files to files.
+#[derive(Debug, Clone)]
+pub struct DraftJob {
+    /// The reference, its mask and its pose; one control.
+    pub reference: ReferenceFiles,
+    /// The dance.
+    pub pose: PathBuf,
+    /// How it is read.
+    pub pose_settings: PoseSettings,
+    /// Width and height of the frames, each 16 to 8192. Default: what the whole dance needs at the reference's own size.
+    pub size: Option<(u32, u32)>,
+    /// What is behind the figure.
+    pub background: Rgb<u8>,
+    /// Whether the dance's sound is copied.
+    pub audio: bool,
+    /// CRF of the encoder.
+    pub quality: Option<u8>,
+    /// The clip.
+    pub output: PathBuf,
+    /// A picture of frames spread over the clip.
+    pub sheet: Option<PathBuf>,
+    /// Whether outputs that are there are replaced.
+    pub overwrite: bool,
+}
+
+/// What happens meanwhile.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum DraftEvent {
+    /// Something that the user should know.
+    Note(String),
+    /// So many frames of the dance were searched for people, of about so many.
+    Searched {
+        /// Frames searched.
+        done: usize,
+        /// Frames in all, where it is known.
+        of: Option<usize>,
+    },
+    /// So many frames are drawn.
+    Frame {
+        /// Frames drawn.
+        done: usize,
+        /// Frames in all.
+        of: usize,
+    },
+    /// A file is complete.
+    Written(PathBuf),
+}

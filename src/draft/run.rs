@@ -1,0 +1,176 @@
+//! From files to a clip.
+
+use std::path::{Path, PathBuf};
+
+use dreamtuner_warp::{Joints, Rig};
+use image::RgbaImage;
+use image::imageops::{FilterType, resize};
+
+use super::job::{DraftEvent, DraftJob};
+use super::layout::{Layout, with_room};
+use crate::error::{Error, Result};
+use crate::frame::Frame;
+use crate::inputs::dance::{PoseSource, Surroundings};
+use crate::interrupt::Interrupt;
+use crate::outputs::{PartFile, Reservation, Wanted};
+use crate::picture::{SheetBuilder, on_colour};
+use crate::pose::Pose;
+use crate::video::{AudioSource, Container, EncodeSettings, VideoWriter};
+
+/// Share of a picture that may lie beside the figure without a word.
+const MUCH: f32 = 0.1;
+/// Frames on a contact sheet, and in one row of it.
+const SHEET: (usize, usize) = (24, 8);
+/// Width of a frame on it.
+const SHEET_CELL: u32 = 160;
+
+/// Draws the clip. The same files give the same bytes, for any number of threads.
+///
+/// # Errors
+/// Everything that can be wrong with inputs is found before the first frame.
+pub fn run(job: &DraftJob, interrupt: &Interrupt, on_event: &mut dyn FnMut(DraftEvent)) -> Result<()> {
+    Container::from_path(&job.output)?;
+    let mut reserved = reserve(job)?;
+    let reference = job.reference.read()?;
+    let figure = reference.cut_out()?;
+    let rest = reference.pose().ok_or_else(|| no_joints(&job.reference.picture))?;
+    let dance = open_dance(job, rest, interrupt, on_event)?;
+    let poses = dance.poses().ok_or_else(|| no_people(&job.pose))?;
+    let (joints, times): (Vec<Joints>, Vec<f64>) =
+        poses.map(|(pose, time)| (joints_of(pose).unwrap_or_else(Joints::none), time)).unzip();
+    let rest = joints_of(rest).ok_or_else(|| no_joints(&job.reference.picture))?;
+    let layout = Layout::new(&joints, &figure, &rest, job.size)?;
+    let rig = rig(&figure, &rest, layout.scale)
+        .map_err(|error| Error::input(&job.reference.picture, error.to_string()))?;
+
+    if rig.apart() > MUCH {
+        let (picture, share) = (job.reference.picture.display(), 100.0 * rig.apart());
+        on_event(DraftEvent::Note(format!(
+            "{picture}: {share:.0} % of what it shows does not hang together with the figure, and is carried along; \
+             --mask FILE leaves it out"
+        )));
+    }
+    let mut outputs = Outputs::begin(job, &mut reserved, &dance, &layout)?;
+    for (index, (joints, time)) in joints.iter().zip(times).enumerate() {
+        interrupt.check()?;
+        let drawn = rig.draw(&joints.placed(layout.scale, layout.offset), layout.width, layout.height);
+        outputs.write(Frame { image: on_colour(&drawn, job.background), time })?;
+        on_event(DraftEvent::Frame { done: index + 1, of: dance.frames });
+    }
+    for path in outputs.finish()? {
+        on_event(DraftEvent::Written(path));
+    }
+    reserved.finish()
+}
+
+fn reserve(job: &DraftJob) -> Result<Reservation> {
+    let mut wanted = vec![Wanted::clip(&job.output)];
+    wanted.extend(job.sheet.iter().map(|path| Wanted::File(path.clone())));
+    let inputs: Vec<&Path> = job.reference.files().chain([job.pose.as_path()]).collect();
+    Reservation::begin(wanted, &inputs, job.overwrite, &format!("{job:?}"))
+}
+
+fn open_dance(
+    job: &DraftJob,
+    rest: &Pose,
+    interrupt: &Interrupt,
+    on_event: &mut dyn FnMut(DraftEvent),
+) -> Result<PoseSource> {
+    let body = with_room(rest);
+    let dance = {
+        let mut on_frame = |done, of| on_event(DraftEvent::Searched { done, of });
+        let mut around =
+            Surroundings { reference: Some(&body), known: None, interrupt, on_frame: &mut on_frame };
+        PoseSource::open(&job.pose, &job.pose_settings, &mut around)?
+    };
+    for note in &dance.notes {
+        on_event(DraftEvent::Note(format!("{}: {note}", dance.path().display())));
+    }
+    Ok(dance)
+}
+
+fn joints_of(pose: &Pose) -> Option<Joints> {
+    pose.people.first().map(Joints::of)
+}
+
+/// The figure, cut, at the size at which it is drawn.
+fn rig(figure: &RgbaImage, rest: &Joints, scale: f32) -> dreamtuner_warp::Result<Rig> {
+    let side = |length: u32| ((length as f32 * scale).round() as u32).max(1);
+    let size = (side(figure.width()), side(figure.height()));
+    if size == figure.dimensions() {
+        return Rig::new(figure, rest);
+    }
+    let filter = if scale < 1.0 { FilterType::Lanczos3 } else { FilterType::CatmullRom };
+    Rig::new(&resize(figure, size.0, size.1, filter), &rest.placed(scale, Default::default()))
+}
+
+/// The clip and its contact sheet.
+struct Outputs<'a> {
+    job: &'a DraftJob,
+    clip: VideoWriter,
+    sheet: Option<(PartFile, SheetBuilder)>,
+}
+
+impl<'a> Outputs<'a> {
+    fn begin(
+        job: &'a DraftJob,
+        reserved: &mut Reservation,
+        dance: &PoseSource,
+        layout: &Layout,
+    ) -> Result<Self> {
+        let decode = &job.pose_settings.decode;
+        let audio = (job.audio && dance.has_audio).then(|| AudioSource {
+            path: job.pose.clone(),
+            start: decode.start.unwrap_or(0.0),
+            end: decode.end,
+        });
+        let settings = EncodeSettings {
+            frame_rate: dance.frame_rate,
+            quality: job.quality,
+            audio,
+            ..Default::default()
+        };
+        settings.validate(Container::from_path(&job.output)?)?;
+        let clip = VideoWriter::begin(reserved.clip(&job.output)?, layout.width, layout.height, &settings)?;
+        let sheet = match &job.sheet {
+            Some(path) => {
+                let cells = dance.frames.min(SHEET.0);
+                Some((
+                    reserved.file(path)?,
+                    SheetBuilder::new(dance.frames, cells, SHEET.1.min(cells), SHEET_CELL),
+                ))
+            }
+            None => None,
+        };
+        Ok(Self { job, clip, sheet })
+    }
+
+    fn write(&mut self, frame: Frame) -> Result<()> {
+        if let Some((_, sheet)) = &mut self.sheet {
+            sheet.push(&frame.image);
+        }
+        self.clip.write(&frame)
+    }
+
+    /// Gives everything its name; the names.
+    fn finish(self) -> Result<Vec<PathBuf>> {
+        self.clip.finish()?;
+        let mut written = vec![self.job.output.clone()];
+        if let Some((file, sheet)) = self.sheet {
+            file.write_png(&sheet.finish(), &[])?;
+            written.extend(self.job.sheet.clone());
+        }
+        Ok(written)
+    }
+}
+
+fn no_joints(picture: &Path) -> Error {
+    Error::input(picture, "nobody's joints are known in it; give its pose: --reference-pose FILE")
+}
+
+fn no_people(dance: &Path) -> Error {
+    Error::input(
+        dance,
+        "is a video of drawn skeletons, or pictures; a draft needs a video of somebody, or a pose file",
+    )
+}

@@ -1,0 +1,95 @@
+//! `dreamtuner draft`: the picture itself dances.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use image::RgbImage;
+use tempfile::TempDir;
+
+use crate::support::{program, root, words};
+
+fn draft(output: &Path, options: &[&str]) -> Command {
+    let mut command = program();
+    command.arg("draft").arg("--reference").arg(root().join("examples/hero.png"));
+    command.arg("--reference-pose").arg(root().join("examples/hero.pose.json"));
+    command.arg("--pose").arg(root().join("poses/wave.json")).args(["--end", "0.5", "--fps", "8"]);
+    command.arg("-o").arg(output).args(options);
+    command
+}
+
+fn done(mut command: Command) -> Output {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", words(&output));
+    output
+}
+
+fn frame(folder: &Path, number: usize) -> RgbImage {
+    image::open(folder.join(format!("{number:06}.png"))).unwrap().into_rgb8()
+}
+
+/// How many pixels of the picture have about this colour.
+fn count(picture: &RgbImage, colour: [u8; 3]) -> usize {
+    let near = |pixel: &[u8; 3]| pixel.iter().zip(colour).all(|(a, b)| a.abs_diff(b) < 24);
+    picture.pixels().filter(|pixel| near(&pixel.0)).count()
+}
+
+#[test]
+fn a_picture_dances_at_its_own_size() {
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    done(draft(&at("frames/"), &["--background", "#204060"]));
+    let frames: Vec<RgbImage> = (0..4).map(|number| frame(&at("frames"), number)).collect();
+    assert!(!at("frames/000004.png").exists());
+    let hero = image::open(root().join("examples/hero.png")).unwrap().into_rgb8();
+    for picture in &frames {
+        assert_eq!(picture.dimensions(), frames[0].dimensions());
+        assert_eq!(picture.get_pixel(0, 0).0, [0x20, 0x40, 0x60]);
+        // The boots and the hair are as large as in the reference: nothing is redrawn, nothing is lost.
+        for colour in [[122, 61, 190], [163, 201, 58]] {
+            let (before, after) = (count(&hero, colour), count(picture, colour));
+            assert!(before > 500 && after.abs_diff(before) < before / 5, "{colour:?}: {before} {after}");
+        }
+    }
+    assert_ne!(frames[0], frames[3]);
+}
+
+#[test]
+fn sizes_sheets_and_the_same_bytes() {
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let options = ["--size", "160x200", "--sheet"];
+    done(draft(&at("a.mp4"), &options));
+    assert!(at("a.sheet.png").is_file());
+    done(draft(&at("b.mp4"), &options));
+    assert!(fs::read(at("a.mp4")).unwrap() == fs::read(at("b.mp4")).unwrap(), "other bytes");
+    done(draft(&at("small/"), &["--size", "160x200"]));
+    assert_eq!(frame(&at("small"), 0).dimensions(), (160, 200));
+}
+
+#[test]
+fn what_cannot_be_drafted_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let refused = |mut command: Command| {
+        let output = command.output().unwrap();
+        assert!(!output.status.success());
+        words(&output)
+    };
+    assert!(refused(draft(&at("a.mp4"), &["--size", "8x8"])).contains("16 to 8192"));
+    assert!(refused(draft(&at("a.mp4"), &["--background", "sky"])).contains("#rrggbb"));
+    assert!(refused(draft(&at("a.xyz"), &[])).contains("unknown extension"));
+
+    let skeletons = root().join("poses/wave.mp4");
+    let mut command = draft(&at("a.mp4"), &[]);
+    command.arg("--pose").arg(&skeletons);
+    assert!(refused(command).contains("drawn skeletons"));
+
+    let nobody = at("white.png");
+    RgbImage::from_pixel(64, 64, image::Rgb([255; 3])).save(&nobody).unwrap();
+    let mut command = draft(&at("a.mp4"), &["--reference-pose", "auto"]);
+    command.arg("--reference").arg(&nobody);
+    let said = refused(command);
+    assert!(said.contains("white.png") && said.contains("no figure"), "{said}");
+    assert!(!at("a.mp4").exists());
+}
