@@ -7,6 +7,7 @@ use imageproc::filter::gaussian_blur_f32;
 use crate::field::{Field, spread};
 use crate::fill::continued;
 use crate::joints::Joints;
+use crate::outline::outline;
 use crate::segment::{LIMBS, Part, Segmentation};
 use crate::vector::{Vector, vector};
 
@@ -130,36 +131,19 @@ impl Cut<'_> {
             let legs = if above { legs[0] + legs[1] } else { 0.0 };
             (self.share(Part::Body, point) + legs).min(1.0)
         });
-        let Some(outline) = self.outline(&seen) else { return seen };
+        let Some(torso) = self.joints.torso() else { return seen };
+        let parts = &self.segmentation.parts;
+        let is_arm = |x: usize, y: usize| {
+            let place = |pixel: usize, size: usize| ((pixel as f32 * self.scale) as usize).min(size - 1);
+            let is_seen = self.picture.get_pixel(x as u32, y as u32).0[3] > 127;
+            is_seen && parts.at(place(x, parts.width), place(y, parts.height)).is_arm()
+        };
+        let outline = outline(&seen, &torso, 0.35 * self.unit(), is_arm);
         let full = continued(&solid(&seen));
         RgbaImage::from_fn(seen.width(), seen.height(), |x, y| {
             let hidden = outline.at(x as usize, y as usize) && self.picture.get_pixel(x, y).0[3] > 127;
             if hidden { over(*seen.get_pixel(x, y), *full.get_pixel(x, y)) } else { *seen.get_pixel(x, y) }
         })
-    }
-
-    /// Where the trunk is, seen or hidden: between its shoulders and hips, and in each row between what is seen of it.
-    fn outline(&self, seen: &RgbaImage) -> Option<Field<bool>> {
-        let torso = self.joints.torso()?;
-        let (width, height) = (seen.width() as usize, seen.height() as usize);
-        let mut outline = Field::filled(width, height, false);
-        let top = torso.right.y.min(torso.left.y);
-        let bottom = torso.right_hip.y.max(torso.left_hip.y) + 0.35 * self.unit();
-        for y in (top.max(0.0) as usize)..(bottom.max(0.0) as usize).min(height) {
-            let solid = |x: &usize| seen.get_pixel(*x as u32, y as u32).0[3] > 200;
-            let (first, last) = ((0..width).find(solid), (0..width).rev().find(solid));
-            if let Some((first, last)) = first.zip(last) {
-                outline.values[y * width + first..=y * width + last].fill(true);
-            }
-        }
-        let corners = torso.corners();
-        for y in 0..height {
-            for x in 0..width {
-                let point = vector(x as f32 + 0.5, y as f32 + 0.5);
-                outline.values[y * width + x] |= is_inside(&corners, point);
-            }
-        }
-        Some(outline)
     }
 
     /// Loose things, continued behind the figure from one side to the other, as a cape is.
@@ -196,13 +180,6 @@ fn over(above: Rgba<u8>, below: Rgba<u8>) -> Rgba<u8> {
         *above = (u32::from(*above) + (u32::from(below) * through + 127) / 255).min(255) as u8;
     }
     mixed
-}
-
-/// Whether a point lies within a convex polygon.
-fn is_inside(corners: &[Vector], point: Vector) -> bool {
-    let sides = corners.iter().zip(corners.iter().cycle().skip(1));
-    let turns: Vec<f32> = sides.map(|(from, to)| (*to - *from).cross(point - *from)).collect();
-    turns.iter().all(|turn| *turn >= 0.0) || turns.iter().all(|turn| *turn <= 0.0)
 }
 
 /// Widest line, in pixels of the segmentation.

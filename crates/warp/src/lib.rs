@@ -16,6 +16,7 @@ mod fill;
 mod joints;
 mod layers;
 mod mesh;
+mod outline;
 mod raster;
 mod rig;
 mod segment;
