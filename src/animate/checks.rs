@@ -7,8 +7,7 @@ use super::outputs::OutputFiles;
 use crate::error::{Error, Result};
 use crate::files::check_rereadable;
 use crate::inputs::check_picture;
-use crate::inputs::dance::RATES;
-use crate::outputs::{Reservation, Wanted, existing_folder, is_png};
+use crate::outputs::{Reservation, Wanted, check_sheet_name, existing_folder};
 use crate::render::journal::Journal;
 use crate::video::Container;
 
@@ -30,11 +29,7 @@ pub fn check(job: &Job) -> Result<()> {
 /// # Errors
 /// The first of them.
 pub fn check_settings(job: &Job) -> Result<()> {
-    job.pose_settings.decode.validate()?;
-    if let Some(rate) = job.pose_settings.decode.frames_per_second.filter(|rate| !RATES.contains(rate)) {
-        let (least, most) = (RATES.start(), RATES.end());
-        return Err(Error::setting("fps", format!("{rate}; {least} to {most} is allowed")));
-    }
+    job.pose_settings.check()?;
     check_picture(job.size, &job.settings)
 }
 
@@ -83,8 +78,5 @@ fn check_outputs(job: &Job) -> Result<()> {
 
 /// Refuses names whose extension says another kind of file.
 fn check_name(path: &Path, is_sheet: bool) -> Result<()> {
-    if !is_sheet {
-        return Container::from_path(path).map(drop);
-    }
-    if is_png(path) { Ok(()) } else { Err(Error::output(path, "a contact sheet is a .png file")) }
+    if is_sheet { check_sheet_name(path) } else { Container::from_path(path).map(drop) }
 }

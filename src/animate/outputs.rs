@@ -34,11 +34,7 @@ impl OutputFiles {
 
 /// Smallest height of the side-by-side clip, so that small models can be looked at.
 const COMPARE_HEIGHT: u32 = 256;
-/// Frames on a contact sheet.
-const SHEET_CELLS: usize = 24;
-/// Frames in one row of it.
-const SHEET_COLUMNS: usize = 8;
-/// Smallest width of one frame on it.
+/// Smallest width of one frame on a contact sheet.
 const SHEET_CELL_WIDTH: u32 = 160;
 
 /// All outputs of one render, written at the same time.
@@ -71,10 +67,8 @@ impl Outputs {
         };
         let compare = files.compare.as_ref().map(begin_compare).transpose()?;
         let begin_sheet = |path: &PathBuf| {
-            let cells = frames.min(SHEET_CELLS);
             let cell_width = width.clamp(SHEET_CELL_WIDTH, 2 * SHEET_CELL_WIDTH);
-            let sheet = SheetBuilder::new(frames, cells, SHEET_COLUMNS.min(cells), cell_width);
-            Ok::<_, Error>((reserved.file(path)?, sheet))
+            Ok::<_, Error>((reserved.file(path)?, SheetBuilder::of_clip(frames, cell_width)))
         };
         let sheet = files.sheet.as_ref().map(begin_sheet).transpose()?;
         Ok(Self { files: files.clone(), clip, compare, sheet })

@@ -163,12 +163,8 @@ fn sized(
 
 /// How the clip is encoded; its metadata, the plan, is not known yet.
 fn encode_settings(job: &Job, pose: &PoseSource) -> Result<EncodeSettings> {
-    let decode = &job.pose_settings.decode;
-    let audio = (job.audio && pose.has_audio).then(|| AudioSource {
-        path: job.pose.clone(),
-        start: decode.start.unwrap_or(0.0),
-        end: decode.end,
-    });
+    let sound = || AudioSource::beside(&job.pose, &job.pose_settings.decode);
+    let audio = (job.audio && pose.has_audio).then(sound);
     let settings =
         EncodeSettings { frame_rate: pose.frame_rate, quality: job.quality, audio, ..Default::default() };
     settings.validate(Container::from_path(&job.outputs.clip)?)?;

@@ -7,21 +7,19 @@ use image::RgbaImage;
 use image::imageops::{FilterType, resize};
 
 use super::job::{DraftEvent, DraftJob};
-use super::layout::{Layout, with_room};
+use super::layout::{Layout, check_size, with_room};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::inputs::dance::{PoseSource, Surroundings};
 use crate::interrupt::Interrupt;
-use crate::outputs::{PartFile, Reservation, Wanted};
+use crate::outputs::{PartFile, Reservation, Wanted, check_sheet_name};
 use crate::picture::{SheetBuilder, on_colour};
 use crate::pose::Pose;
 use crate::video::{AudioSource, Container, EncodeSettings, VideoWriter};
 
 /// Share of a picture that may lie beside the figure without a word.
 const MUCH: f32 = 0.1;
-/// Frames on a contact sheet, and in one row of it.
-const SHEET: (usize, usize) = (24, 8);
-/// Width of a frame on it.
+/// Width of a frame on a contact sheet.
 const SHEET_CELL: u32 = 160;
 
 /// Draws the clip. The same files give the same bytes, for any number of threads.
@@ -29,7 +27,7 @@ const SHEET_CELL: u32 = 160;
 /// # Errors
 /// Everything that can be wrong with inputs is found before the first frame.
 pub fn run(job: &DraftJob, interrupt: &Interrupt, on_event: &mut dyn FnMut(DraftEvent)) -> Result<()> {
-    Container::from_path(&job.output)?;
+    check(job)?;
     let mut reserved = reserve(job)?;
     let reference = job.reference.read()?;
     let figure = reference.cut_out()?;
@@ -37,9 +35,9 @@ pub fn run(job: &DraftJob, interrupt: &Interrupt, on_event: &mut dyn FnMut(Draft
     let dance = open_dance(job, rest, interrupt, on_event)?;
     let poses = dance.poses().ok_or_else(|| no_people(&job.pose))?;
     let (joints, times): (Vec<Joints>, Vec<f64>) =
-        poses.map(|(pose, time)| (joints_of(pose).unwrap_or_else(Joints::none), time)).unzip();
-    let rest = joints_of(rest).ok_or_else(|| no_joints(&job.reference.picture))?;
-    let layout = Layout::new(&joints, &figure, &rest, job.size)?;
+        poses.map(|(pose, time)| (Joints::of_first(pose), time)).unzip();
+    let rest = Joints::of_first(rest);
+    let layout = Layout::new(&joints, &figure, &rest, job.size);
     let rig = rig(&figure, &rest, layout.scale)
         .map_err(|error| Error::input(&job.reference.picture, error.to_string()))?;
 
@@ -47,7 +45,7 @@ pub fn run(job: &DraftJob, interrupt: &Interrupt, on_event: &mut dyn FnMut(Draft
         let (picture, share) = (job.reference.picture.display(), 100.0 * rig.apart());
         on_event(DraftEvent::Note(format!(
             "{picture}: {share:.0} % of what it shows does not hang together with the figure, and is carried along; \
-             --mask FILE leaves it out"
+             a mask leaves it out"
         )));
     }
     let mut outputs = Outputs::begin(job, &mut reserved, &dance, &layout)?;
@@ -61,6 +59,14 @@ pub fn run(job: &DraftJob, interrupt: &Interrupt, on_event: &mut dyn FnMut(Draft
         on_event(DraftEvent::Written(path));
     }
     reserved.finish()
+}
+
+/// What can be found wrong before anything is read.
+fn check(job: &DraftJob) -> Result<()> {
+    Container::from_path(&job.output)?;
+    job.sheet.as_deref().map_or(Ok(()), check_sheet_name)?;
+    check_size(job.size)?;
+    job.pose_settings.check()
 }
 
 fn reserve(job: &DraftJob) -> Result<Reservation> {
@@ -89,10 +95,6 @@ fn open_dance(
     Ok(dance)
 }
 
-fn joints_of(pose: &Pose) -> Option<Joints> {
-    pose.people.first().map(Joints::of)
-}
-
 /// The figure, cut, at the size at which it is drawn.
 fn rig(figure: &RgbaImage, rest: &Joints, scale: f32) -> dreamtuner_warp::Result<Rig> {
     let side = |length: u32| ((length as f32 * scale).round() as u32).max(1);
@@ -118,12 +120,8 @@ impl<'a> Outputs<'a> {
         dance: &PoseSource,
         layout: &Layout,
     ) -> Result<Self> {
-        let decode = &job.pose_settings.decode;
-        let audio = (job.audio && dance.has_audio).then(|| AudioSource {
-            path: job.pose.clone(),
-            start: decode.start.unwrap_or(0.0),
-            end: decode.end,
-        });
+        let sound = || AudioSource::beside(&job.pose, &job.pose_settings.decode);
+        let audio = (job.audio && dance.has_audio).then(sound);
         let settings = EncodeSettings {
             frame_rate: dance.frame_rate,
             quality: job.quality,
@@ -132,16 +130,10 @@ impl<'a> Outputs<'a> {
         };
         settings.validate(Container::from_path(&job.output)?)?;
         let clip = VideoWriter::begin(reserved.clip(&job.output)?, layout.width, layout.height, &settings)?;
-        let sheet = match &job.sheet {
-            Some(path) => {
-                let cells = dance.frames.min(SHEET.0);
-                Some((
-                    reserved.file(path)?,
-                    SheetBuilder::new(dance.frames, cells, SHEET.1.min(cells), SHEET_CELL),
-                ))
-            }
-            None => None,
+        let begin_sheet = |path: &PathBuf| {
+            Ok::<_, Error>((reserved.file(path)?, SheetBuilder::of_clip(dance.frames, SHEET_CELL)))
         };
+        let sheet = job.sheet.as_ref().map(begin_sheet).transpose()?;
         Ok(Self { job, clip, sheet })
     }
 
@@ -165,7 +157,7 @@ impl<'a> Outputs<'a> {
 }
 
 fn no_joints(picture: &Path) -> Error {
-    Error::input(picture, "nobody's joints are known in it; give its pose: --reference-pose FILE")
+    Error::input(picture, "nobody's joints are known in it; give its pose")
 }
 
 fn no_people(dance: &Path) -> Error {

@@ -48,6 +48,23 @@ pub struct PoseSettings {
     pub retarget: Retarget,
 }
 
+impl PoseSettings {
+    /// Refuses values out of their ranges.
+    ///
+    /// # Errors
+    /// The first of them.
+    pub fn check(&self) -> Result<()> {
+        self.decode.validate()?;
+        match self.decode.frames_per_second.filter(|rate| !RATES.contains(rate)) {
+            Some(rate) => {
+                let (least, most) = (RATES.start(), RATES.end());
+                Err(Error::setting("fps", format!("{rate}; {least} to {most} is allowed")))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
 /// Frame rate of pose files that state none.
 const DEFAULT_RATE: (u32, u32) = (24, 1);
 

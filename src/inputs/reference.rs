@@ -1,15 +1,16 @@
 //! The reference: a picture file, its mask and its pose, brought to the size of the frames.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage, Rgba, RgbaImage};
+use image::{DynamicImage, GrayImage, Luma, RgbImage, RgbaImage};
 
 use super::dance::holds_json;
 use crate::detect::{Figure, PoseModel, find_figure, find_foreground, find_masked_person};
 use crate::error::{Error, Result};
 use crate::files::read_picture;
 use crate::mask::Mask;
-use crate::picture::{BLACK, Fit, WHITE, fit_image, without_white};
+use crate::picture::{BLACK, Fit, WHITE, fit_image, off_white, on_colour};
 use crate::pose::{
     ControlKind, DrawSettings, Person, PersonChoice, Pose, PoseSequence, ReadSettings, classify, draw_pose,
     read_poses, swap_red_blue,
@@ -181,23 +182,19 @@ impl ReferenceInput {
     /// # Errors
     /// Nothing stands out of the background.
     pub fn cut_out(&self) -> Result<RgbaImage> {
-        let found;
-        let mask = match &self.mask {
-            ReferenceMask::Whole => None,
-            ReferenceMask::Picture(mask) => Some(mask),
-            ReferenceMask::Foreground => {
-                found = find_foreground(&self.picture, || self.person())?;
-                found.as_ref()
-            }
-        };
-        let mask = mask.ok_or_else(|| {
+        let mask = self.mask()?.ok_or_else(|| {
             Error::input(&self.mask_path, "shows no figure in front of a background; give a mask")
         })?;
-        Ok(RgbaImage::from_fn(mask.width(), mask.height(), |x, y| {
-            let alpha = mask.get_pixel(x, y).0[0];
-            let [red, green, blue] = self.picture.get_pixel(x, y).0.map(|value| without_white(value, alpha));
-            Rgba([red, green, blue, alpha])
-        }))
+        Ok(off_white(&self.picture, &mask))
+    }
+
+    /// Where the figure is, found where no mask was given; `None` where the whole picture counts.
+    fn mask(&self) -> Result<Option<Cow<'_, GrayImage>>> {
+        Ok(match &self.mask {
+            ReferenceMask::Whole => None,
+            ReferenceMask::Picture(mask) => Some(Cow::Borrowed(mask)),
+            ReferenceMask::Foreground => find_foreground(&self.picture, || self.person())?.map(Cow::Owned),
+        })
     }
 
     /// Width and height of the picture in pixels.
@@ -231,16 +228,8 @@ impl ReferenceInput {
     /// # Errors
     /// A mask of which nothing is left at this size.
     pub fn fit(&self, width: u32, height: u32) -> Result<ReferencePicture> {
-        let found;
-        let mask = match &self.mask {
-            ReferenceMask::Whole => None,
-            ReferenceMask::Picture(mask) => Some(mask),
-            ReferenceMask::Foreground => {
-                found = find_foreground(&self.picture, || self.person())?;
-                found.as_ref()
-            }
-        };
-        let mask = fit_mask(mask, self.picture.dimensions(), width, height);
+        let mask = self.mask()?;
+        let mask = fit_mask(mask.as_deref(), self.picture.dimensions(), width, height);
         if mask.as_ref().is_some_and(is_black) {
             return Err(Error::input(&self.mask_path, BLACK_MASK));
         }
@@ -290,14 +279,7 @@ fn with_alpha(image: DynamicImage) -> (RgbImage, Option<GrayImage>) {
     let image = image.into_rgba8();
     let (width, height) = image.dimensions();
     let alpha = GrayImage::from_fn(width, height, |x, y| Luma([image.get_pixel(x, y)[3]]));
-    let on_white = RgbImage::from_fn(width, height, |x, y| {
-        let pixel = image.get_pixel(x, y);
-        let opacity = u16::from(pixel[3]);
-        let over = |channel: usize| {
-            ((u16::from(pixel[channel]) * opacity + 255 * (255 - opacity) + 127) / 255) as u8
-        };
-        Rgb([over(0), over(1), over(2)])
-    });
+    let on_white = on_colour(&image, WHITE);
     let transparent = alpha.as_raw().iter().any(|&value| value < 255);
     (on_white, transparent.then_some(alpha))
 }

@@ -25,10 +25,10 @@ mod whole;
 
 pub(crate) use folder::write_unsynced;
 pub use folder::{Earlier, make_folder};
-#[cfg(feature = "video")]
-pub(crate) use names::existing_folder;
 pub(crate) use names::there_already;
 pub use names::{HIDDEN_PREFIX, is_png};
+#[cfg(feature = "video")]
+pub(crate) use names::{check_sheet_name, existing_folder};
 pub use part::PartFile;
 pub(crate) use part::remove_parts;
 pub use pattern::Pattern;

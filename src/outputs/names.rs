@@ -28,6 +28,15 @@ pub fn is_png(path: &Path) -> bool {
     has_extension(path, &["png"])
 }
 
+/// Refuses a contact sheet of another name than a PNG file's.
+///
+/// # Errors
+/// [`Error::Output`].
+#[cfg(feature = "video")]
+pub(crate) fn check_sheet_name(path: &Path) -> Result<()> {
+    if is_png(path) { Ok(()) } else { Err(Error::output(path, "a contact sheet is a .png file")) }
+}
+
 /// Says that `path` would be written over.
 pub(crate) fn there_already(path: &Path) -> Error {
     Error::output(path, "is there already; --overwrite replaces it")

@@ -13,7 +13,7 @@ const SCALE: f32 = 16.0;
 const COLOUR: Rgb<u8> = Rgb([224, 224, 224]);
 
 /// Roboto, with what Latin, Greek and Cyrillic texts need.
-pub const FONT: &[u8] = include_bytes!("fonts/Roboto-Regular.ttf");
+const FONT: &[u8] = include_bytes!("fonts/Roboto-Regular.ttf");
 static LETTERS: LazyLock<FontRef<'static>> =
     LazyLock::new(|| FontRef::try_from_slice(FONT).expect("the font beside this file"));
 

@@ -57,6 +57,12 @@ impl SheetBuilder {
         Self { wanted, seen: 0, kept: Vec::with_capacity(count), columns, cell_width: cell_width.max(1) }
     }
 
+    /// The sheet of a whole clip of `total` frames: 24 of them at most, 8 in a row.
+    pub fn of_clip(total: usize, cell_width: u32) -> Self {
+        let cells = total.min(24);
+        Self::new(total, cells, cells.min(8), cell_width)
+    }
+
     /// Shows the next frame of the stream to the builder, which keeps a small copy if the sheet needs it.
     pub fn push(&mut self, frame: &RgbImage) {
         if self.wanted.get(self.kept.len()) == Some(&self.seen) && frame.width() > 0 {

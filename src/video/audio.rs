@@ -8,6 +8,7 @@ use ffmpeg_next::format::context::{Input, Output};
 use ffmpeg_next::{Packet, Rational, Stream};
 use serde::{Deserialize, Serialize};
 
+use super::decode::DecodeSettings;
 use super::demux::{audio_stream, open_input, read_packet, seconds, start_time, video_stream};
 use super::resample::Reencoder;
 use crate::error::{Error, Result};
@@ -18,13 +19,18 @@ pub struct AudioSource {
     /// A video or sound file; one without sound gives none.
     pub path: PathBuf,
     /// First moment, in seconds from the first frame of the file's video (or from its start, if it has none); what
-    /// [`DecodeSettings::start`](super::DecodeSettings::start) was for the pictures.
+    /// [`DecodeSettings::start`] was for the pictures.
     pub start: f64,
     /// Moment at which the sound stops, on the same clock; default: it stops with the pictures.
     pub end: Option<f64>,
 }
 
 impl AudioSource {
+    /// The sound that goes with pictures that are decoded in this way.
+    pub fn beside(path: &Path, pictures: &DecodeSettings) -> Self {
+        Self { path: path.to_path_buf(), start: pictures.start.unwrap_or(0.0), end: pictures.end }
+    }
+
     fn validate(&self) -> Result<()> {
         let ends_well = self.end.is_none_or(|end| end.is_finite() && end > self.start);
         if self.start.is_finite() && self.start >= 0.0 && ends_well {

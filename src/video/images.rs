@@ -11,6 +11,7 @@ use super::timeline::Timeline;
 use crate::error::{Error, Result};
 use crate::files::{PICTURE_EXTENSIONS, is_picture, read_picture};
 use crate::frame::Frame;
+use crate::picture::{BLACK, on_colour};
 
 /// Pictures a second of a folder, unless told otherwise.
 const DEFAULT_RATE: f64 = 24.0;
@@ -156,12 +157,5 @@ fn over_black(picture: DynamicImage) -> RgbImage {
     if !picture.color().has_alpha() {
         return picture.into_rgb8();
     }
-    let picture = picture.into_rgba8();
-    let mut flat = RgbImage::new(picture.width(), picture.height());
-    for (target, source) in flat.pixels_mut().zip(picture.pixels()) {
-        let [red, green, blue, alpha] = source.0;
-        let shown = |value: u8| ((u16::from(value) * u16::from(alpha) + 127) / 255) as u8;
-        target.0 = [shown(red), shown(green), shown(blue)];
-    }
-    flat
+    on_colour(&picture.into_rgba8(), BLACK)
 }

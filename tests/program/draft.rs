@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use image::RgbImage;
 use tempfile::TempDir;
 
-use crate::support::{program, root, words};
+use crate::support::{done, program, root, words};
 
 fn draft(output: &Path, options: &[&str]) -> Command {
     let mut command = program();
@@ -16,12 +16,6 @@ fn draft(output: &Path, options: &[&str]) -> Command {
     command.arg("--pose").arg(root().join("poses/wave.json")).args(["--end", "0.5", "--fps", "8"]);
     command.arg("-o").arg(output).args(options);
     command
-}
-
-fn done(mut command: Command) -> Output {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", words(&output));
-    output
 }
 
 fn frame(folder: &Path, number: usize) -> RgbImage {

@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::support::{kill_at, program, root, saves, words};
+use crate::support::{done, kill_at, program, root, saves, words};
 
 fn tuning(output: &Path, options: &[&str]) -> Command {
     let mut command = program();
@@ -26,12 +26,6 @@ fn tuning(output: &Path, options: &[&str]) -> Command {
     ]);
     command.arg("-o").arg(output).args(options);
     command
-}
-
-fn done(mut command: Command) -> Output {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", words(&output));
-    output
 }
 
 /// The first frame of a clip of 64×64.

@@ -32,6 +32,7 @@ mod skeleton;
 mod skeleton_video;
 mod smooth;
 mod swaps;
+mod vector;
 
 pub use change::{Change, change};
 pub use choose::PersonChoice;
@@ -56,3 +57,4 @@ pub use skeleton::{
 pub use skeleton_video::{ControlKind, classify, swap_red_blue};
 pub use smooth::smooth_poses;
 pub use swaps::repair_swaps;
+pub use vector::{Vector, vector};

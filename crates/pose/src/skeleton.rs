@@ -3,6 +3,7 @@
 use image::Rgb;
 
 use crate::fit::Fit;
+use crate::vector::{Vector, vector};
 
 /// Points with a confidence up to this count as not seen, as in ControlNet's own preprocessors.
 pub const CONFIDENCE_THRESHOLD: f32 = 0.3;
@@ -312,15 +313,13 @@ pub struct BoundingBox {
 impl BoundingBox {
     /// The smallest box around `points`; `None` when there are none.
     pub fn around<'a>(points: impl IntoIterator<Item = &'a Keypoint>) -> Option<Self> {
-        points.into_iter().fold(None, |bounds: Option<Self>, point| {
-            let Keypoint { x, y, .. } = *point;
-            Some(bounds.map_or(Self { left: x, top: y, right: x, bottom: y }, |old| Self {
-                left: old.left.min(x),
-                top: old.top.min(y),
-                right: old.right.max(x),
-                bottom: old.bottom.max(y),
-            }))
-        })
+        Self::of(points.into_iter().map(|point| vector(point.x, point.y)))
+    }
+
+    /// The smallest box around places; `None` when there are none.
+    pub fn of(places: impl IntoIterator<Item = Vector>) -> Option<Self> {
+        let boxes = places.into_iter().map(|Vector { x, y }| Self { left: x, top: y, right: x, bottom: y });
+        boxes.reduce(Self::united)
     }
 
     /// The smallest box around both.

@@ -1,6 +1,6 @@
 //! Values for each pixel, and shortest ways over them.
 
-use std::cmp::Ordering;
+use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 /// A value for each pixel, row by row.
@@ -34,33 +34,6 @@ impl<T: Copy> Field<T> {
     }
 }
 
-/// A pixel that is reached.
-struct Reached {
-    cost: f32,
-    index: usize,
-}
-
-impl PartialEq for Reached {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Reached {}
-
-impl PartialOrd for Reached {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Reached {
-    /// The nearest is the greatest, as a heap gives the greatest first; of two as near, the one with the smaller number.
-    fn cmp(&self, other: &Self) -> Ordering {
-        other.cost.total_cmp(&self.cost).then_with(|| other.index.cmp(&self.index))
-    }
-}
-
 /// Spreads labels from the pixels that have one to those that have none, each to the pixels that are nearest to it. `step` is what
 /// the way from one pixel to its neighbour (the distance between them is given) costs; `None` where there is no way. The cost of
 /// each pixel's way comes back, infinite where no label got to.
@@ -71,8 +44,10 @@ pub(crate) fn spread<L: Copy>(
     let (width, height) = (labels.width, labels.height);
     let mut costs = labels.map(|label| if label.is_some() { 0.0 } else { f32::INFINITY });
     let sources = labels.values.iter().enumerate().filter(|(_, label)| label.is_some());
-    let mut heap: BinaryHeap<Reached> = sources.map(|(index, _)| Reached { cost: 0.0, index }).collect();
-    while let Some(Reached { cost, index }) = heap.pop() {
+    // The nearest first. Costs are positive, and positive numbers are ordered as their bits are.
+    let mut heap: BinaryHeap<Reverse<(u32, usize)>> = sources.map(|(index, _)| Reverse((0, index))).collect();
+    while let Some(Reverse((bits, index))) = heap.pop() {
+        let cost = f32::from_bits(bits);
         if cost > costs.values[index] {
             continue;
         }
@@ -90,7 +65,7 @@ pub(crate) fn spread<L: Copy>(
             if cost + more < costs.values[next] {
                 costs.values[next] = cost + more;
                 labels.values[next] = labels.values[index];
-                heap.push(Reached { cost: cost + more, index: next });
+                heap.push(Reverse(((cost + more).to_bits(), next)));
             }
         }
     }

@@ -1,57 +1,41 @@
-//! A figure's joints, and the bones between them.
+//! Where a figure's joints are.
 
-use dreamtuner_pose::{Joint, Person};
+use dreamtuner_pose::{Joint, Person, Pose};
 
-use crate::vector::{Vector, vector};
+use crate::geometry::{Vector, vector};
 
-/// OpenPose's 18 joints, those that are seen.
+/// Where OpenPose's 18 joints are, those that are seen.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Joints([Option<Vector>; Joint::COUNT]);
-
-/// What moves in one piece of the body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Bone {
-    pub from: Joint,
-    pub to: Joint,
-    /// The bone that it hangs on; `None` for the torso.
-    pub parent: Option<usize>,
-}
-
-const fn bone(from: Joint, to: Joint, parent: Option<usize>) -> Bone {
-    Bone { from, to, parent }
-}
-
-/// Bones of arms and legs, each after its parent.
-pub(crate) const BONES: [Bone; 8] = [
-    bone(Joint::RightShoulder, Joint::RightElbow, None),
-    bone(Joint::RightElbow, Joint::RightWrist, Some(0)),
-    bone(Joint::LeftShoulder, Joint::LeftElbow, None),
-    bone(Joint::LeftElbow, Joint::LeftWrist, Some(2)),
-    bone(Joint::RightHip, Joint::RightKnee, None),
-    bone(Joint::RightKnee, Joint::RightAnkle, Some(4)),
-    bone(Joint::LeftHip, Joint::LeftKnee, None),
-    bone(Joint::LeftKnee, Joint::LeftAnkle, Some(6)),
-];
-/// Number of the torso among all that moves.
-pub(crate) const TORSO: usize = BONES.len();
-/// Number of the head.
-pub(crate) const HEAD: usize = TORSO + 1;
-/// Number of all that moves.
-pub(crate) const MOVERS: usize = HEAD + 1;
 
 /// Joints of the face.
 pub(crate) const FACE: [Joint; 5] =
     [Joint::Nose, Joint::RightEye, Joint::LeftEye, Joint::RightEar, Joint::LeftEar];
 
 impl Joints {
+    /// What `place` says of each joint; `None` where it is not seen.
+    pub fn from_fn(place: impl FnMut(Joint) -> Option<Vector>) -> Self {
+        Self(Joint::ALL.map(place))
+    }
+
     /// Those of a person, where they are seen.
     pub fn of(person: &Person) -> Self {
-        Self(Joint::ALL.map(|joint| person.joint(joint).map(|point| vector(point.x, point.y))))
+        Self::from_fn(|joint| person.joint(joint).map(|point| vector(point.x, point.y)))
+    }
+
+    /// Those of the first person of a pose; none where it shows nobody.
+    pub fn of_first(pose: &Pose) -> Self {
+        pose.people.first().map_or_else(Self::none, Self::of)
     }
 
     /// Nobody's.
     pub fn none() -> Self {
-        Self([None; Joint::COUNT])
+        Self::from_fn(|_| None)
+    }
+
+    /// Those that are seen.
+    pub fn seen(&self) -> impl Iterator<Item = Vector> {
+        self.0.into_iter().flatten()
     }
 
     /// Where a joint is; `None` where it is not seen.
@@ -62,13 +46,6 @@ impl Joints {
     /// Two joints, where both are seen.
     pub(crate) fn pair(&self, one: Joint, other: Joint) -> Option<(Vector, Vector)> {
         self.at(one).zip(self.at(other))
-    }
-
-    /// These joints; those that are missing from `other`.
-    pub(crate) fn or(&self, other: &Self) -> Self {
-        let mut all = *self;
-        all.0.iter_mut().zip(other.0).for_each(|(joint, other)| *joint = joint.or(other));
-        all
     }
 
     /// All moved and scaled: `point · factor + offset`.
@@ -104,6 +81,14 @@ pub(crate) struct Torso {
 impl Torso {
     pub fn corners(&self) -> [Vector; 4] {
         [self.right, self.left, self.left_hip, self.right_hip]
+    }
+
+    /// The same in a picture so many times as large.
+    pub fn scaled(&self, factor: f32) -> Self {
+        let Self { right, left, right_hip, left_hip, neck } = *self;
+        let [right, left, right_hip, left_hip, neck] =
+            [right, left, right_hip, left_hip, neck].map(|point| point * factor);
+        Self { right, left, right_hip, left_hip, neck }
     }
 
     pub fn hips(&self) -> Vector {

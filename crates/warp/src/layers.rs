@@ -4,12 +4,13 @@ use dreamtuner_pose::Joint;
 use image::{ImageBuffer, Luma, Rgba, RgbaImage};
 use imageproc::filter::gaussian_blur_f32;
 
+use crate::bones::{LIMBS, Part};
 use crate::field::{Field, spread};
 use crate::fill::continued;
-use crate::joints::Joints;
-use crate::outline::outline;
-use crate::segment::{LIMBS, Part, Segmentation};
-use crate::vector::{Vector, vector};
+use crate::geometry::{Vector, vector};
+use crate::joints::{Joints, Torso};
+use crate::outline::{outline, solid_ends};
+use crate::segment::Segmentation;
 
 /// A layer: a part with its own texture.
 #[derive(Debug, Clone)]
@@ -43,6 +44,7 @@ pub(crate) struct Cut<'a> {
     /// Premultiplied.
     pub picture: &'a RgbaImage,
     pub joints: &'a Joints,
+    pub torso: &'a Torso,
     pub segmentation: &'a Segmentation,
     /// What its boundaries are smoothed by.
     pub shares: &'a Shares,
@@ -131,37 +133,38 @@ impl Cut<'_> {
             let legs = if above { legs[0] + legs[1] } else { 0.0 };
             (self.share(Part::Body, point) + legs).min(1.0)
         });
-        let Some(torso) = self.joints.torso() else { return seen };
         let parts = &self.segmentation.parts;
         let is_arm = |x: usize, y: usize| {
             let place = |pixel: usize, size: usize| ((pixel as f32 * self.scale) as usize).min(size - 1);
-            let is_seen = self.picture.get_pixel(x as u32, y as u32).0[3] > 127;
-            is_seen && parts.at(place(x, parts.width), place(y, parts.height)).is_arm()
+            self.is_figure(x, y) && parts.at(place(x, parts.width), place(y, parts.height)).is_arm()
         };
-        let outline = outline(&seen, &torso, 0.35 * self.unit(), is_arm);
-        let full = continued(&solid(&seen));
-        RgbaImage::from_fn(seen.width(), seen.height(), |x, y| {
-            let hidden = outline.at(x as usize, y as usize) && self.picture.get_pixel(x, y).0[3] > 127;
-            if hidden { over(*seen.get_pixel(x, y), *full.get_pixel(x, y)) } else { *seen.get_pixel(x, y) }
-        })
+        let outline = outline(&seen, self.torso, 0.35 * self.unit(), is_arm);
+        self.completed(seen, |x, y| outline.at(x, y))
     }
 
     /// Loose things, continued behind the figure from one side to the other, as a cape is.
     fn behind(&self) -> RgbaImage {
         let seen = self.shown(|point| self.share(Part::Loose, point));
+        let ends: Vec<_> = (0..seen.height() as usize).map(|row| solid_ends(&seen, row)).collect();
+        if ends.iter().all(Option::is_none) {
+            return seen;
+        }
+        self.completed(seen, |x, y| ends[y].is_some_and(|(first, last)| (first..=last).contains(&x)))
+    }
+
+    /// What is seen of a layer, with its colours continued where it is hidden by other parts of the figure.
+    fn completed(&self, mut seen: RgbaImage, is_there: impl Fn(usize, usize) -> bool) -> RgbaImage {
         let full = continued(&solid(&seen));
-        let mut whole = seen.clone();
-        for y in 0..seen.height() {
-            let solid = |x: &u32| seen.get_pixel(*x, y).0[3] > 200;
-            let ends = (0..seen.width()).find(solid).zip((0..seen.width()).rev().find(solid));
-            let Some((first, last)) = ends else { continue };
-            for x in first..=last {
-                if self.picture.get_pixel(x, y).0[3] > 127 {
-                    whole.put_pixel(x, y, over(*seen.get_pixel(x, y), *full.get_pixel(x, y)));
-                }
+        for (x, y, pixel) in seen.enumerate_pixels_mut() {
+            if is_there(x as usize, y as usize) && self.is_figure(x as usize, y as usize) {
+                *pixel = over(*pixel, *full.get_pixel(x, y));
             }
         }
-        whole
+        seen
+    }
+
+    fn is_figure(&self, x: usize, y: usize) -> bool {
+        self.picture.get_pixel(x as u32, y as u32).0[3] > 127
     }
 }
 

@@ -9,10 +9,12 @@
 //!    along the net.
 //! 4. [`Rig::draw`] carries the net to a pose, and draws its textured triangles, layer over layer.
 
+mod bones;
 mod edges;
 mod error;
 mod field;
 mod fill;
+mod geometry;
 mod joints;
 mod layers;
 mod mesh;
@@ -22,10 +24,8 @@ mod rig;
 mod segment;
 mod skin;
 mod split;
-mod vector;
 
 pub use error::{Error, Result};
+pub use geometry::Vector;
 pub use joints::Joints;
 pub use rig::Rig;
-pub use segment::Part;
-pub use vector::Vector;

@@ -1,13 +1,14 @@
 //! A net of triangles over the layers, which share corners where they hang together.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
 
 use dreamtuner_pose::Joint;
 
-use crate::joints::{BONES, HEAD, Joints, MOVERS, TORSO};
+use crate::bones::{Bone, HEAD, MOVERS, Part, TORSO};
+use crate::geometry::{Vector, vector};
+use crate::joints::{Joints, Torso};
 use crate::layers::Layer;
-use crate::segment::{LIMBS, Part};
-use crate::vector::{Vector, vector};
 
 /// The net, and how much each corner follows each bone.
 #[derive(Debug, Clone)]
@@ -24,6 +25,7 @@ pub(crate) struct Mesh {
 struct Builder<'a> {
     layers: &'a [Layer],
     joints: &'a Joints,
+    torso: &'a Torso,
     split: Option<f32>,
     step: f32,
     corners: HashMap<(Part, i32, i32), u32>,
@@ -33,10 +35,11 @@ struct Builder<'a> {
 
 impl Mesh {
     /// Squares of `step` pixels, each two triangles, wherever a layer is seen.
-    pub fn new(layers: &[Layer], joints: &Joints, split: Option<f32>, step: f32) -> Self {
+    pub fn new(layers: &[Layer], joints: &Joints, torso: &Torso, split: Option<f32>, step: f32) -> Self {
         let mut builder = Builder {
             layers,
             joints,
+            torso,
             split,
             step,
             corners: HashMap::new(),
@@ -126,18 +129,14 @@ impl Builder<'_> {
         (0..self.rest.len())
             .map(|corner| {
                 if self.owners[corner] == Part::Loose {
-                    return std::array::from_fn(|mover| if mover == TORSO { 1.0 } else { 0.0 });
+                    return std::array::from_fn(|mover| f32::from(mover == TORSO));
                 }
                 let near: [f32; MOVERS] = std::array::from_fn(|mover| {
                     let distance = distances[mover][corner] / self.step + 0.7;
                     1.0 / (distance * distance * distance * distance)
                 });
                 let sum: f32 = near.iter().sum();
-                if sum > 0.0 {
-                    near.map(|near| near / sum)
-                } else {
-                    std::array::from_fn(|mover| f32::from(mover == TORSO))
-                }
+                near.map(|near| near / sum)
             })
             .collect()
     }
@@ -152,12 +151,8 @@ impl Builder<'_> {
     }
 
     fn bone_sources(&self, bone: usize) -> Vec<u32> {
-        let Some((from, to)) = self.joints.pair(BONES[bone].from, BONES[bone].to) else { return Vec::new() };
-        let part = LIMBS
-            .iter()
-            .find(|(_, joints)| joints.contains(&BONES[bone].to))
-            .map_or(Part::Body, |limb| limb.0);
-        let is_tip = BONES.iter().all(|other| other.parent != Some(bone));
+        let Bone { part, from, to, is_tip, .. } = Bone::new(bone);
+        let Some((from, to)) = self.joints.pair(from, to) else { return Vec::new() };
         let count = ((to - from).length() / self.step).max(3.0) as usize;
         let end = if is_tip { 1.0 } else { 0.95 };
         let points =
@@ -166,9 +161,8 @@ impl Builder<'_> {
     }
 
     fn torso_sources(&self) -> Vec<u32> {
-        let Some(torso) = self.joints.torso() else { return Vec::new() };
-        let [a, b, c, d] = torso.corners();
-        let lines = [(a, b), (b, c), (c, d), (d, a), (torso.neck, torso.hips())];
+        let [a, b, c, d] = self.torso.corners();
+        let lines = [(a, b), (b, c), (c, d), (d, a), (self.torso.neck, self.torso.hips())];
         let points = lines.into_iter().flat_map(|(from, to)| {
             let count = ((to - from).length() / self.step).max(3.0) as usize;
             (0..count).map(move |index| from.toward(to, index as f32 / count as f32))
@@ -179,7 +173,7 @@ impl Builder<'_> {
     /// All of the head above the chin.
     fn head_sources(&self) -> Vec<u32> {
         let Some((nose, neck)) = self.joints.pair(Joint::Nose, Joint::Neck) else { return Vec::new() };
-        let (chin, up) = (neck.toward(nose, 0.6), (nose - neck).direction());
+        let (chin, up) = (neck.toward(nose, 0.6), (nose - neck).unit());
         let is_above =
             |corner: &usize| self.owners[*corner] == Part::Head && (self.rest[*corner] - chin).dot(up) > 0.0;
         (0..self.rest.len()).filter(is_above).map(|corner| corner as u32).collect()
@@ -204,12 +198,13 @@ impl Builder<'_> {
     fn distances(&self, neighbours: &[Vec<u32>], sources: &[u32]) -> Vec<f32> {
         const FAR: f32 = 1e5;
         let mut distances = vec![FAR; self.rest.len()];
-        let mut heap = std::collections::BinaryHeap::new();
+        let mut heap = BinaryHeap::new();
         for source in sources {
             distances[*source as usize] = 0.0;
-            heap.push((std::cmp::Reverse(0), *source));
+            heap.push(Reverse((0, *source)));
         }
-        while let Some((std::cmp::Reverse(bits), corner)) = heap.pop() {
+        // As pixels do in `spread`.
+        while let Some(Reverse((bits, corner))) = heap.pop() {
             let distance = f32::from_bits(bits);
             if distance > distances[corner as usize] {
                 continue;
@@ -218,8 +213,7 @@ impl Builder<'_> {
                 let more = distance + (self.rest[*next as usize] - self.rest[corner as usize]).length();
                 if more < distances[*next as usize] {
                     distances[*next as usize] = more;
-                    // Positive numbers are ordered as their bits are.
-                    heap.push((std::cmp::Reverse(more.to_bits()), *next));
+                    heap.push(Reverse((more.to_bits(), *next)));
                 }
             }
         }

@@ -3,8 +3,8 @@
 use image::RgbaImage;
 
 use crate::field::Field;
+use crate::geometry::{Vector, vector};
 use crate::joints::Torso;
-use crate::vector::{Vector, vector};
 
 /// Where the trunk ends in a row, and whether an arm is what ends it; `None` where there is no trunk.
 type End = Option<(f32, bool)>;
@@ -44,11 +44,20 @@ pub(crate) fn outline(
 fn ends(seen: &RgbaImage, row: usize, is_arm: &impl Fn(usize, usize) -> bool) -> (End, End) {
     /// Pixels from an end to what follows it.
     const BESIDE: usize = 3;
-    let width = seen.width() as usize;
-    let solid = |x: &usize| seen.get_pixel(*x as u32, row as u32).0[3] > 200;
-    let first = (0..width).find(solid).map(|x| (x as f32, x >= BESIDE && is_arm(x - BESIDE, row)));
-    let last = (0..width).rev().find(solid);
-    (first, last.map(|x| (x as f32, x + BESIDE < width && is_arm(x + BESIDE, row))))
+    let Some((first, last)) = solid_ends(seen, row) else { return (None, None) };
+    let is_hidden = (first >= BESIDE && is_arm(first - BESIDE, row), {
+        let beside = last + BESIDE;
+        beside < seen.width() as usize && is_arm(beside, row)
+    });
+    (Some((first as f32, is_hidden.0)), Some((last as f32, is_hidden.1)))
+}
+
+/// The first and the last pixel of a row that are hardly transparent.
+pub(crate) fn solid_ends(seen: &RgbaImage, row: usize) -> Option<(usize, usize)> {
+    let mut columns = 0..seen.width() as usize;
+    let solid = |x: usize| seen.get_pixel(x as u32, row as u32).0[3] > 200;
+    let first = columns.find(|x| solid(*x))?;
+    Some((first, columns.rev().find(|x| solid(*x)).unwrap_or(first)))
 }
 
 /// Puts ends that are hidden onto the straight line between those above and below that are not; `outer` of two ends counts.

@@ -3,7 +3,7 @@
 use image::RgbaImage;
 use rayon::prelude::*;
 
-use crate::vector::Vector;
+use crate::geometry::Vector;
 
 /// Rows of the canvas that a thread draws at once. The result does not depend on it.
 const ROWS: usize = 32;
@@ -25,7 +25,7 @@ pub(crate) fn draw(
     posed: &[Vector],
 ) -> Vec<[f32; 4]> {
     let mut canvas = vec![[0.0; 4]; width * height];
-    let bands = canvas.par_chunks_mut(width * ROWS).enumerate();
+    let bands = canvas.par_chunks_mut((width * ROWS).max(1)).enumerate();
     bands.for_each(|(index, canvas)| {
         let band = Band { width, top: index * ROWS, rows: canvas.len() / width };
         let mut drawn = vec![[0.0; 4]; canvas.len()];

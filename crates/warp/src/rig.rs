@@ -1,15 +1,15 @@
 //! A drawn figure that can be moved.
 
-use dreamtuner_pose::Joint;
 use image::imageops::{FilterType, resize};
 use image::{Rgb, RgbImage, Rgba, RgbaImage};
 
+use crate::bones::Part;
 use crate::error::{Error, Result};
 use crate::joints::Joints;
 use crate::layers::{Cut, Layer, Shares};
 use crate::mesh::Mesh;
 use crate::raster;
-use crate::segment::{Part, Segmentation};
+use crate::segment::Segmentation;
 use crate::skin::posed;
 use crate::split::split;
 
@@ -37,9 +37,7 @@ impl Rig {
     /// # Errors
     /// A picture that shows nothing, or of which the shoulders are not known.
     pub fn new(picture: &RgbaImage, joints: &Joints) -> Result<Self> {
-        if joints.pair(Joint::RightShoulder, Joint::LeftShoulder).is_none() {
-            return Err(Error::NoShoulders);
-        }
+        let torso = joints.torso().ok_or(Error::NoShoulders)?;
         let rows = (0..picture.height())
             .filter(|y| (0..picture.width()).any(|x| picture.get_pixel(x, *y).0[3] > 127));
         let (first, last) = rows.fold((u32::MAX, 0), |(first, last), row| (first.min(row), last.max(row)));
@@ -50,13 +48,21 @@ impl Rig {
         let scale = (CUT_HEIGHT / height).min(1.0);
         let small = scaled(picture, scale);
         let small_joints = joints.placed(scale, Default::default());
-        let segmentation = Segmentation::new(&small, &small_joints).ok_or(Error::NoShoulders)?;
+        let segmentation = Segmentation::new(&small, &small_joints, &torso.scaled(scale));
         let split = split(&segmentation, &small_joints).map(|row| row as f32 / scale);
         let premultiplied = premultiplied(picture);
         let shares = &Shares::new(&segmentation, scale);
-        let cut = Cut { picture: &premultiplied, joints, segmentation: &segmentation, shares, scale, split };
+        let cut = Cut {
+            picture: &premultiplied,
+            joints,
+            torso: &torso,
+            segmentation: &segmentation,
+            shares,
+            scale,
+            split,
+        };
         let layers = cut.layers();
-        let mesh = Mesh::new(&layers, joints, split, (height / SQUARES).max(LEAST_SQUARE));
+        let mesh = Mesh::new(&layers, joints, &torso, split, (height / SQUARES).max(LEAST_SQUARE));
         Ok(Self {
             joints: *joints,
             layers,

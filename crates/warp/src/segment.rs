@@ -8,47 +8,11 @@ use imageproc::geometry::convex_hull;
 use imageproc::point::Point;
 use imageproc::region_labelling::{Connectivity, connected_components};
 
+use crate::bones::{LIMBS, Part};
 use crate::edges::Edges;
 use crate::field::{Field, spread};
-use crate::joints::{FACE, Joints};
-use crate::vector::{Vector, vector};
-
-/// A part of the figure that moves by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Part {
-    /// Tails, capes, held things: they hang on the trunk, and are drawn behind everything.
-    Loose,
-    /// The right leg.
-    RightLeg,
-    /// The left leg.
-    LeftLeg,
-    /// The trunk, with a skirt.
-    Body,
-    /// Head and hair.
-    Head,
-    /// The right arm.
-    RightArm,
-    /// The left arm.
-    LeftArm,
-}
-
-/// The joints of a limb, from the trunk outwards.
-pub(crate) const LIMBS: [(Part, [Joint; 3]); 4] = [
-    (Part::RightArm, [Joint::RightShoulder, Joint::RightElbow, Joint::RightWrist]),
-    (Part::LeftArm, [Joint::LeftShoulder, Joint::LeftElbow, Joint::LeftWrist]),
-    (Part::RightLeg, [Joint::RightHip, Joint::RightKnee, Joint::RightAnkle]),
-    (Part::LeftLeg, [Joint::LeftHip, Joint::LeftKnee, Joint::LeftAnkle]),
-];
-
-impl Part {
-    pub(crate) fn is_arm(self) -> bool {
-        matches!(self, Self::RightArm | Self::LeftArm)
-    }
-
-    pub(crate) fn is_leg(self) -> bool {
-        matches!(self, Self::RightLeg | Self::LeftLeg)
-    }
-}
+use crate::geometry::{Vector, distance_to_line, middle, vector};
+use crate::joints::{FACE, Joints, Torso};
 
 /// A figure cut into parts.
 #[derive(Debug, Clone)]
@@ -75,18 +39,16 @@ const WIDEST_LIMB: f32 = 2.2;
 const WIDEST_SLEEVE: f32 = 0.45;
 
 /// Whether a pixel is the figure's.
-pub(crate) fn is_figure(picture: &RgbaImage, index: usize) -> bool {
+fn is_figure(picture: &RgbaImage, index: usize) -> bool {
     picture.as_raw()[4 * index + 3] > 127
 }
 
 impl Segmentation {
-    /// Cuts `picture`, whose transparency is the figure's, around its joints. `None` where shoulders are not seen: nothing can be
-    /// told then.
-    pub fn new(picture: &RgbaImage, joints: &Joints) -> Option<Self> {
-        let torso = joints.torso()?;
+    /// Cuts `picture`, whose transparency is the figure's, around its joints, of which `torso` is made.
+    pub fn new(picture: &RgbaImage, joints: &Joints, torso: &Torso) -> Self {
         let unit = (torso.right - torso.left).length().max(1.0);
         let edges = Edges::new(picture);
-        let mut labels = seeds(picture, joints)?;
+        let mut labels = seeds(picture, joints, torso);
         let costs = spread(&mut labels, |from, to, distance| {
             let both = edges.change.values[from] + edges.change.values[to];
             is_figure(picture, to).then_some(distance * (1.0 + OUTLINE * both / 2.0))
@@ -101,18 +63,17 @@ impl Segmentation {
         let apart =
             costs.values.iter().zip(&figure.values).filter(|(cost, seen)| **seen && cost.is_infinite());
         let apart = apart.count() as f32 / figure.values.iter().filter(|seen| **seen).count().max(1) as f32;
-        Some(Self { parts, figure, apart, edges, unit, half_widths })
+        Self { parts, figure, apart, edges, unit, half_widths }
     }
 
-    /// Whether a pixel is the figure's.
-    pub fn is_figure(&self, x: usize, y: usize) -> bool {
-        self.figure.at(x, y)
+    /// Whether a pixel is a leg's.
+    pub fn is_leg(&self, x: usize, y: usize) -> bool {
+        self.figure.at(x, y) && self.parts.at(x, y).is_leg()
     }
 }
 
 /// What is sure of each part.
-fn seeds(picture: &RgbaImage, joints: &Joints) -> Option<Field<Option<Part>>> {
-    let torso = joints.torso()?;
+fn seeds(picture: &RgbaImage, joints: &Joints, torso: &Torso) -> Field<Option<Part>> {
     let (width, height) = picture.dimensions();
     let mut labels = Field::filled(width as usize, height as usize, None);
     let mut mark = |part: Part, drawn: &GrayImage| {
@@ -139,12 +100,11 @@ fn seeds(picture: &RgbaImage, joints: &Joints) -> Option<Field<Option<Part>>> {
     }
     if let Some((nose, neck)) = joints.pair(Joint::Nose, Joint::Neck) {
         let mut face: Vec<Vector> = FACE.into_iter().filter_map(|joint| joints.at(joint)).collect();
-        let middle =
-            face.iter().fold(vector(0.0, 0.0), |sum, point| sum + *point) * (1.0 / face.len() as f32);
+        let middle = middle(&face);
         face.extend([neck.toward(nose, 0.55), middle + (middle - neck) * 0.5]);
         mark(Part::Head, &hull(width, height, &face));
     }
-    Some(labels)
+    labels
 }
 
 fn line(width: u32, height: u32, points: &[Vector]) -> GrayImage {
@@ -183,7 +143,7 @@ impl Shape<'_> {
             let Some(limb) = limb else { continue };
             let of_limb = (0..labels.values.len()).filter(|index| labels.values[*index] == Some(part));
             for index in of_limb {
-                let far = limb.distance(middle(labels, index));
+                let far = limb.distance(middle_of(labels, index));
                 let crossed = self.is_behind_outline(index, far);
                 let widest = (WIDEST_LIMB * limb.half_width).max(WIDEST_SLEEVE * self.unit);
                 doubts.values[index] = match far {
@@ -212,7 +172,7 @@ impl Shape<'_> {
         let outside = GrayImage::from_fn(labels.width as u32, labels.height as u32, |x, y| {
             let index = y as usize * labels.width + x as usize;
             let is_limb = labels.values[index] == Some(part)
-                && !self.is_behind_outline(index, limb.distance(middle(labels, index)));
+                && !self.is_behind_outline(index, limb.distance(middle_of(labels, index)));
             Luma([if is_limb { 0 } else { 255 }])
         });
         let distances = euclidean_squared_distance_transform(&outside);
@@ -257,7 +217,7 @@ enum Doubt {
 }
 
 /// The middle of a pixel.
-fn middle<T: Copy>(field: &Field<T>, index: usize) -> Vector {
+fn middle_of<T: Copy>(field: &Field<T>, index: usize) -> Vector {
     let (x, y) = field.place(index);
     vector(x as f32 + 0.5, y as f32 + 0.5)
 }
@@ -270,7 +230,7 @@ struct Limb {
 
 impl Limb {
     fn distance(&self, point: Vector) -> f32 {
-        self.bones.iter().map(|(from, to)| point.distance_to_line(*from, *to)).fold(f32::INFINITY, f32::min)
+        self.bones.iter().map(|(from, to)| distance_to_line(point, *from, *to)).fold(f32::INFINITY, f32::min)
     }
 }
 

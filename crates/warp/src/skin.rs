@@ -2,9 +2,10 @@
 
 use dreamtuner_pose::Joint;
 
-use crate::joints::{BONES, FACE, HEAD, Joints, MOVERS, TORSO};
+use crate::bones::{Bone, HEAD, MOVERS, TORSO};
+use crate::geometry::{Vector, angle, middle, vector};
+use crate::joints::{FACE, Joints};
 use crate::mesh::Mesh;
-use crate::vector::{Vector, vector};
 
 /// Where a mover takes points: first stretched about `from`, then turned, then put to `to`.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +27,7 @@ impl Motion {
 
     /// A turn by `angle` (clockwise as seen) after a stretch by `along` in the direction `axis` and by `beside` across it.
     fn new(from: Vector, to: Vector, angle: f32, axis: Vector, along: f32, beside: f32) -> Self {
-        let normal = vector(-axis.y, axis.x);
+        let normal = axis.quarter_turn();
         let (sine, cosine) = (libm::sinf(angle), libm::cosf(angle));
         let turned =
             |point: Vector| vector(cosine * point.x - sine * point.y, sine * point.x + cosine * point.y);
@@ -45,7 +46,8 @@ impl Motion {
 /// Where each corner of the net is when the figure's joints, which are at `rest`, are at `pose`. Joints that the pose lacks stay where
 /// they are against the trunk.
 pub(crate) fn posed(mesh: &Mesh, rest: &Joints, pose: &Joints) -> Vec<Vector> {
-    let motions = motions(rest, &pose.or(rest));
+    let all = Joints::from_fn(|joint| pose.at(joint).or(rest.at(joint)));
+    let motions = motions(rest, &all);
     let corners = mesh.rest.iter().zip(&mesh.weights);
     corners
         .map(|(point, weights)| {
@@ -60,12 +62,12 @@ pub(crate) fn posed(mesh: &Mesh, rest: &Joints, pose: &Joints) -> Vec<Vector> {
 
 fn motions(rest: &Joints, pose: &Joints) -> [Motion; MOVERS] {
     let mut motions = [Motion::NONE; MOVERS];
-    for (motion, bone) in motions.iter_mut().zip(BONES) {
-        let places = rest.pair(bone.from, bone.to).zip(pose.pair(bone.from, bone.to));
-        if let Some(((a, b), (c, d))) = places {
+    for (number, motion) in motions.iter_mut().enumerate().take(TORSO) {
+        let Bone { from, to, .. } = Bone::new(number);
+        if let Some(((a, b), (c, d))) = rest.pair(from, to).zip(pose.pair(from, to)) {
             let (before, after) = (b - a, d - c);
             let along = after.length() / before.length().max(1e-6);
-            *motion = Motion::new(a, c, after.angle() - before.angle(), before.direction(), along, 1.0);
+            *motion = Motion::new(a, c, angle(after) - angle(before), before.unit(), along, 1.0);
         }
     }
     if let Some(torso) = torso(rest, pose) {
@@ -77,9 +79,6 @@ fn motions(rest: &Joints, pose: &Joints) -> [Motion; MOVERS] {
 
 /// The best turn of some points onto others: their middles, and the angle.
 fn turn(rest: &[Vector], pose: &[Vector]) -> (Vector, Vector, f32) {
-    let middle = |points: &[Vector]| {
-        points.iter().fold(vector(0.0, 0.0), |sum, point| sum + *point) * (1.0 / points.len() as f32)
-    };
     let (from, to) = (middle(rest), middle(pose));
     let (mut sine, mut cosine) = (0.0, 0.0);
     for (a, b) in rest.iter().zip(pose) {
@@ -123,5 +122,5 @@ fn head(rest: &Joints, pose: &Joints) -> Option<Motion> {
     }
     let ((nose, neck), (posed_nose, posed_neck)) =
         rest.pair(Joint::Nose, Joint::Neck).zip(pose.pair(Joint::Nose, Joint::Neck))?;
-    Some(rigid(nose, posed_nose, (posed_nose - posed_neck).angle() - (nose - neck).angle()))
+    Some(rigid(nose, posed_nose, angle(posed_nose - posed_neck) - angle(nose - neck)))
 }

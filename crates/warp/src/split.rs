@@ -2,8 +2,9 @@
 
 use dreamtuner_pose::Joint;
 
+use crate::bones::Part;
 use crate::joints::Joints;
-use crate::segment::{Part, Segmentation};
+use crate::segment::Segmentation;
 
 /// How much colours change at least between two legs.
 const OUTLINE: f32 = 0.06;
@@ -56,13 +57,13 @@ pub(crate) fn split(segmentation: &Segmentation, joints: &Joints) -> Option<usiz
 
 /// The lowest row of a skirt: there the legs' outline becomes narrower at once, and above it nothing is between them.
 fn hem(segmentation: &Segmentation, top: usize, bottom: usize) -> Option<usize> {
-    let parts = &segmentation.parts;
-    let is_leg = |x: usize, row: usize| segmentation.is_figure(x, row) && parts.at(x, row).is_leg();
-    let width = |row: usize| (0..parts.width).filter(|x| is_leg(*x, row)).count() as f32;
+    let (parts, figure) = (&segmentation.parts, &segmentation.figure);
+    let width = |row: usize| width(segmentation, row);
     let touch = |row: usize| {
-        (1..parts.width).any(|x| {
-            is_leg(x - 1, row) && is_leg(x, row) && is_border(parts.at(x - 1, row), parts.at(x, row))
-        })
+        let is_seam = |x: usize| {
+            figure.at(x - 1, row) && figure.at(x, row) && is_border(parts.at(x - 1, row), parts.at(x, row))
+        };
+        (1..parts.width).any(is_seam)
     };
     let step = ((bottom.checked_sub(top)?) / 30).max(1);
     (top + 2 * step..bottom.saturating_sub(2 * step)).rev().find(|row| {
@@ -74,14 +75,15 @@ fn hem(segmentation: &Segmentation, top: usize, bottom: usize) -> Option<usize> 
 
 /// Whether what is between two rows becomes narrower downwards, nearly as far as the feet.
 fn is_trousers(segmentation: &Segmentation, top: usize, bottom: usize) -> bool {
-    let parts = &segmentation.parts;
-    let width = |share: f32| {
-        let row = top + ((bottom.saturating_sub(top)) as f32 * share) as usize;
-        let legs = (0..parts.width).filter(|x| segmentation.is_figure(*x, row) && parts.at(*x, row).is_leg());
-        legs.count() as f32
-    };
+    let width =
+        |share: f32| width(segmentation, top + ((bottom.saturating_sub(top)) as f32 * share) as usize);
     let above = width(0.1).max(width(0.2));
     [0.6, 0.75, 0.85].into_iter().all(|share| width(share) <= 0.97 * above && width(share) > 0.2 * above)
+}
+
+/// How many pixels of a row are legs'.
+fn width(segmentation: &Segmentation, row: usize) -> f32 {
+    (0..segmentation.parts.width).filter(|x| segmentation.is_leg(*x, row)).count() as f32
 }
 
 fn is_border(one: Part, other: Part) -> bool {

@@ -104,11 +104,7 @@ fn draw_over(
     found: &Extracted,
     overlay: Output,
 ) -> Result<()> {
-    let audio = found.has_audio.then(|| AudioSource {
-        path: arguments.input.clone(),
-        start: arguments.start.unwrap_or(0.0),
-        end: arguments.end,
-    });
+    let audio = found.has_audio.then(|| AudioSource::beside(&arguments.input, decode));
     let settings = EncodeSettings { frame_rate: found.frame_rate, audio, ..Default::default() };
     let (width, height) = (found.sequence.width, found.sequence.height);
     let mut writer = VideoWriter::begin(overlay, width, height, &settings)?;
