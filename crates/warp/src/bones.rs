@@ -50,12 +50,21 @@ pub(crate) struct Bone {
     pub to: Joint,
     /// Whether no bone follows it.
     pub is_tip: bool,
+    /// The mover that it hangs on.
+    pub parent: usize,
 }
 
 impl Bone {
     /// By its number among all that moves.
     pub fn new(number: usize) -> Self {
         let ((part, joints), place) = (LIMBS[number / 2], number % 2);
-        Self { part, from: joints[place], to: joints[place + 1], is_tip: place == 1 }
+        let is_tip = place == 1;
+        Self {
+            part,
+            from: joints[place],
+            to: joints[place + 1],
+            is_tip,
+            parent: if is_tip { number - 1 } else { TORSO },
+        }
     }
 }

@@ -43,11 +43,10 @@ impl Motion {
     }
 }
 
-/// Where each corner of the net is when the figure's joints, which are at `rest`, are at `pose`. Joints that the pose lacks stay where
-/// they are against the trunk.
+/// Where each corner of the net is when the figure's joints, which are at `rest`, are at `pose`. What ends at a joint that the pose
+/// lacks goes with what it hangs on.
 pub(crate) fn posed(mesh: &Mesh, rest: &Joints, pose: &Joints) -> Vec<Vector> {
-    let all = Joints::from_fn(|joint| pose.at(joint).or(rest.at(joint)));
-    let motions = motions(rest, &all);
+    let motions = motions(rest, pose);
     let corners = mesh.rest.iter().zip(&mesh.weights);
     corners
         .map(|(point, weights)| {
@@ -61,17 +60,17 @@ pub(crate) fn posed(mesh: &Mesh, rest: &Joints, pose: &Joints) -> Vec<Vector> {
 }
 
 fn motions(rest: &Joints, pose: &Joints) -> [Motion; MOVERS] {
-    let mut motions = [Motion::NONE; MOVERS];
-    for (number, motion) in motions.iter_mut().enumerate().take(TORSO) {
-        let Bone { from, to, .. } = Bone::new(number);
-        if let Some(((a, b), (c, d))) = rest.pair(from, to).zip(pose.pair(from, to)) {
-            let (before, after) = (b - a, d - c);
-            let along = after.length() / before.length().max(1e-6);
-            *motion = Motion::new(a, c, angle(after) - angle(before), before.unit(), along, 1.0);
-        }
-    }
-    if let Some(torso) = torso(rest, pose) {
-        motions[TORSO] = torso;
+    let mut motions = [torso(rest, pose).unwrap_or(Motion::NONE); MOVERS];
+    for number in 0..TORSO {
+        let Bone { from, to, parent, .. } = Bone::new(number);
+        motions[number] = match rest.pair(from, to).zip(pose.pair(from, to)) {
+            Some(((a, b), (c, d))) => {
+                let (before, after) = (b - a, d - c);
+                let along = after.length() / before.length().max(1e-6);
+                Motion::new(a, c, angle(after) - angle(before), before.unit(), along, 1.0)
+            }
+            None => motions[parent],
+        };
     }
     motions[HEAD] = head(rest, pose).unwrap_or(motions[TORSO]);
     motions

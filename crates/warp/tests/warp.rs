@@ -126,6 +126,31 @@ fn joints_far_away_and_joints_that_are_missing_are_no_harm() {
     rig.draw(&folded, SIDE, SIDE);
 }
 
+/// Whoever turns away shows no face, and a video may cut off feet: what hangs on joints that are not seen goes with the body.
+#[test]
+fn what_a_pose_does_not_tell_goes_with_the_body() {
+    let picture = reference(9);
+    let rest = joints(&picture);
+    let rig = Rig::new(&figure(&picture), &rest).unwrap();
+    let aside = Vector { x: 12.0, y: -3.0 };
+    let whole = rig.draw(&rest.placed(1.0, aside), SIDE, SIDE);
+    let unseen = [
+        Joint::Nose,
+        Joint::RightEye,
+        Joint::LeftEye,
+        Joint::RightEar,
+        Joint::LeftEar,
+        Joint::RightWrist,
+        Joint::LeftKnee,
+        Joint::LeftAnkle,
+    ];
+    let told = Joints::from_fn(|joint| {
+        rest.at(joint).map(|place| place + aside).filter(|_| !unseen.contains(&joint))
+    });
+    let error = difference(&rig.draw(&told, SIDE, SIDE), &whole);
+    assert!(error < 0.05, "{error}");
+}
+
 #[test]
 fn what_lies_beside_the_figure_is_noticed() {
     let picture = reference(9);
