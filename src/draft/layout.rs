@@ -58,7 +58,7 @@ impl Layout {
     }
 }
 
-/// How far the figure reaches beyond its joints: hair, hands, feet, clothes.
+/// How far the figure reaches beyond its joints (hair, hands, feet, clothes), and a little more, as heads and hands turn.
 fn overhang(figure: &RgbaImage, rest: &Joints) -> f32 {
     let seen = figure.enumerate_pixels().filter(|(_, _, pixel)| pixel.0[3] > 127);
     let figure = bounds(seen.map(|(x, y, _)| vector(x as f32, y as f32)));
@@ -69,7 +69,8 @@ fn overhang(figure: &RgbaImage, rest: &Joints) -> f32 {
         figure.right - joints.right,
         figure.bottom - joints.bottom,
     ];
-    sides.into_iter().fold(figure.height() * 0.04, f32::max).min(figure.height() * 0.5)
+    let reach = sides.into_iter().fold(0.0, f32::max);
+    (reach + figure.height() * 0.04).min(figure.height() * 0.5)
 }
 
 /// The box around some places; at the corner where there are none.

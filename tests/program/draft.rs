@@ -10,11 +10,16 @@ use tempfile::TempDir;
 use crate::support::{done, program, root, words};
 
 fn draft(output: &Path, options: &[&str]) -> Command {
+    let mut command = draft_of("wave", output);
+    command.args(["--end", "0.5", "--fps", "8"]).args(options);
+    command
+}
+
+fn draft_of(dance: &str, output: &Path) -> Command {
     let mut command = program();
     command.arg("draft").arg("--reference").arg(root().join("examples/hero.png"));
     command.arg("--reference-pose").arg(root().join("examples/hero.pose.json"));
-    command.arg("--pose").arg(root().join("poses/wave.json")).args(["--end", "0.5", "--fps", "8"]);
-    command.arg("-o").arg(output).args(options);
+    command.arg("--pose").arg(root().join(format!("poses/{dance}.json"))).arg("-o").arg(output);
     command
 }
 
@@ -46,6 +51,23 @@ fn a_picture_dances_at_its_own_size() {
         }
     }
     assert_ne!(frames[0], frames[3]);
+}
+
+#[test]
+fn the_figure_keeps_clear_of_the_edges() {
+    let folder = TempDir::new().unwrap();
+    for dance in ["twist", "walk"] {
+        let frames = folder.path().join(dance);
+        let mut command = draft_of(dance, &frames.join(""));
+        command.args(["--size", "160x160", "--fps", "8"]);
+        done(command);
+        for number in 0..16 {
+            let picture = frame(&frames, number);
+            let at_edge = |x: u32, y: u32| x.min(y).min(159 - x.max(y)) == 0;
+            let free = picture.enumerate_pixels().all(|(x, y, pixel)| !at_edge(x, y) || pixel.0 == [255; 3]);
+            assert!(free, "{dance} {number}");
+        }
+    }
 }
 
 #[test]
