@@ -21,6 +21,9 @@ pub(crate) struct Mesh {
     pub weights: Vec<[f32; MOVERS]>,
 }
 
+/// Share of a bone beside a joint that bends with its neighbour.
+const BESIDE_JOINT: f32 = 0.1;
+
 /// A net while it is made.
 struct Builder<'a> {
     layers: &'a [Layer],
@@ -66,10 +69,19 @@ impl Builder<'_> {
             (layer.texture.height() as f32 / self.step).ceil() as i32,
         );
         let mut seen = vec![false; (across * down) as usize];
+        // A pixel is seen half a pixel beyond its edges, where it mixes with its neighbours.
+        let squares = |pixel: u32, count: i32| {
+            let first = ((pixel as f32 - 0.5) / self.step) as i32;
+            let last = ((pixel as f32 + 1.5) / self.step) as i32;
+            first..=last.min(count - 1)
+        };
         for (x, y, pixel) in layer.texture.enumerate_pixels() {
             if pixel.0[3] > 0 {
-                let (column, row) = ((x as f32 / self.step) as i32, (y as f32 / self.step) as i32);
-                seen[(row * across + column) as usize] = true;
+                for row in squares(y, down) {
+                    for column in squares(x, across) {
+                        seen[(row * across + column) as usize] = true;
+                    }
+                }
             }
         }
         let mut triangles = Vec::new();
@@ -133,7 +145,9 @@ impl Builder<'_> {
                 }
                 let near: [f32; MOVERS] = std::array::from_fn(|mover| {
                     let distance = distances[mover][corner] / self.step + 0.7;
-                    1.0 / (distance * distance * distance * distance)
+                    let square = distance * distance;
+                    // The higher the power, the sharper joints bend.
+                    1.0 / (square * square * square * square)
                 });
                 let sum: f32 = near.iter().sum();
                 near.map(|near| near / sum)
@@ -154,9 +168,9 @@ impl Builder<'_> {
         let Bone { part, from, to, is_tip, .. } = Bone::new(bone);
         let Some((from, to)) = self.joints.pair(from, to) else { return Vec::new() };
         let count = ((to - from).length() / self.step).max(3.0) as usize;
-        let end = if is_tip { 1.0 } else { 0.95 };
+        let (first, last) = (BESIDE_JOINT, if is_tip { 1.0 } else { 1.0 - BESIDE_JOINT });
         let points =
-            (0..count).map(|index| from.toward(to, 0.05 + (end - 0.05) * index as f32 / (count - 1) as f32));
+            (0..count).map(|index| from.toward(to, first + (last - first) * index as f32 / (count - 1) as f32));
         points.flat_map(|point| self.around(self.layer_of(part, point), point)).collect()
     }
 

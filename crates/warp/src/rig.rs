@@ -29,7 +29,7 @@ const CUT_HEIGHT: f32 = 320.0;
 /// Squares of the net in the height of a figure.
 const SQUARES: f32 = 60.0;
 /// Smallest square in pixels.
-const LEAST_SQUARE: f32 = 2.5;
+const LEAST_SQUARE: f32 = 1.8;
 
 impl Rig {
     /// Cuts the figure in `picture`, whose transparency is the figure's, around its `joints`, in pixels.

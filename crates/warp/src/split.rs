@@ -9,6 +9,9 @@ use crate::segment::Segmentation;
 /// How much colours change at least between two legs.
 const OUTLINE: f32 = 0.06;
 
+/// What ends above this share of the way from crotch to ankles is a skirt; what ends below it may be trousers.
+const LONGEST_SKIRT: f32 = 0.85;
+
 /// The row, in pixels of the segmentation, from which downwards the legs are two things: background or an outline is between them.
 /// `None` where they are one, as in a long skirt.
 pub(crate) fn split(segmentation: &Segmentation, joints: &Joints) -> Option<usize> {
@@ -43,13 +46,16 @@ pub(crate) fn split(segmentation: &Segmentation, joints: &Joints) -> Option<usiz
         near.sort_by(f32::total_cmp);
         near[near.len() / 2] > OUTLINE
     };
-    let top_of_split = hem(segmentation, crotch, bottom).unwrap_or(crotch);
+    let hem = hem(segmentation, crotch, bottom);
+    let top_of_split = hem.unwrap_or(crotch);
     let mut row = bottom;
     while row > top_of_split && is_leg(row) && is_parted(row) {
         row -= 1;
     }
-    // Trousers of one colour: unlike a skirt's, their outline is no wider below than above.
-    if row > crotch && is_trousers(segmentation, crotch, bottom) {
+    // Trousers of one colour: unlike a skirt's, their outline is no wider below than above, down to the feet.
+    let lowest_skirt = crotch as f32 + LONGEST_SKIRT * bottom.saturating_sub(crotch) as f32;
+    let is_skirt = hem.is_some_and(|hem| (hem as f32) < lowest_skirt);
+    if row > crotch && !is_skirt && is_trousers(segmentation, crotch, bottom) {
         return Some(crotch);
     }
     (bottom.saturating_sub(row) as f32 > 0.12 * (bottom as f32 - top)).then_some(row)
