@@ -2,7 +2,6 @@
 
 use dreamtuner_pose::Joint;
 
-use crate::bones::Part;
 use crate::joints::Joints;
 use crate::segment::Segmentation;
 
@@ -31,7 +30,7 @@ pub(crate) fn split(segmentation: &Segmentation, joints: &Joints) -> Option<usiz
     let bottom = feet.fold(knee, f32::max) as usize;
     let bottom = bottom.min(parts.height.checked_sub(1)?);
     let between = |row: usize| {
-        let borders = (1..parts.width).filter(|x| is_border(parts.at(x - 1, row), parts.at(*x, row)));
+        let borders = (1..parts.width).filter(|x| is_seam(segmentation, *x, row));
         let nearby =
             |x: usize| (x.saturating_sub(3)..(x + 4).min(parts.width)).map(move |x| edges.at(x, row));
         borders
@@ -63,14 +62,8 @@ pub(crate) fn split(segmentation: &Segmentation, joints: &Joints) -> Option<usiz
 
 /// The lowest row of a skirt: there the legs' outline becomes narrower at once, and above it nothing is between them.
 fn hem(segmentation: &Segmentation, top: usize, bottom: usize) -> Option<usize> {
-    let (parts, figure) = (&segmentation.parts, &segmentation.figure);
     let width = |row: usize| width(segmentation, row);
-    let touch = |row: usize| {
-        let is_seam = |x: usize| {
-            figure.at(x - 1, row) && figure.at(x, row) && is_border(parts.at(x - 1, row), parts.at(x, row))
-        };
-        (1..parts.width).any(is_seam)
-    };
+    let touch = |row: usize| (1..segmentation.parts.width).any(|x| is_seam(segmentation, x, row));
     let step = ((bottom.checked_sub(top)?) / 30).max(1);
     (top + 2 * step..bottom.saturating_sub(2 * step)).rev().find(|row| {
         let above: Vec<usize> = (row - 2 * step..=*row).collect();
@@ -92,6 +85,8 @@ fn width(segmentation: &Segmentation, row: usize) -> f32 {
     (0..segmentation.parts.width).filter(|x| segmentation.is_leg(*x, row)).count() as f32
 }
 
-fn is_border(one: Part, other: Part) -> bool {
-    one.is_leg() && other.is_leg() && one != other
+/// Whether one leg ends and the other begins at the left edge of a pixel.
+fn is_seam(segmentation: &Segmentation, x: usize, row: usize) -> bool {
+    let is_leg = |x: usize| segmentation.is_leg(x, row);
+    is_leg(x - 1) && is_leg(x) && segmentation.parts.at(x - 1, row) != segmentation.parts.at(x, row)
 }
