@@ -30,8 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let rig = Rig::new(&picture, &Joints::of(&pose.people[0]))?;
     println!("cut in {:?}", begun.elapsed());
     let mut drawn = RgbaImage::from_pixel((MOMENTS as u32 + 1) * SIDE, SIDE, Rgba([255; 4]));
-    let parts = DynamicImage::ImageRgb8(rig.parts().clone()).into_rgba8();
-    put(&mut drawn, 0, &parts);
+    put(&mut drawn, 0, &DynamicImage::ImageRgb8(rig.parts()).into_rgba8());
     let begun = Instant::now();
     for moment in 0..MOMENTS {
         let pose = &dance.poses[moment * dance.poses.len() / MOMENTS];

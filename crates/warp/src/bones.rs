@@ -2,30 +2,7 @@
 
 use dreamtuner_pose::Joint;
 
-/// A part of the figure that moves by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Part {
-    /// Tails, capes, held things: they hang on the trunk, and are drawn behind everything.
-    Loose,
-    RightLeg,
-    LeftLeg,
-    /// The trunk, with a skirt.
-    Body,
-    /// Head and hair.
-    Head,
-    RightArm,
-    LeftArm,
-}
-
-impl Part {
-    pub fn is_arm(self) -> bool {
-        matches!(self, Self::RightArm | Self::LeftArm)
-    }
-
-    pub fn is_leg(self) -> bool {
-        matches!(self, Self::RightLeg | Self::LeftLeg)
-    }
-}
+use crate::parts::Part;
 
 /// The joints of a limb, from the trunk outwards.
 pub(crate) const LIMBS: [(Part, [Joint; 3]); 4] = [

@@ -3,13 +3,16 @@
 use dreamtuner_pose::Joint;
 use image::{ImageBuffer, Luma, Rgba, RgbaImage};
 use imageproc::filter::gaussian_blur_f32;
+use imageproc::geometry::convex_hull;
+use imageproc::point::Point;
 
-use crate::bones::{LIMBS, Part};
+use crate::bones::LIMBS;
 use crate::field::{Field, spread};
 use crate::fill::continued;
 use crate::geometry::{Vector, vector};
 use crate::joints::{Joints, Torso};
-use crate::outline::{outline, solid_ends};
+use crate::outline::{is_inside, outline, solid_ends};
+use crate::parts::Part;
 use crate::segment::Segmentation;
 
 /// A layer: a part with its own texture.
@@ -35,10 +38,6 @@ impl Hinge {
     }
 }
 
-/// From back to front.
-const ORDER: [Part; 7] =
-    [Part::Loose, Part::RightLeg, Part::LeftLeg, Part::Body, Part::Head, Part::RightArm, Part::LeftArm];
-
 /// A figure, cut, in pixels of the full picture.
 pub(crate) struct Cut<'a> {
     /// Premultiplied.
@@ -55,9 +54,11 @@ pub(crate) struct Cut<'a> {
 }
 
 impl Cut<'_> {
-    /// The layers, from back to front.
-    pub fn layers(&self) -> Vec<Layer> {
-        let parts = ORDER.into_iter().filter(|part| !part.is_leg() || self.split.is_some());
+    /// The layers, from back to front; those that `order` leaves out lie behind.
+    pub fn layers(&self, order: &[Part]) -> Vec<Layer> {
+        let mut parts = Part::ALL;
+        parts.sort_by_key(|part| order.iter().position(|of| of == part));
+        let parts = parts.into_iter().filter(|part| !part.is_leg() || self.split.is_some());
         let layers = parts.map(|part| {
             let hinge = self.hinge(part);
             let texture = match part {
@@ -142,14 +143,44 @@ impl Cut<'_> {
         self.completed(seen, |x, y| outline.at(x, y))
     }
 
-    /// Loose things, continued behind the figure from one side to the other, as a cape is.
+    /// Loose things, continued behind the figure. What lies on both sides of it, as a cape does, hangs from the shoulders.
     fn behind(&self) -> RgbaImage {
-        let seen = self.shown(|point| self.share(Part::Loose, point));
-        let ends: Vec<_> = (0..seen.height() as usize).map(|row| solid_ends(&seen, row)).collect();
-        if ends.iter().all(Option::is_none) {
-            return seen;
+        let mut seen = self.shown(|point| self.share(Part::Loose, point));
+        let outlines = outlines_of_others(self.segmentation, Part::Loose);
+        for (x, y, pixel) in seen.enumerate_pixels_mut() {
+            let place = |pixel: u32, size: usize| ((pixel as f32 * self.scale) as usize).min(size - 1);
+            if outlines.at(place(x, outlines.width), place(y, outlines.height)) {
+                *pixel = Rgba([0; 4]);
+            }
         }
-        self.completed(seen, |x, y| ends[y].is_some_and(|(first, last)| (first..=last).contains(&x)))
+        let Some(outline) = self.cape(&seen) else {
+            let ends: Vec<_> = (0..seen.height() as usize).map(|row| solid_ends(&seen, row)).collect();
+            return self
+                .completed(seen, |x, y| ends[y].is_some_and(|(first, last)| (first..=last).contains(&x)));
+        };
+        self.completed(seen, |x, y| is_inside(&outline, vector(x as f32 + 0.5, y as f32 + 0.5)))
+    }
+
+    /// The outline of a cape: what is seen on both sides of the legs, and the shoulders.
+    fn cape(&self, seen: &RgbaImage) -> Option<Vec<Vector>> {
+        let hips = self.torso.hips();
+        let ends = (0..seen.height()).filter_map(|row| {
+            let (first, last) = solid_ends(seen, row as usize)?;
+            Some([vector(first as f32, row as f32), vector(last as f32 + 1.0, row as f32)])
+        });
+        let ends: Vec<Vector> = ends.flatten().collect();
+        let reach = 0.4 * self.unit();
+        let beyond = |side: f32| {
+            ends.iter().filter(|end| end.y > hips.y && (end.x - hips.x) * side > reach).count() as f32
+        };
+        let least = 0.3 * self.unit();
+        if beyond(-1.0) < least || beyond(1.0) < least {
+            return None;
+        }
+        let shoulders = [&self.torso.right, &self.torso.left];
+        let points: Vec<Point<i32>> =
+            ends.iter().chain(shoulders).map(|end| Point::new(end.x as i32, end.y as i32)).collect();
+        Some(convex_hull(points).into_iter().map(|point| vector(point.x as f32, point.y as f32)).collect())
     }
 
     /// What is seen of a layer, with its colours continued where it is hidden by other parts of the figure.
@@ -196,6 +227,17 @@ fn with_lines(segmentation: &Segmentation, part: Part) -> Field<bool> {
     far.map(|far| far <= LINE)
 }
 
+/// Where a part is crossed by the outlines of what lies over it: lines that are near to other parts, and not to the background.
+fn outlines_of_others(segmentation: &Segmentation, part: Part) -> Field<bool> {
+    let Segmentation { parts, edges, figure, .. } = segmentation;
+    let mut reached = Field::filled(parts.width, parts.height, None);
+    for (index, label) in reached.values.iter_mut().enumerate() {
+        *label = (figure.values[index] && parts.values[index] != part).then_some(());
+    }
+    let far = spread(&mut reached, |_, to, distance| edges.lines.values[to].then_some(distance));
+    far.map(|far| far <= LINE)
+}
+
 /// A pixel of whose surroundings less than this share is a part's is not shown with it, ...
 const LEAST: f32 = 0.15;
 /// ... and one with more than this is wholly. Half is the boundary.
@@ -219,7 +261,7 @@ impl Shares {
             (part, gaussian_blur_f32(&is_part, deviation))
         };
         let parts = &segmentation.parts.values;
-        Self(ORDER.into_iter().filter(|part| parts.contains(part)).map(of_part).collect())
+        Self(Part::ALL.into_iter().filter(|part| parts.contains(part)).map(of_part).collect())
     }
 
     /// Between the pixels.

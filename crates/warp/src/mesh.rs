@@ -5,10 +5,11 @@ use std::collections::{BinaryHeap, HashMap};
 
 use dreamtuner_pose::Joint;
 
-use crate::bones::{Bone, HEAD, MOVERS, Part, TORSO};
+use crate::bones::{Bone, HEAD, MOVERS, TORSO};
 use crate::geometry::{Vector, vector};
 use crate::joints::{Joints, Torso};
 use crate::layers::Layer;
+use crate::parts::Part;
 
 /// The net, and how much each corner follows each bone.
 #[derive(Debug, Clone)]
@@ -169,8 +170,8 @@ impl Builder<'_> {
         let Some((from, to)) = self.joints.pair(from, to) else { return Vec::new() };
         let count = ((to - from).length() / self.step).max(3.0) as usize;
         let (first, last) = (BESIDE_JOINT, if is_tip { 1.0 } else { 1.0 - BESIDE_JOINT });
-        let points =
-            (0..count).map(|index| from.toward(to, first + (last - first) * index as f32 / (count - 1) as f32));
+        let points = (0..count)
+            .map(|index| from.toward(to, first + (last - first) * index as f32 / (count - 1) as f32));
         points.flat_map(|point| self.around(self.layer_of(part, point), point)).collect()
     }
 

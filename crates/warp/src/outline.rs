@@ -80,7 +80,7 @@ fn straighten(side: &mut [End], outer: fn(f32, f32) -> f32) {
 }
 
 /// Whether a point lies within a convex polygon.
-fn is_inside(corners: &[Vector], point: Vector) -> bool {
+pub(crate) fn is_inside(corners: &[Vector], point: Vector) -> bool {
     let sides = corners.iter().zip(corners.iter().cycle().skip(1));
     let turns: Vec<f32> = sides.map(|(from, to)| (*to - *from).cross(point - *from)).collect();
     turns.iter().all(|turn| *turn >= 0.0) || turns.iter().all(|turn| *turn <= 0.0)

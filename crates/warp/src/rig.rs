@@ -1,13 +1,13 @@
 //! A drawn figure that can be moved.
 
 use image::imageops::{FilterType, resize};
-use image::{Rgb, RgbImage, Rgba, RgbaImage};
+use image::{RgbImage, Rgba, RgbaImage};
 
-use crate::bones::Part;
 use crate::error::{Error, Result};
 use crate::joints::Joints;
 use crate::layers::{Cut, Layer, Shares};
 use crate::mesh::Mesh;
+use crate::parts::{self, Part};
 use crate::raster;
 use crate::segment::Segmentation;
 use crate::skin::posed;
@@ -19,9 +19,18 @@ pub struct Rig {
     joints: Joints,
     layers: Vec<Layer>,
     mesh: Mesh,
-    /// What each pixel was taken for.
-    parts: RgbImage,
-    apart: f32,
+    segmentation: Segmentation,
+    /// Width and height of the picture.
+    size: (u32, u32),
+}
+
+/// What is known better than the rig would find it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Edits {
+    /// What each pixel is, in the colours of [`Part::colour`]; what is transparent is as its nearest neighbour. Of any size.
+    pub parts: Option<RgbaImage>,
+    /// How the parts lie over each other, from back to front; those that are left out lie behind.
+    pub order: Vec<Part>,
 }
 
 /// Height in pixels at which figures are cut.
@@ -37,6 +46,14 @@ impl Rig {
     /// # Errors
     /// A picture that shows nothing, or of which the shoulders are not known.
     pub fn new(picture: &RgbaImage, joints: &Joints) -> Result<Self> {
+        Self::with(picture, joints, &Edits { order: Part::ALL.to_vec(), parts: None })
+    }
+
+    /// As [`Rig::new`], where more is known.
+    ///
+    /// # Errors
+    /// Those of [`Rig::new`].
+    pub fn with(picture: &RgbaImage, joints: &Joints, edits: &Edits) -> Result<Self> {
         let torso = joints.torso().ok_or(Error::NoShoulders)?;
         let rows = (0..picture.height())
             .filter(|y| (0..picture.width()).any(|x| picture.get_pixel(x, *y).0[3] > 127));
@@ -48,7 +65,11 @@ impl Rig {
         let scale = (CUT_HEIGHT / height).min(1.0);
         let small = scaled(picture, scale);
         let small_joints = joints.placed(scale, Default::default());
-        let segmentation = Segmentation::new(&small, &small_joints, &torso.scaled(scale));
+        let given = edits
+            .parts
+            .as_ref()
+            .and_then(|parts| parts::read(parts, small.width() as usize, small.height() as usize));
+        let segmentation = Segmentation::new(&small, &small_joints, &torso.scaled(scale), given);
         let split = split(&segmentation, &small_joints).map(|row| row as f32 / scale);
         let premultiplied = premultiplied(picture);
         let shares = &Shares::new(&segmentation, scale);
@@ -61,15 +82,9 @@ impl Rig {
             scale,
             split,
         };
-        let layers = cut.layers();
+        let layers = cut.layers(&edits.order);
         let mesh = Mesh::new(&layers, joints, &torso, split, (height / SQUARES).max(LEAST_SQUARE));
-        Ok(Self {
-            joints: *joints,
-            layers,
-            mesh,
-            parts: coloured(&small, &segmentation),
-            apart: segmentation.apart,
-        })
+        Ok(Self { joints: *joints, layers, mesh, segmentation, size: picture.dimensions() })
     }
 
     /// The joints in the picture.
@@ -79,12 +94,13 @@ impl Rig {
 
     /// How much of what the picture shows does not hang together with the figure, 0 to 1: a ball, a shadow, another person.
     pub fn apart(&self) -> f32 {
-        self.apart
+        self.segmentation.apart
     }
 
-    /// What each pixel was taken for, as a picture to look at.
-    pub fn parts(&self) -> &RgbImage {
-        &self.parts
+    /// What each pixel was taken for, in the colours of [`Part::colour`]; beside the figure as what is nearest. As large as the
+    /// picture.
+    pub fn parts(&self) -> RgbImage {
+        parts::picture(&self.segmentation.parts, self.size.0, self.size.1)
     }
 
     /// The figure in a pose, whose joints are pixels of a transparent canvas of `width` × `height`; one pixel of the picture is one
@@ -128,25 +144,4 @@ fn scaled(picture: &RgbaImage, scale: f32) -> RgbaImage {
     }
     let side = |length: u32| ((length as f32 * scale).round() as u32).max(1);
     resize(picture, side(picture.width()), side(picture.height()), FilterType::Triangle)
-}
-
-/// The parts in colours, over the picture.
-fn coloured(picture: &RgbaImage, segmentation: &Segmentation) -> RgbImage {
-    RgbImage::from_fn(picture.width(), picture.height(), |x, y| {
-        let [red, green, blue, alpha] = picture.get_pixel(x, y).0;
-        if alpha < 128 {
-            return Rgb([96; 3]);
-        }
-        let colour = match segmentation.parts.at(x as usize, y as usize) {
-            Part::Loose => [240, 240, 40],
-            Part::RightLeg => [220, 160, 0],
-            Part::LeftLeg => [0, 190, 190],
-            Part::Body => [40, 120, 255],
-            Part::Head => [255, 60, 40],
-            Part::RightArm => [0, 200, 60],
-            Part::LeftArm => [230, 40, 230],
-        };
-        let mixed = |one: u8, other: u8| ((u16::from(one) + u16::from(other)) / 2) as u8;
-        Rgb([mixed(red, colour[0]), mixed(green, colour[1]), mixed(blue, colour[2])])
-    })
 }

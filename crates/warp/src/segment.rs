@@ -8,11 +8,12 @@ use imageproc::geometry::convex_hull;
 use imageproc::point::Point;
 use imageproc::region_labelling::{Connectivity, connected_components};
 
-use crate::bones::{LIMBS, Part};
+use crate::bones::LIMBS;
 use crate::edges::Edges;
 use crate::field::{Field, spread};
 use crate::geometry::{Vector, distance_to_line, middle, vector};
 use crate::joints::{FACE, Joints, Torso};
+use crate::parts::Part;
 
 /// A figure cut into parts.
 #[derive(Debug, Clone)]
@@ -44,25 +45,25 @@ fn is_figure(picture: &RgbaImage, index: usize) -> bool {
 }
 
 impl Segmentation {
-    /// Cuts `picture`, whose transparency is the figure's, around its joints, of which `torso` is made.
-    pub fn new(picture: &RgbaImage, joints: &Joints, torso: &Torso) -> Self {
+    /// Cuts `picture`, whose transparency is the figure's, around its joints, of which `torso` is made; or as `given`.
+    pub fn new(picture: &RgbaImage, joints: &Joints, torso: &Torso, given: Option<Field<Part>>) -> Self {
         let unit = (torso.right - torso.left).length().max(1.0);
         let edges = Edges::new(picture);
-        let mut labels = seeds(picture, joints, torso);
-        let costs = spread(&mut labels, |from, to, distance| {
-            let both = edges.change.values[from] + edges.change.values[to];
-            is_figure(picture, to).then_some(distance * (1.0 + OUTLINE * both / 2.0))
-        });
-        let shape = Shape { joints, costs: &costs, unit };
-        let half_widths = shape.loosen(&mut labels);
-        // Islands and what is around the figure.
-        spread(&mut labels, |_, _, distance| Some(distance));
-        let parts = labels.map(|label| label.unwrap_or(Part::Body));
+        let (parts, apart) = match given {
+            Some(given) => (given, 0.0),
+            None => cut(picture, joints, torso, &edges, unit),
+        };
         let values = (0..parts.values.len()).map(|index| is_figure(picture, index)).collect();
         let figure = Field { width: parts.width, height: parts.height, values };
-        let apart =
-            costs.values.iter().zip(&figure.values).filter(|(cost, seen)| **seen && cost.is_infinite());
-        let apart = apart.count() as f32 / figure.values.iter().filter(|seen| **seen).count().max(1) as f32;
+        let mut labels = parts.map(Some);
+        labels
+            .values
+            .iter_mut()
+            .zip(&figure.values)
+            .filter(|(_, seen)| !**seen)
+            .for_each(|(label, _)| *label = None);
+        let shape = Shape { joints, costs: &parts.map(|_| 0.0), unit };
+        let half_widths = LIMBS.map(|(part, chain)| Some(shape.limb(&labels, part, chain)?.half_width));
         Self { parts, figure, apart, edges, unit, half_widths }
     }
 
@@ -70,6 +71,23 @@ impl Segmentation {
     pub fn is_leg(&self, x: usize, y: usize) -> bool {
         self.figure.at(x, y) && self.parts.at(x, y).is_leg()
     }
+}
+
+/// The part of each pixel, and how much of the figure does not hang together with any.
+fn cut(picture: &RgbaImage, joints: &Joints, torso: &Torso, edges: &Edges, unit: f32) -> (Field<Part>, f32) {
+    let mut labels = seeds(picture, joints, torso);
+    let costs = spread(&mut labels, |from, to, distance| {
+        let both = edges.change.values[from] + edges.change.values[to];
+        is_figure(picture, to).then_some(distance * (1.0 + OUTLINE * both / 2.0))
+    });
+    Shape { joints, costs: &costs, unit }.loosen(&mut labels, picture);
+    // Islands and what is around the figure.
+    spread(&mut labels, |_, _, distance| Some(distance));
+    let seen = (0..costs.values.len()).filter(|index| is_figure(picture, *index));
+    let (whole, apart) = seen.fold((0_usize, 0_usize), |(whole, apart), index| {
+        (whole + 1, apart + usize::from(costs.values[index].is_infinite()))
+    });
+    (labels.map(|label| label.unwrap_or(Part::Body)), apart as f32 / whole.max(1) as f32)
 }
 
 /// What is sure of each part.
@@ -135,8 +153,8 @@ struct Shape<'a> {
 
 impl Shape<'_> {
     /// Takes from limbs what is not theirs: tails, capes, bags, hair. Such things lie behind an outline, or far from the bones, and in
-    /// some place farther than a limb is wide. Half of the usual width of each limb comes back.
-    fn loosen(&self, labels: &mut Field<Option<Part>>) -> [Option<f32>; LIMBS.len()] {
+    /// some place farther than a limb is wide.
+    fn loosen(&self, labels: &mut Field<Option<Part>>, picture: &RgbaImage) {
         let limbs = LIMBS.map(|(part, chain)| self.limb(labels, part, chain));
         let mut doubts = labels.map(|_| Doubt::None);
         for ((part, _), limb) in LIMBS.into_iter().zip(&limbs) {
@@ -153,8 +171,7 @@ impl Shape<'_> {
                 };
             }
         }
-        self.take(labels, &doubts);
-        limbs.map(|limb| Some(limb?.half_width))
+        self.take(labels, &doubts, picture);
     }
 
     /// Whether the way to a pixel, `far` from its bones, has crossed an outline: a straight one costs as much as it is long.
@@ -186,25 +203,58 @@ impl Shape<'_> {
         Some(limb)
     }
 
-    /// Makes loose each piece of doubtful pixels that is certain somewhere, and large enough to be a thing of its own.
-    fn take(&self, labels: &mut Field<Option<Part>>, doubts: &Field<Doubt>) {
+    /// Makes loose each piece of doubtful pixels that is certain somewhere, and large enough to be a thing of its own; and others of
+    /// the same colour, as a cape between legs is.
+    fn take(&self, labels: &mut Field<Option<Part>>, doubts: &Field<Doubt>, picture: &RgbaImage) {
         let doubtful = GrayImage::from_fn(labels.width as u32, labels.height as u32, |x, y| {
             Luma([if doubts.at(x as usize, y as usize) == Doubt::None { 0 } else { 255 }])
         });
-        let pieces = connected_components(&doubtful, Connectivity::Eight, Luma([0]));
-        let count = pieces.pixels().map(|pixel| pixel.0[0]).max().unwrap_or(0) as usize + 1;
-        let (mut sizes, mut certain) = (vec![0_usize; count], vec![0_usize; count]);
-        for (pixel, doubt) in pieces.pixels().zip(&doubts.values) {
-            sizes[pixel.0[0] as usize] += 1;
-            certain[pixel.0[0] as usize] += usize::from(*doubt == Doubt::Certain);
+        let numbers = connected_components(&doubtful, Connectivity::Eight, Luma([0]));
+        let count = numbers.pixels().map(|pixel| pixel.0[0]).max().unwrap_or(0) as usize + 1;
+        let mut pieces = vec![Piece::default(); count];
+        for ((number, doubt), colour) in numbers.pixels().zip(&doubts.values).zip(picture.pixels()) {
+            pieces[number.0[0] as usize].add(*doubt, colour.0);
         }
         let least = (self.unit * self.unit * 0.05) as usize;
-        for (index, pixel) in pieces.pixels().enumerate() {
-            let piece = pixel.0[0] as usize;
-            if piece > 0 && sizes[piece] >= least && certain[piece] * 10 >= sizes[piece] {
+        let is_thing = |piece: &Piece| piece.size >= least && piece.certain * 10 >= piece.size;
+        let things: Vec<[f32; 3]> =
+            pieces[1..].iter().filter(|piece| is_thing(piece)).map(Piece::colour).collect();
+        let is_like = |piece: &Piece, thing: &[f32; 3]| {
+            let apart = piece.colour().iter().zip(thing).map(|(a, b)| (a - b).abs()).sum::<f32>();
+            piece.size * 4 >= least && apart < SAME_COLOUR
+        };
+        let is_taken: Vec<bool> = pieces
+            .iter()
+            .map(|piece| is_thing(piece) || things.iter().any(|thing| is_like(piece, thing)))
+            .collect();
+        for (index, number) in numbers.pixels().enumerate() {
+            if number.0[0] > 0 && is_taken[number.0[0] as usize] {
                 labels.values[index] = Some(Part::Loose);
             }
         }
+    }
+}
+
+/// Pieces of the same thing differ by less, as the sum over red, green and blue of 255 each.
+const SAME_COLOUR: f32 = 60.0;
+
+/// Doubtful pixels that hang together.
+#[derive(Debug, Clone, Default)]
+struct Piece {
+    size: usize,
+    certain: usize,
+    sum: [f32; 3],
+}
+
+impl Piece {
+    fn add(&mut self, doubt: Doubt, colour: [u8; 4]) {
+        self.size += 1;
+        self.certain += usize::from(doubt == Doubt::Certain);
+        self.sum.iter_mut().zip(colour).for_each(|(sum, value)| *sum += f32::from(value));
+    }
+
+    fn colour(&self) -> [f32; 3] {
+        self.sum.map(|sum| sum / self.size.max(1) as f32)
     }
 }
 

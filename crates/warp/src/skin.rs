@@ -31,8 +31,10 @@ impl Motion {
         let (sine, cosine) = (libm::sinf(angle), libm::cosf(angle));
         let turned =
             |point: Vector| vector(cosine * point.x - sine * point.y, sine * point.x + cosine * point.y);
-        let stretched =
-            |point: Vector| axis * (along * axis.dot(point)) + normal * (beside * normal.dot(point));
+        // As what is added to a point, so that nothing moves where nothing is stretched.
+        let stretched = |point: Vector| {
+            point + axis * ((along - 1.0) * axis.dot(point)) + normal * ((beside - 1.0) * normal.dot(point))
+        };
         let (right, below) = (turned(stretched(vector(1.0, 0.0))), turned(stretched(vector(0.0, 1.0))));
         Self { from, to, across: vector(right.x, below.x), down: vector(right.y, below.y) }
     }
