@@ -13,7 +13,7 @@ use crate::geometry::{Vector, vector};
 use crate::joints::{Joints, Torso};
 use crate::outline::{is_inside, outline, solid_ends};
 use crate::parts::Part;
-use crate::segment::Segmentation;
+use crate::segment::{Piece, Segmentation};
 
 /// A layer: a part with its own texture.
 #[derive(Debug, Clone)]
@@ -134,12 +134,7 @@ impl Cut<'_> {
             let legs = if above { legs[0] + legs[1] } else { 0.0 };
             (self.share(Part::Body, point) + legs).min(1.0)
         });
-        let parts = &self.segmentation.parts;
-        let is_arm = |x: usize, y: usize| {
-            let place = |pixel: usize, size: usize| ((pixel as f32 * self.scale) as usize).min(size - 1);
-            self.is_figure(x, y) && parts.at(place(x, parts.width), place(y, parts.height)).is_arm()
-        };
-        let outline = outline(&seen, self.torso, 0.35 * self.unit(), is_arm);
+        let outline = outline(&seen, self.torso, 0.35 * self.unit(), |x, y| self.is_arm(x, y));
         self.completed(seen, |x, y| outline.at(x, y))
     }
 
@@ -153,34 +148,42 @@ impl Cut<'_> {
                 *pixel = Rgba([0; 4]);
             }
         }
-        let Some(outline) = self.cape(&seen) else {
-            let ends: Vec<_> = (0..seen.height() as usize).map(|row| solid_ends(&seen, row)).collect();
-            return self
-                .completed(seen, |x, y| ends[y].is_some_and(|(first, last)| (first..=last).contains(&x)));
-        };
-        self.completed(seen, |x, y| is_inside(&outline, vector(x as f32 + 0.5, y as f32 + 0.5)))
+        match self.cape(&seen) {
+            Some(outline) => {
+                self.completed(seen, |x, y| is_inside(&outline, vector(x as f32 + 0.5, y as f32 + 0.5)))
+            }
+            None => {
+                let ends: Vec<_> = (0..seen.height() as usize).map(|row| solid_ends(&seen, row)).collect();
+                let is_between =
+                    |x: usize, y: usize| ends[y].is_some_and(|(first, last)| (first..=last).contains(&x));
+                self.completed(seen, |x, y| is_between(x, y) && self.is_arm(x, y))
+            }
+        }
     }
 
-    /// The outline of a cape: what is seen on both sides of the legs, and the shoulders.
+    /// The outline of a cape: what is seen on both sides of the legs in the same colour, and the shoulders.
     fn cape(&self, seen: &RgbaImage) -> Option<Vec<Vector>> {
         let hips = self.torso.hips();
-        let ends = (0..seen.height()).filter_map(|row| {
-            let (first, last) = solid_ends(seen, row as usize)?;
-            Some([vector(first as f32, row as f32), vector(last as f32 + 1.0, row as f32)])
-        });
-        let ends: Vec<Vector> = ends.flatten().collect();
         let reach = 0.4 * self.unit();
-        let beyond = |side: f32| {
-            ends.iter().filter(|end| end.y > hips.y && (end.x - hips.x) * side > reach).count() as f32
-        };
-        let least = 0.3 * self.unit();
-        if beyond(-1.0) < least || beyond(1.0) < least {
+        let mut sides = [Piece::default(), Piece::default()];
+        for (x, y, pixel) in seen.enumerate_pixels() {
+            let aside = x as f32 - hips.x;
+            if pixel.0[3] > 200 && y as f32 > hips.y && aside.abs() > reach {
+                sides[usize::from(aside > 0.0)].add(pixel.0);
+            }
+        }
+        let least = 0.04 * self.unit() * self.unit();
+        if sides.iter().any(|side| (side.size as f32) < least) || !sides[0].is_like(&sides[1]) {
             return None;
         }
-        let shoulders = [&self.torso.right, &self.torso.left];
-        let points: Vec<Point<i32>> =
-            ends.iter().chain(shoulders).map(|end| Point::new(end.x as i32, end.y as i32)).collect();
-        Some(convex_hull(points).into_iter().map(|point| vector(point.x as f32, point.y as f32)).collect())
+        let ends = (0..seen.height()).filter_map(|row| {
+            let (first, last) = solid_ends(seen, row as usize)?;
+            Some([Point::new(first as i32, row as i32), Point::new(last as i32 + 1, row as i32)])
+        });
+        let shoulders = [self.torso.right, self.torso.left];
+        let points = shoulders.map(|place| Point::new(place.x as i32, place.y as i32));
+        let hull = convex_hull(ends.flatten().chain(points).collect::<Vec<_>>());
+        Some(hull.into_iter().map(|point| vector(point.x as f32, point.y as f32)).collect())
     }
 
     /// What is seen of a layer, with its colours continued where it is hidden by other parts of the figure.
@@ -192,6 +195,12 @@ impl Cut<'_> {
             }
         }
         seen
+    }
+
+    fn is_arm(&self, x: usize, y: usize) -> bool {
+        let parts = &self.segmentation.parts;
+        let place = |pixel: usize, size: usize| ((pixel as f32 * self.scale) as usize).min(size - 1);
+        self.is_figure(x, y) && parts.at(place(x, parts.width), place(y, parts.height)).is_arm()
     }
 
     fn is_figure(&self, x: usize, y: usize) -> bool {

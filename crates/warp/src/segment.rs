@@ -213,20 +213,17 @@ impl Shape<'_> {
         let count = numbers.pixels().map(|pixel| pixel.0[0]).max().unwrap_or(0) as usize + 1;
         let mut pieces = vec![Piece::default(); count];
         for ((number, doubt), colour) in numbers.pixels().zip(&doubts.values).zip(picture.pixels()) {
-            pieces[number.0[0] as usize].add(*doubt, colour.0);
+            let piece = &mut pieces[number.0[0] as usize];
+            piece.add(colour.0);
+            piece.certain += usize::from(*doubt == Doubt::Certain);
         }
         let least = (self.unit * self.unit * 0.05) as usize;
         let is_thing = |piece: &Piece| piece.size >= least && piece.certain * 10 >= piece.size;
-        let things: Vec<[f32; 3]> =
-            pieces[1..].iter().filter(|piece| is_thing(piece)).map(Piece::colour).collect();
-        let is_like = |piece: &Piece, thing: &[f32; 3]| {
-            let apart = piece.colour().iter().zip(thing).map(|(a, b)| (a - b).abs()).sum::<f32>();
-            piece.size * 4 >= least && apart < SAME_COLOUR
-        };
-        let is_taken: Vec<bool> = pieces
-            .iter()
-            .map(|piece| is_thing(piece) || things.iter().any(|thing| is_like(piece, thing)))
-            .collect();
+        let things: Vec<&Piece> = pieces[1..].iter().filter(|piece| is_thing(piece)).collect();
+        let is_part_of_one =
+            |piece: &Piece| piece.size * 4 >= least && things.iter().any(|thing| piece.is_like(thing));
+        let is_taken: Vec<bool> =
+            pieces.iter().map(|piece| is_thing(piece) || is_part_of_one(piece)).collect();
         for (index, number) in numbers.pixels().enumerate() {
             if number.0[0] > 0 && is_taken[number.0[0] as usize] {
                 labels.values[index] = Some(Part::Loose);
@@ -238,23 +235,24 @@ impl Shape<'_> {
 /// Pieces of the same thing differ by less, as the sum over red, green and blue of 255 each.
 const SAME_COLOUR: f32 = 60.0;
 
-/// Doubtful pixels that hang together.
+/// Pixels that hang together.
 #[derive(Debug, Clone, Default)]
-struct Piece {
-    size: usize,
+pub(crate) struct Piece {
+    pub size: usize,
     certain: usize,
     sum: [f32; 3],
 }
 
 impl Piece {
-    fn add(&mut self, doubt: Doubt, colour: [u8; 4]) {
+    pub fn add(&mut self, colour: [u8; 4]) {
         self.size += 1;
-        self.certain += usize::from(doubt == Doubt::Certain);
         self.sum.iter_mut().zip(colour).for_each(|(sum, value)| *sum += f32::from(value));
     }
 
-    fn colour(&self) -> [f32; 3] {
-        self.sum.map(|sum| sum / self.size.max(1) as f32)
+    /// Whether both have about the same colour.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let mean = |piece: &Self| piece.sum.map(|sum| sum / piece.size.max(1) as f32);
+        mean(self).iter().zip(mean(other)).map(|(a, b)| (a - b).abs()).sum::<f32>() < SAME_COLOUR
     }
 }
 

@@ -45,6 +45,9 @@ impl Motion {
     }
 }
 
+/// Bones become at most so many times as long: what was found too short in the picture is not drawn out into a pole.
+const LONGEST: f32 = 2.0;
+
 /// Where each corner of the net is when the figure's joints, which are at `rest`, are at `pose`. What ends at a joint that the pose
 /// lacks goes with what it hangs on.
 pub(crate) fn posed(mesh: &Mesh, rest: &Joints, pose: &Joints) -> Vec<Vector> {
@@ -68,7 +71,7 @@ fn motions(rest: &Joints, pose: &Joints) -> [Motion; MOVERS] {
         motions[number] = match rest.pair(from, to).zip(pose.pair(from, to)) {
             Some(((a, b), (c, d))) => {
                 let (before, after) = (b - a, d - c);
-                let along = after.length() / before.length().max(1e-6);
+                let along = (after.length() / before.length().max(1e-6)).min(LONGEST);
                 Motion::new(a, c, angle(after) - angle(before), before.unit(), along, 1.0)
             }
             None => motions[parent],
