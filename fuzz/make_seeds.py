@@ -90,6 +90,8 @@ def videos():
 
 def poses():
     walk = json.loads((ROOT / "poses" / "walk.json").read_text())
+    for name in ("mixamo.bvh", "others.bvh"):
+        put("bvh", name, (FIXTURES / "bvh" / name).read_bytes())
     put("pose_json", "comfy.json", json.dumps(walk[:2]))
     put("pose_json", "openpose.json", json.dumps({"version": 1.3, "people": [{
         "person_id": [-1], "pose_keypoints_2d": [10, 20, 0.9] * 25, "face_keypoints_2d": [10, 20, 0.5] * 70,

@@ -30,7 +30,8 @@ use serde_json::{Value, json};
 pub type Target = (&'static str, fn(&Path, &[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 20] = [
+pub const TARGETS: [Target; 21] = [
+    ("bvh", bvh),
     ("config", config),
     ("dance", dance),
     ("data_folder", data_folder),
@@ -164,11 +165,16 @@ fn png_text(folder: &Path, bytes: &[u8]) {
     }
 }
 
+/// Motion capture.
+fn bvh(folder: &Path, bytes: &[u8]) {
+    let _ = read_poses(&file(folder, "dance.bvh", bytes), &ReadSettings::default());
+}
+
 /// Pose files of every format.
 fn pose_json(folder: &Path, bytes: &[u8]) {
     let path = file(folder, "poses.json", bytes);
     let _ = read_poses(&path, &ReadSettings::default());
-    let _ = read_poses(&path, &ReadSettings { canvas: Some((64, 48)) });
+    let _ = read_poses(&path, &ReadSettings { canvas: Some((64, 48)), ..Default::default() });
 }
 
 /// Prompts, and what A1111 writes of them.

@@ -9,6 +9,7 @@ use crate::detect::{PoseModel, PoseModelChoice};
 use crate::error::Result;
 use crate::inputs::content_hash;
 use crate::inputs::reference::FileChoice;
+use crate::pose::Camera;
 use crate::render::pipeline::Pipeline;
 use crate::render::settings::RenderSettings;
 
@@ -35,6 +36,9 @@ pub fn plan(
     pose["retarget"] = json!(job.pose_settings.retarget);
     pose["person"] = job.pose_settings.person.to_string().into();
     pose["fit"] = json!(job.fit);
+    if job.pose_settings.camera != Camera::default() {
+        pose["camera"] = job.pose_settings.camera.to_string().into();
+    }
     Ok(json!({
         "dreamtuner": env!("CARGO_PKG_VERSION"),
         "frames": frames,

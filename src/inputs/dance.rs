@@ -12,8 +12,8 @@ use crate::inputs::extract::{ExtractSettings, Extracted, Mended, extract_poses, 
 use crate::interrupt::Interrupt;
 use crate::picture::{Fit, fit_image};
 use crate::pose::{
-    ControlKind, DrawSettings, PersonChoice, Pose, PoseSequence, ReadSettings, Retarget, classify, draw_pose,
-    fill_gaps, read_poses, swap_red_blue,
+    Camera, ControlKind, DrawSettings, PersonChoice, Pose, PoseSequence, ReadSettings, Retarget, classify,
+    draw_pose, fill_gaps, is_motion_capture, read_poses, swap_red_blue,
 };
 use crate::video::{DecodeSettings, FrameReader, open_frames, rational_rate};
 
@@ -46,6 +46,8 @@ pub struct PoseSettings {
     pub model: PoseModel,
     /// How the dance is brought to the reference's body.
     pub retarget: Retarget,
+    /// From where the dancer of a motion capture file is seen.
+    pub camera: Camera,
 }
 
 impl PoseSettings {
@@ -137,7 +139,7 @@ impl PoseSource {
     pub fn open(path: &Path, settings: &PoseSettings, around: &mut Surroundings) -> Result<Self> {
         settings.decode.validate()?;
         std::fs::metadata(path).map_err(|error| Error::io(path, error))?;
-        if holds_json(path) {
+        if holds_poses(path) {
             return Self::open_poses(path, settings, around);
         }
         if settings.kind == PoseKind::Video {
@@ -154,7 +156,7 @@ impl PoseSource {
     }
 
     fn open_poses(path: &Path, settings: &PoseSettings, around: &Surroundings) -> Result<Self> {
-        let mut sequence = read_poses(path, &ReadSettings::default())?;
+        let mut sequence = read_poses(path, &ReadSettings { canvas: None, camera: settings.camera })?;
         sequence.choose_person(settings.person)?;
         if let Some(rate) = sequence.frames_per_second.filter(|rate| !RATES.contains(rate)) {
             let (least, most) = (RATES.start(), RATES.end());
@@ -350,13 +352,13 @@ fn named(path: &Path, error: impl Into<Error>) -> Error {
     }
 }
 
-/// Whether the path is a JSON file or a folder with any.
-pub fn holds_json(path: &Path) -> bool {
+/// Whether the path is a JSON file or a folder with any, or a file of motion capture.
+pub fn holds_poses(path: &Path) -> bool {
     let is_json =
         |path: &Path| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
     match std::fs::read_dir(path) {
         Ok(entries) => entries.flatten().any(|entry| is_json(&entry.path())),
-        Err(_) => is_json(path),
+        Err(_) => is_json(path) || is_motion_capture(path),
     }
 }
 

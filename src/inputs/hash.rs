@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::dance::holds_json;
+use super::dance::holds_poses;
 use crate::error::{Error, Result};
 use crate::video::ImageReader;
 
@@ -15,7 +15,7 @@ pub(crate) fn content_hash(path: &Path) -> Result<String> {
             std::fs::read_dir(path).and_then(|entries| entries.collect::<std::io::Result<Vec<_>>>());
         let mut files: Vec<PathBuf> =
             entries.map_err(|error| fail(path, error))?.iter().map(|entry| entry.path()).collect();
-        files.retain(|file| file.is_file() && (holds_json(file) || ImageReader::is_picture(file)));
+        files.retain(|file| file.is_file() && (holds_poses(file) || ImageReader::is_picture(file)));
         files.sort();
         for file in files {
             hasher.update(file.file_name().unwrap_or_default().as_encoded_bytes());

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use image::{DynamicImage, GrayImage, Luma, RgbImage, RgbaImage};
 
-use super::dance::holds_json;
+use super::dance::holds_poses;
 use crate::detect::{Figure, PoseModel, find_figure, find_foreground, find_masked_person};
 use crate::error::{Error, Result};
 use crate::files::read_picture;
@@ -82,7 +82,7 @@ impl ReferenceFiles {
     /// # Errors
     /// A file that cannot be read, a picture in which nobody is found.
     pub fn body(path: &Path, model: &PoseModel) -> Result<Pose> {
-        if holds_json(path) {
+        if holds_poses(path) {
             let mut poses = read_poses(path, &ReadSettings::default())?;
             poses.choose_person(PersonChoice::Largest)?;
             return Ok(poses.poses.into_iter().find(|pose| !pose.people.is_empty()).unwrap_or_default());
@@ -312,7 +312,7 @@ fn fit_mask(mask: Option<&GrayImage>, size: (u32, u32), width: u32, height: u32)
 /// # Errors
 /// A file that cannot be read, nobody in it.
 pub fn pose_image(path: &Path, model: &PoseModel, width: u32, height: u32) -> Result<RgbImage> {
-    let pose = if holds_json(path) {
+    let pose = if holds_poses(path) {
         ReferenceFiles::body(path, model)?
     } else {
         let picture = read_picture(path)?;
@@ -349,12 +349,12 @@ fn skeleton_in(path: &Path, picture: &DynamicImage) -> Option<RgbImage> {
 
 /// The reference's own control image: pose JSON, or a picture as it is.
 fn read_control(path: &Path, reference: (u32, u32)) -> Result<ReferenceControl> {
-    if !holds_json(path) {
+    if !holds_poses(path) {
         let picture = read_picture(path)?;
         let skeleton = skeleton_in(path, &picture);
         return Ok(ReferenceControl::Picture(skeleton.unwrap_or_else(|| picture.into_rgb8())));
     }
-    let mut poses = read_poses(path, &ReadSettings { canvas: Some(reference) })?;
+    let mut poses = read_poses(path, &ReadSettings { canvas: Some(reference), ..Default::default() })?;
     poses.choose_person(PersonChoice::Largest)?;
     Ok(ReferenceControl::Poses(poses))
 }

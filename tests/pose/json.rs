@@ -145,7 +145,8 @@ fn a_folder_is_read_in_natural_order() {
         fs::write(folder.path().join(name), value.to_string()).unwrap();
     }
     fs::write(folder.path().join("notes.txt"), "not a pose").unwrap();
-    let read = read_poses(folder.path(), &ReadSettings { canvas: Some((320, 240)) }).unwrap();
+    let read =
+        read_poses(folder.path(), &ReadSettings { canvas: Some((320, 240)), ..Default::default() }).unwrap();
     let order: Vec<f32> = (0..3).map(|frame| x_of(&read, frame, Joint::Nose)).collect();
     assert_eq!(order, [20.0, 30.0, 40.0]);
     assert_eq!((read.width, read.height), (320, 240));
@@ -239,7 +240,7 @@ fn missing_paths_and_empty_folders() {
     let settings = ReadSettings::default();
     assert!(matches!(read_poses(Path::new("/no/such/file.json"), &settings), Err(Error::Io { .. })));
     assert!(read_poses(folder.path(), &settings).unwrap_err().to_string().contains("no *.json"));
-    let none = ReadSettings { canvas: Some((0, 512)) };
+    let none = ReadSettings { canvas: Some((0, 512)), ..Default::default() };
     assert!(matches!(read_poses(folder.path(), &none), Err(Error::Setting { .. })));
 }
 

@@ -160,6 +160,7 @@ macro_rules! targets {
 }
 
 targets! {
+    bvh,
     config,
     dance,
     data_folder,

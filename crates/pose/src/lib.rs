@@ -3,7 +3,7 @@
 //! # How they go together
 //!
 //! 1. [`parse_poses`] reads OpenPose, ComfyUI and COCO-17 JSON into a [`PoseSequence`]; [`pose_keypoints`] and
-//!    [`openpose_files`] write it.
+//!    [`openpose_files`] write it. [`parse_bvh`] reads motion capture.
 //! 2. [`PoseSequence::choose_person`] keeps one dancer, the same in every frame.
 //! 3. [`repair_swaps`], [`reject_outliers`] and [`smooth_poses`] mend what a detector has found; [`fill_gaps`] interpolates what the detector missed.
 //! 4. [`retarget`] gives the dance to a body of other proportions.
@@ -13,6 +13,7 @@
 //! A video whose frames are such control images already is recognised by [`classify`] and used as it is.
 //! This crate knows nothing of tensors, codecs and disks.
 
+mod bvh;
 mod change;
 mod choose;
 mod coco;
@@ -34,6 +35,7 @@ mod smooth;
 mod swaps;
 mod vector;
 
+pub use bvh::{BvhError, Camera, parse_bvh};
 pub use change::{Change, change};
 pub use choose::PersonChoice;
 pub use coco::COCO_POINTS;

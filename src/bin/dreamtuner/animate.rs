@@ -12,7 +12,7 @@ use dreamtuner::inputs::dance::{PoseKind, PoseSettings};
 use dreamtuner::inputs::reference::{FileChoice, ReferenceFiles};
 use dreamtuner::interrupt::Interrupt;
 use dreamtuner::picture::Fit;
-use dreamtuner::pose::{PersonChoice, Retarget};
+use dreamtuner::pose::{Camera, PersonChoice, Retarget};
 use dreamtuner::render::clip::Outcome;
 use dreamtuner::render::pipeline_source::PipelineSource;
 use dreamtuner::render::settings::RenderSettings;
@@ -46,7 +46,7 @@ pub struct AnimateArgs {
     /// Picture of the character (PNG, JPEG, WebP…); its transparency serves as mask
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     reference: PathBuf,
-    /// The dance: a video of somebody dancing, pose JSON, a skeleton video, or a folder of any of these
+    /// The dance: a video of somebody dancing, pose JSON, motion capture (BVH), a skeleton video, or a folder of pictures or JSON
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     pose: PathBuf,
     /// What the dance file is taken for
@@ -58,6 +58,10 @@ pub struct AnimateArgs {
     #[arg(long, default_value_t, value_name = "NAME|PATH", help_heading = "Input")]
     #[serde(serialize_with = "as_text")]
     pose_model: PoseModel,
+    /// From where a dancer of motion capture is seen, in degrees: yaw=20,pitch=5 is a little from the dancer's left, and from above
+    #[arg(long, default_value_t, value_name = "ANGLES", help_heading = "Input")]
+    #[serde(serialize_with = "as_text")]
+    camera: Camera,
     /// How the dance is brought to the reference's body: its bones with the dancer's angles, its size only, or not at all
     #[arg(long, value_enum, default_value_t, value_name = "HOW", help_heading = "Input")]
     retarget: Retarget,
@@ -162,6 +166,7 @@ impl AnimateArgs {
                 person: self.person,
                 model: self.pose_model.clone(),
                 retarget: self.retarget,
+                camera: self.camera,
             },
             control_videos: self.render.controlnet.iter().map(|option| option.video.clone()).collect(),
             size: self.size.map(|size| (size.width, size.height)),

@@ -9,7 +9,7 @@ use dreamtuner::draft::{DraftEvent, DraftJob};
 use dreamtuner::inputs::dance::{PoseKind, PoseSettings};
 use dreamtuner::inputs::reference::ReferenceFiles;
 use dreamtuner::interrupt::Interrupt;
-use dreamtuner::pose::{PersonChoice, Retarget};
+use dreamtuner::pose::{Camera, PersonChoice, Retarget};
 use image::Rgb;
 
 use crate::parse::{Size, colour};
@@ -32,7 +32,7 @@ pub struct DraftArgs {
     /// Picture of the character, best from the front; its transparency serves as mask
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     reference: PathBuf,
-    /// The dance: a video of somebody dancing, or pose JSON
+    /// The dance: a video of somebody dancing, pose JSON, or motion capture (BVH)
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     pose: PathBuf,
     /// The reference's own pose: pose JSON, or `auto` (found in the picture)
@@ -46,6 +46,9 @@ pub struct DraftArgs {
     /// RTMPose or DWPose, or a folder with such a file and one of YOLOX: these need ONNX Runtime
     #[arg(long, default_value_t, value_name = "NAME|PATH", help_heading = "Input")]
     pose_model: PoseModel,
+    /// From where a dancer of motion capture is seen, in degrees: yaw=20,pitch=5 is a little from the dancer's left, and from above
+    #[arg(long, default_value_t, value_name = "ANGLES", help_heading = "Input")]
+    camera: Camera,
     /// How the dance is brought to the reference's body: its bones with the dancer's angles, its size only, or not at all
     #[arg(long, value_enum, default_value_t, value_name = "HOW", help_heading = "Input")]
     retarget: Retarget,
@@ -94,6 +97,7 @@ impl DraftArgs {
                 person: self.person,
                 model: self.pose_model.clone(),
                 retarget: self.retarget,
+                camera: self.camera,
             },
             size: self.size.map(|size| (size.width, size.height)),
             background: self.background,

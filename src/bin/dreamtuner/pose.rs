@@ -13,7 +13,7 @@ use dreamtuner::inputs::reference::ReferenceFiles;
 use dreamtuner::outputs::{Reservation, Wanted};
 use dreamtuner::picture::Fit;
 use dreamtuner::pose::{
-    DrawSettings, GapReport, PersonChoice, PoseSequence, ReadSettings, Retarget, StickWidth, change,
+    Camera, DrawSettings, GapReport, PersonChoice, PoseSequence, ReadSettings, Retarget, StickWidth, change,
     draw_pose, fill_gaps, read_poses, summary, write_openpose_folder, write_pose_keypoints,
 };
 use dreamtuner::video::{Container, EncodeSettings, VideoWriter, rational_rate};
@@ -42,11 +42,14 @@ pub enum PoseCommand {
 
 #[derive(Debug, Args)]
 struct Source {
-    /// Pose JSON (OpenPose, ComfyUI POSE_KEYPOINT, COCO-17), or a folder of it
+    /// Pose JSON (OpenPose, ComfyUI POSE_KEYPOINT, COCO-17), or a folder of it, or motion capture (BVH)
     input: PathBuf,
     /// Size of the canvas that the coordinates refer to, where the file does not say
     #[arg(long, value_name = "WIDTHxHEIGHT")]
     canvas: Option<Size>,
+    /// From where a dancer of motion capture is seen, in degrees: yaw=20,pitch=5
+    #[arg(long, default_value_t, value_name = "ANGLES")]
+    camera: Camera,
 }
 
 impl Source {
@@ -56,7 +59,8 @@ impl Source {
 
     /// Another file, on the same canvas.
     fn read_beside(&self, path: &Path) -> Result<PoseSequence> {
-        read_poses(path, &ReadSettings { canvas: self.canvas.map(|size| (size.width, size.height)) })
+        let canvas = self.canvas.map(|size| (size.width, size.height));
+        read_poses(path, &ReadSettings { canvas, camera: self.camera })
     }
 }
 

@@ -7,7 +7,7 @@ use super::units::{self, Units};
 use super::value::{ParseError, Parsed, Problem, frame_rate, shown};
 use super::{coco, openpose, raw};
 use crate::error::Error;
-use crate::{MAX_CANVAS, Person, Pose, PoseSequence};
+use crate::{Camera, MAX_CANVAS, Person, Pose, PoseSequence};
 
 /// Most frames of a sequence: almost an hour at 30 frames a second.
 const MAX_FRAMES: usize = 100_000;
@@ -15,11 +15,13 @@ const MAX_FRAMES: usize = 100_000;
 const MAX_PEOPLE: usize = 500_000;
 
 /// What a pose file may leave open.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct ReadSettings {
     /// Width and height, each 1 to [`MAX_CANVAS`], of the canvas that the coordinates refer to where the file does
     /// not say. Default: none, see [`json`](crate::json).
     pub canvas: Option<(u32, u32)>,
+    /// From where the dancer of a motion capture file is seen.
+    pub camera: Camera,
 }
 
 impl ReadSettings {
