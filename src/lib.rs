@@ -77,11 +77,12 @@
 //! 6. [`pose`], [`render`], [`video`]
 //! 7. [`detect`], [`puppet`], [`train`]
 //! 8. [`inputs`]: reference, dance, sizes
-//! 9. [`animate`], [`draft`], [`still`]
-//! 10. [`evaluate`]; then the program
+//! 9. [`rig`]: figures that can be bent
+//! 10. [`animate`], [`draft`], [`still`]
+//! 11. [`evaluate`]; then the program
 //!
 //! Below them are crates of their own: `dreamtuner-kernels`, which networks run on; `dreamtuner-random`; `dreamtuner-pose` and
-//! `dreamtuner-puppet`, to which [`pose`] and [`puppet`] add the files; and `dreamtuner-warp`, by which [`draft`] bends a picture.
+//! `dreamtuner-puppet`, to which [`pose`] and [`puppet`] add the files; and `dreamtuner-warp`, by which [`rig`] and [`draft`] cut and bend a picture.
 //!
 //! Without the feature `video` the library needs no FFmpeg: pictures in, pictures out, by [`Animator`].
 
@@ -112,6 +113,8 @@ mod plan;
 pub mod pose;
 pub mod puppet;
 pub mod render;
+#[cfg(feature = "video")]
+pub mod rig;
 #[cfg(feature = "video")]
 pub mod still;
 pub mod threads;

@@ -12,7 +12,6 @@ mod cuts;
 mod estimator;
 mod figure;
 mod foreground;
-mod head;
 mod movenet;
 mod normalized;
 #[cfg_attr(not(feature = "onnx"), path = "onnx/absent.rs")]
@@ -21,6 +20,7 @@ mod pose_model;
 mod region;
 mod search;
 mod tracker;
+mod vote;
 mod whole_body;
 
 pub use cuts::CutDetector;

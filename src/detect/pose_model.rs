@@ -14,8 +14,11 @@ use crate::error::Result;
 #[derive(Clone)]
 pub struct PoseModel {
     choice: PoseModelChoice,
-    loaded: Arc<OnceLock<Box<dyn Estimator>>>,
+    loaded: Loaded,
+    loaded_for_stills: Loaded,
 }
+
+type Loaded = Arc<OnceLock<Box<dyn Estimator>>>;
 
 impl PartialEq for PoseModel {
     fn eq(&self, other: &Self) -> bool {
@@ -45,7 +48,7 @@ impl PoseModelChoice {
 impl PoseModel {
     /// A model that has not been read yet.
     pub fn new(choice: PoseModelChoice) -> Self {
-        Self { choice, loaded: Arc::default() }
+        Self { choice, loaded: Loaded::default(), loaded_for_stills: Loaded::default() }
     }
 
     /// Which one it is.
@@ -64,20 +67,37 @@ impl PoseModel {
         }
     }
 
-    /// The network.
+    /// The network that looks at videos.
     ///
     /// # Errors
     /// As [`WholeBody::open`].
     pub fn estimator(&self) -> Result<&dyn Estimator> {
-        if let Some(loaded) = self.loaded.get() {
-            return Ok(loaded.as_ref());
-        }
-        let read: Box<dyn Estimator> = match &self.choice {
-            PoseModelChoice::MoveNet(variant) => Box::new(MoveNet::new(*variant)?),
-            PoseModelChoice::File(path) => Box::new(WholeBody::open(path)?),
-        };
-        Ok(self.loaded.get_or_init(|| read).as_ref())
+        read_once(&self.loaded, &self.choice)
     }
+
+    /// The network that looks at pictures of characters: in place of MoveNet as it was published, the one that knows drawn figures.
+    ///
+    /// # Errors
+    /// As [`WholeBody::open`].
+    pub fn estimator_for_stills(&self) -> Result<&dyn Estimator> {
+        match self.choice {
+            PoseModelChoice::MoveNet(_) => {
+                read_once(&self.loaded_for_stills, &PoseModelChoice::MoveNet(Variant::Drawn))
+            }
+            PoseModelChoice::File(_) => self.estimator(),
+        }
+    }
+}
+
+fn read_once<'a>(loaded: &'a Loaded, choice: &PoseModelChoice) -> Result<&'a dyn Estimator> {
+    if let Some(loaded) = loaded.get() {
+        return Ok(loaded.as_ref());
+    }
+    let read: Box<dyn Estimator> = match choice {
+        PoseModelChoice::MoveNet(variant) => Box::new(MoveNet::new(*variant)?),
+        PoseModelChoice::File(path) => Box::new(WholeBody::open(path)?),
+    };
+    Ok(loaded.get_or_init(|| read).as_ref())
 }
 
 impl Default for PoseModel {
@@ -97,6 +117,7 @@ impl fmt::Display for PoseModel {
         match &self.choice {
             PoseModelChoice::MoveNet(Variant::Thunder) => formatter.write_str("thunder"),
             PoseModelChoice::MoveNet(Variant::Lightning) => formatter.write_str("lightning"),
+            PoseModelChoice::MoveNet(Variant::Drawn) => formatter.write_str("drawn"),
             PoseModelChoice::File(path) => path.display().fmt(formatter),
         }
     }
@@ -105,14 +126,17 @@ impl fmt::Display for PoseModel {
 impl FromStr for PoseModel {
     type Err = String;
 
-    /// `thunder`, `lightning`, or a path: a folder, or a file with an extension.
+    /// `thunder`, `lightning`, `drawn`, or a path: a folder, or a file with an extension.
     fn from_str(text: &str) -> std::result::Result<Self, String> {
         let path = Path::new(text);
         Ok(Self::new(match text {
             "thunder" => PoseModelChoice::MoveNet(Variant::Thunder),
             "lightning" => PoseModelChoice::MoveNet(Variant::Lightning),
+            "drawn" => PoseModelChoice::MoveNet(Variant::Drawn),
             _ if path.extension().is_none() && !path.exists() => {
-                return Err(format!("{text:?} is none of: thunder, lightning, or the path of ONNX files"));
+                return Err(format!(
+                    "{text:?} is none of: thunder, lightning, drawn, or the path of ONNX files"
+                ));
             }
             _ => PoseModelChoice::File(path.into()),
         }))

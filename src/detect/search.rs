@@ -115,7 +115,7 @@ fn best_of(
 }
 
 /// What is found in each view of a region: factors of its height, and of the width beside it.
-pub(super) fn look(
+fn look(
     estimator: &dyn Estimator,
     picture: &RgbImage,
     region: Region,

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use image::Rgb;
 
 use crate::inputs::dance::PoseSettings;
-use crate::inputs::reference::ReferenceFiles;
+use crate::rig::{Doubts, RigFiles};
 
 /// One draft, from files to files.
 #[derive(Debug, Clone)]
 pub struct DraftJob {
-    /// The reference, its mask and its pose; one control.
-    pub reference: ReferenceFiles,
+    /// The reference and what is known of its figure.
+    pub figure: RigFiles,
     /// The dance.
     pub pose: PathBuf,
     /// How it is read.
@@ -38,6 +38,8 @@ pub struct DraftJob {
 pub enum DraftEvent {
     /// Something that the user should know.
     Note(String),
+    /// The figure's joints may be wrong.
+    Doubts(Doubts),
     /// So many frames of the dance were searched for people, of about so many.
     Searched {
         /// Frames searched.

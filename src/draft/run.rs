@@ -2,9 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use dreamtuner_warp::{Joints, Rig};
-use image::RgbaImage;
-use image::imageops::{FilterType, resize};
+use dreamtuner_warp::Joints;
 
 use super::job::{DraftEvent, DraftJob};
 use super::layout::{Layout, check_size, with_room};
@@ -29,20 +27,19 @@ const SHEET_CELL: u32 = 160;
 pub fn run(job: &DraftJob, interrupt: &Interrupt, on_event: &mut dyn FnMut(DraftEvent)) -> Result<()> {
     check(job)?;
     let mut reserved = reserve(job)?;
-    let reference = job.reference.read()?;
-    let figure = reference.cut_out()?;
-    let rest = reference.pose().ok_or_else(|| no_joints(&job.reference.picture))?;
-    let dance = open_dance(job, rest, interrupt, on_event)?;
+    let figure = job.figure.read()?;
+    let doubts = figure.doubts();
+    if !doubts.is_empty() {
+        on_event(DraftEvent::Doubts(doubts));
+    }
+    let dance = open_dance(job, figure.pose(), interrupt, on_event)?;
     let poses = dance.poses().ok_or_else(|| no_people(&job.pose))?;
     let (joints, times): (Vec<Joints>, Vec<f64>) =
         poses.map(|(pose, time)| (Joints::of_first(pose), time)).unzip();
-    let rest = Joints::of_first(rest);
-    let layout = Layout::new(&joints, &figure, &rest, job.size);
-    let rig = rig(&figure, &rest, layout.scale)
-        .map_err(|error| Error::input(&job.reference.picture, error.to_string()))?;
-
+    let layout = Layout::new(&joints, figure.cut_out(), &Joints::of(figure.person()), job.size);
+    let rig = figure.rig(layout.scale)?;
     if rig.apart() > MUCH {
-        let (picture, share) = (job.reference.picture.display(), 100.0 * rig.apart());
+        let (picture, share) = (job.figure.reference.picture.display(), 100.0 * rig.apart());
         on_event(DraftEvent::Note(format!(
             "{picture}: {share:.0} % of what it shows does not hang together with the figure, and is carried along; \
              a mask leaves it out"
@@ -72,7 +69,7 @@ fn check(job: &DraftJob) -> Result<()> {
 fn reserve(job: &DraftJob) -> Result<Reservation> {
     let mut wanted = vec![Wanted::clip(&job.output)];
     wanted.extend(job.sheet.iter().map(|path| Wanted::File(path.clone())));
-    let inputs: Vec<&Path> = job.reference.files().chain([job.pose.as_path()]).collect();
+    let inputs: Vec<&Path> = job.figure.files().chain([job.pose.as_path()]).collect();
     Reservation::begin(wanted, &inputs, job.overwrite, &format!("{job:?}"))
 }
 
@@ -93,17 +90,6 @@ fn open_dance(
         on_event(DraftEvent::Note(format!("{}: {note}", dance.path().display())));
     }
     Ok(dance)
-}
-
-/// The figure, cut, at the size at which it is drawn.
-fn rig(figure: &RgbaImage, rest: &Joints, scale: f32) -> dreamtuner_warp::Result<Rig> {
-    let side = |length: u32| ((length as f32 * scale).round() as u32).max(1);
-    let size = (side(figure.width()), side(figure.height()));
-    if size == figure.dimensions() {
-        return Rig::new(figure, rest);
-    }
-    let filter = if scale < 1.0 { FilterType::Lanczos3 } else { FilterType::CatmullRom };
-    Rig::new(&resize(figure, size.0, size.1, filter), &rest.placed(scale, Default::default()))
 }
 
 /// The clip and its contact sheet.
@@ -154,10 +140,6 @@ impl<'a> Outputs<'a> {
         }
         Ok(written)
     }
-}
-
-fn no_joints(picture: &Path) -> Error {
-    Error::input(picture, "nobody's joints are known in it; give its pose")
 }
 
 fn no_people(dance: &Path) -> Error {

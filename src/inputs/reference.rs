@@ -111,7 +111,8 @@ impl ReferenceFiles {
         let estimated = match (searched, &mask) {
             (false, _) => None,
             (true, ReferenceMask::Foreground) => {
-                let Figure { person, foreground } = find_figure(self.model.estimator()?, &picture)?;
+                let Figure { person, foreground } =
+                    find_figure(self.model.estimator_for_stills()?, &picture)?;
                 mask = foreground.map_or(ReferenceMask::Whole, ReferenceMask::Picture);
                 person.map(|found| found.person)
             }
@@ -134,8 +135,8 @@ impl ReferenceFiles {
 /// The person whom a picture shows; its foreground helps, whether it is known or not.
 fn person_in(picture: &RgbImage, mask: Option<&GrayImage>, model: &PoseModel) -> Result<Option<Person>> {
     let found = match mask {
-        Some(mask) => find_masked_person(model.estimator()?, picture, mask)?,
-        None => find_figure(model.estimator()?, picture)?.person,
+        Some(mask) => find_masked_person(model.estimator_for_stills()?, picture, mask)?,
+        None => find_figure(model.estimator_for_stills()?, picture)?.person,
     };
     Ok(found.map(|found| found.person))
 }
@@ -216,7 +217,7 @@ impl ReferenceInput {
         match (self.pose(), &self.unsearched) {
             (Some(pose), _) => Ok(pose.fit(width, height, Fit::Contain).people.into_iter().next()),
             (None, Some(model)) => {
-                Ok(model.estimator()?.find_person(&self.picture)?.map(|found| found.person))
+                Ok(model.estimator_for_stills()?.find_person(&self.picture)?.map(|found| found.person))
             }
             (None, None) => Ok(None),
         }

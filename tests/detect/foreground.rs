@@ -67,11 +67,11 @@ fn pose_and_foreground_help_each_other() {
 }
 
 /// The first three puppets whose nose is at least a seventh of their height above the neck: joints of the face lie less
-/// than 0.3 of the way from neck to nose off, on average (without looking at smaller heads 0.6).
+/// than 0.15 of the way from neck to nose off, on average (by the network as it was published 0.6).
 #[test]
 fn the_face_is_found_on_large_heads() {
     const FACE: [Joint; 5] = [Joint::Nose, Joint::RightEye, Joint::LeftEye, Joint::RightEar, Joint::LeftEar];
-    let movenet = MoveNet::new(Variant::Thunder).unwrap();
+    let movenet = MoveNet::new(Variant::Drawn).unwrap();
     let mut errors = [0.0; 2];
     for seed in [12, 13, 17] {
         let drawn = standing(seed);
@@ -92,5 +92,5 @@ fn the_face_is_found_on_large_heads() {
             *error += far.iter().sum::<f32>() / 15.0;
         }
     }
-    assert!(errors.iter().all(|error| *error < 0.3), "{errors:?}");
+    assert!(errors.iter().all(|error| *error < 0.15), "{errors:?}");
 }

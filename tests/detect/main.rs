@@ -1,5 +1,6 @@
 //! Finding people in pictures and videos.
 
+mod drawings;
 mod footage;
 mod foreground;
 mod movenet;

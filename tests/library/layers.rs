@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A module uses only modules of layers before its own.
-const LAYERS: [&[&str]; 10] = [
+const LAYERS: [&[&str]; 11] = [
     &["error", "memory", "plan"],
     &["frame", "interrupt", "kept", "mask", "threads"],
     &["files", "picture"],
@@ -14,6 +14,7 @@ const LAYERS: [&[&str]; 10] = [
     &["pose", "render", "video"],
     &["detect", "puppet", "train"],
     &["inputs"],
+    &["rig"],
     &["animate", "draft", "still"],
     &["evaluate"],
 ];

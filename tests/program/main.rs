@@ -4,6 +4,7 @@
 mod attention_maps;
 mod clip_job;
 mod draft;
+mod rig;
 mod shared_pipeline;
 mod still;
 mod support;

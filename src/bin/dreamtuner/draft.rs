@@ -4,14 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 use dreamtuner::Result;
-use dreamtuner::detect::PoseModel;
 use dreamtuner::draft::{DraftEvent, DraftJob};
 use dreamtuner::inputs::dance::{PoseKind, PoseSettings};
-use dreamtuner::inputs::reference::ReferenceFiles;
 use dreamtuner::interrupt::Interrupt;
 use dreamtuner::pose::{Camera, PersonChoice, Retarget};
 use image::Rgb;
 
+use crate::figure_args::{self, FigureArgs, sheet_of};
 use crate::parse::{Size, colour};
 use crate::render_options::TimeArgs;
 use crate::say::say;
@@ -35,17 +34,8 @@ pub struct DraftArgs {
     /// The dance: a video of somebody dancing, pose JSON, or motion capture (BVH)
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     pose: PathBuf,
-    /// The reference's own pose: pose JSON, or `auto` (found in the picture)
-    #[arg(long, default_value = "auto", value_name = "FILE|auto", help_heading = "Input")]
-    reference_pose: String,
-    /// Where the character is in the reference: a grey picture, or `auto` (its transparency, else what stands in front of the
-    /// background)
-    #[arg(long, default_value = "auto", value_name = "FILE|auto", help_heading = "Input")]
-    mask: String,
-    /// The network that finds people's joints: `thunder` or `lightning` (faster), both of MoveNet. Or an ONNX file of
-    /// RTMPose or DWPose, or a folder with such a file and one of YOLOX: these need ONNX Runtime
-    #[arg(long, default_value_t, value_name = "NAME|PATH", help_heading = "Input")]
-    pose_model: PoseModel,
+    #[command(flatten)]
+    figure: FigureArgs,
     /// From where a dancer of motion capture is seen, in degrees: yaw=20,pitch=5 is a little from the dancer's left, and from above
     #[arg(long, default_value_t, value_name = "ANGLES", help_heading = "Input")]
     camera: Camera,
@@ -84,18 +74,13 @@ pub struct DraftArgs {
 impl DraftArgs {
     fn job(&self) -> DraftJob {
         DraftJob {
-            reference: ReferenceFiles {
-                picture: self.reference.clone(),
-                mask: self.mask.as_str().into(),
-                controls: vec![self.reference_pose.as_str().into()],
-                model: self.pose_model.clone(),
-            },
+            figure: self.figure.of(&self.reference),
             pose: self.pose.clone(),
             pose_settings: PoseSettings {
                 kind: PoseKind::Auto,
                 decode: self.time.decode(),
                 person: self.person,
-                model: self.pose_model.clone(),
+                model: self.figure.pose_model.clone(),
                 retarget: self.retarget,
                 camera: self.camera,
             },
@@ -104,10 +89,7 @@ impl DraftArgs {
             audio: !self.no_audio,
             quality: self.quality,
             output: self.output.clone(),
-            sheet: match self.sheet.as_deref() {
-                Some("") => Some(self.output.with_extension("sheet.png")),
-                path => path.map(PathBuf::from),
-            },
+            sheet: sheet_of(&self.output, self.sheet.as_deref()),
             overwrite: self.overwrite,
         }
     }
@@ -118,7 +100,15 @@ pub fn run(arguments: &DraftArgs) -> Result<()> {
     let interrupt = Interrupt::default();
     stop_on_signal(interrupt.clone())?;
     let mut display = StepDisplay::default();
-    let result = dreamtuner::draft::run(&arguments.job(), &interrupt, &mut |event| show(&mut display, event));
+    let mut on_event = |event| match event {
+        DraftEvent::Doubts(doubts) => {
+            figure_args::sentences(&doubts, &arguments.reference)
+                .iter()
+                .for_each(|sentence| display.note(sentence));
+        }
+        event => show(&mut display, event),
+    };
+    let result = dreamtuner::draft::run(&arguments.job(), &interrupt, &mut on_event);
     display.finish();
     result
 }

@@ -14,6 +14,7 @@ mod evaluate_dreambooth;
 mod evaluate_folder;
 mod evaluate_progress;
 mod exit;
+mod figure_args;
 mod image;
 mod image_grid;
 mod models;
@@ -22,6 +23,7 @@ mod pose;
 mod progress;
 mod puppet;
 mod render_options;
+mod rig;
 mod say;
 mod shell;
 mod signal;
@@ -57,6 +59,9 @@ enum Command {
     /// Let the picture itself dance, bent by its joints: at once, without weights.
     #[command(allow_negative_numbers = true, after_help = draft::EXAMPLES)]
     Draft(Box<draft::DraftArgs>),
+    /// Find the joints and parts of the figure in a picture, to be looked at and edited.
+    #[command(allow_negative_numbers = true, after_help = rig::EXAMPLES)]
+    Rig(Box<rig::RigArgs>),
     /// Make single pictures of the character by text, alone or in a grid over settings.
     #[command(allow_negative_numbers = true, after_help = image::EXAMPLES)]
     Image(Box<image::ImageArgs>),
@@ -118,6 +123,7 @@ fn run() -> i32 {
     let result = match CommandLine::parse_from(arguments).command {
         Command::Animate(arguments) => animate::run(*arguments),
         Command::Draft(arguments) => draft::run(&arguments).map(|()| exit::SUCCESS),
+        Command::Rig(arguments) => rig::run(&arguments).map(|()| exit::SUCCESS),
         Command::Image(arguments) => image::run(&arguments),
         Command::Attention(arguments) => attention::run(&arguments),
         Command::Eval(command) => evaluate::run(command),

@@ -1,0 +1,83 @@
+//! Options that say what is known of the figure in a picture, and what is said of it.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use dreamtuner::detect::PoseModel;
+use dreamtuner::inputs::reference::ReferenceFiles;
+use dreamtuner::rig::{Doubts, JointEdit, RigFiles, joint_name};
+
+#[derive(Debug, Args)]
+pub struct FigureArgs {
+    /// What `dreamtuner rig` wrote of this picture, and what was edited there: nothing is looked for then
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["reference_pose", "mask"], help_heading = "Input")]
+    rig: Option<PathBuf>,
+    /// A joint that is known better, in pixels of the picture: left-elbow=412,300, or left-elbow=none where it is not to be seen;
+    /// can be repeated
+    #[arg(long, value_name = "NAME=X,Y", help_heading = "Input")]
+    joint: Vec<JointEdit>,
+    /// The reference's own pose: pose JSON, or `auto` (found in the picture)
+    #[arg(long, default_value = "auto", value_name = "FILE|auto", help_heading = "Input")]
+    reference_pose: String,
+    /// Where the character is in the reference: a grey picture, or `auto` (its transparency, else what stands in front of the
+    /// background)
+    #[arg(long, default_value = "auto", value_name = "FILE|auto", help_heading = "Input")]
+    mask: String,
+    /// The network that finds people's joints in videos: `thunder` or `lightning` (faster), both of MoveNet, or `drawn` for
+    /// drawn dancers. Or an ONNX file of RTMPose or DWPose, or a folder with such a file and one of YOLOX: these need ONNX
+    /// Runtime, and look at the picture too
+    #[arg(long, default_value_t, value_name = "NAME|PATH", help_heading = "Input")]
+    pub pose_model: PoseModel,
+}
+
+impl FigureArgs {
+    /// The files of the figure in a picture.
+    pub fn of(&self, picture: &Path) -> RigFiles {
+        RigFiles {
+            reference: ReferenceFiles {
+                picture: picture.to_path_buf(),
+                mask: self.mask.as_str().into(),
+                controls: vec![self.reference_pose.as_str().into()],
+                model: self.pose_model.clone(),
+            },
+            rig: self.rig.clone(),
+            joints: self.joint.clone(),
+        }
+    }
+}
+
+/// The contact sheet's name: of an empty one, the output's with another ending.
+pub fn sheet_of(output: &Path, sheet: Option<&str>) -> Option<PathBuf> {
+    match sheet {
+        Some("") => Some(output.with_extension("sheet.png")),
+        path => path.map(PathBuf::from),
+    }
+}
+
+/// What may be wrong with the joints in a picture, and what to do then.
+pub fn sentences(doubts: &Doubts, picture: &Path) -> Vec<String> {
+    let name = picture.display();
+    let mut sentences = Vec::new();
+    if let Some(posture) = doubts.posture {
+        sentences.push(format!("{name}: the figure {}, and can hardly be bent", posture.words()));
+    }
+    let listed = |joints: &[dreamtuner::pose::Joint]| {
+        joints.iter().map(|joint| joint_name(*joint)).collect::<Vec<_>>().join(", ")
+    };
+    let (doubtful, missing) = (&doubts.doubtful, &doubts.missing);
+    if let Some(first) = doubtful.first().or(missing.first()) {
+        let mut what = Vec::new();
+        if !doubtful.is_empty() {
+            what.push(format!("{} may be wrong", listed(doubtful)));
+        }
+        if !missing.is_empty() {
+            what.push(format!("{} not found", listed(missing)));
+        }
+        let first = joint_name(*first);
+        sentences.push(format!(
+            "{name}: {}. `dreamtuner rig {name} -o FILE.json --sheet` shows the joints; --joint {first}=X,Y sets one",
+            what.join("; ")
+        ));
+    }
+    sentences
+}

@@ -1,0 +1,176 @@
+//! From the files to a figure that can be bent.
+
+use std::path::{Path, PathBuf};
+
+use dreamtuner_warp::{Edits, Joints, Part, Rig};
+use image::imageops::{FilterType, resize};
+use image::{GrayImage, Luma, RgbImage, RgbaImage};
+
+use super::doubts::Doubts;
+use super::file::{RigFile, check_place};
+use super::names::JointEdit;
+use crate::error::{Error, Result};
+use crate::files::read_picture;
+use crate::inputs::reference::{ReferenceFiles, ReferenceInput};
+use crate::picture::off_white;
+use crate::pose::{Joint, Keypoint, Person, Pose};
+
+/// The files of a figure.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RigFiles {
+    /// The reference, its mask and its pose; one control.
+    pub reference: ReferenceFiles,
+    /// What was found before, and edited by hand: then nothing is looked for, and its picture of parts is the mask.
+    pub rig: Option<PathBuf>,
+    /// Joints that are known better.
+    pub joints: Vec<JointEdit>,
+}
+
+/// A figure that was found.
+#[derive(Debug)]
+pub struct Figure {
+    /// The picture, opaque.
+    picture: RgbImage,
+    /// The figure alone, transparent around.
+    cut_out: RgbaImage,
+    /// Its joints, on a canvas of the picture's size.
+    pose: Pose,
+    edits: Edits,
+    path: PathBuf,
+}
+
+impl RigFiles {
+    /// The files that are read.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.reference.files().chain(self.rig.as_deref())
+    }
+
+    /// Reads all there is, and looks for what there is not.
+    ///
+    /// # Errors
+    /// Files that cannot be read or do not go together; a picture that shows nobody.
+    pub fn read(&self) -> Result<Figure> {
+        let path = self.reference.picture.clone();
+        let Some(file) = &self.rig else {
+            let reference = self.reference.read()?;
+            let cut_out = reference.cut_out()?;
+            let found = reference.pose().and_then(|pose| pose.people.first().cloned());
+            let person = self.edited(found, &reference)?;
+            let edits = Edits { parts: None, order: Part::ALL.to_vec() };
+            return Ok(Figure::new(path, reference.picture().clone(), cut_out, person, edits));
+        };
+        let unsearched = ReferenceFiles { controls: Vec::new(), ..self.reference.clone() };
+        let reference = unsearched.read()?;
+        let picture = reference.picture();
+        let rig = RigFile::read(file, picture)?;
+        let person = self.edited(Some(rig.person(file)?), &reference)?;
+        let parts = read_parts(&rig.parts(file), picture)?;
+        let mask =
+            GrayImage::from_fn(picture.width(), picture.height(), |x, y| Luma([parts.get_pixel(x, y).0[3]]));
+        let cut_out = off_white(picture, &mask);
+        let edits = Edits { parts: Some(parts), order: rig.order(file)? };
+        Ok(Figure::new(path, picture.clone(), cut_out, person, edits))
+    }
+
+    /// The person with the joints that are known better.
+    fn edited(&self, found: Option<Person>, reference: &ReferenceInput) -> Result<Person> {
+        let path = &self.reference.picture;
+        if found.is_none() && self.joints.is_empty() {
+            return Err(Error::input(path, "nobody's joints are known in it; give its pose"));
+        }
+        let mut person = found.unwrap_or_default();
+        for JointEdit { joint, place } in &self.joints {
+            if let Some(place) = place {
+                check_place(path, *joint, *place, reference.size())?;
+            }
+            person.body[*joint as usize] = place.map(|(x, y)| Keypoint { x, y, confidence: 1.0 });
+        }
+        let is_edited = |joint: Joint| self.joints.iter().any(|edit| edit.joint == joint);
+        let shoulders = [Joint::RightShoulder, Joint::LeftShoulder];
+        if shoulders.into_iter().any(is_edited) && !is_edited(Joint::Neck) {
+            let [right, left] = shoulders.map(|joint| person.joint(joint));
+            person.body[Joint::Neck as usize] = right.zip(left).map(|(right, left)| right.towards(left, 0.5));
+        }
+        Ok(person)
+    }
+}
+
+fn read_parts(path: &Path, picture: &RgbImage) -> Result<RgbaImage> {
+    let parts = read_picture(path)?.into_rgba8();
+    if parts.dimensions() != picture.dimensions() {
+        let ((width, height), (wanted_width, wanted_height)) = (parts.dimensions(), picture.dimensions());
+        let problem = format!("is {width}×{height} pixels, the reference {wanted_width}×{wanted_height}");
+        return Err(Error::input(path, problem));
+    }
+    if parts.pixels().all(|pixel| pixel.0[3] == 0) {
+        return Err(Error::input(path, "shows no part: it is transparent all over"));
+    }
+    Ok(parts)
+}
+
+impl Figure {
+    fn new(path: PathBuf, picture: RgbImage, cut_out: RgbaImage, person: Person, edits: Edits) -> Self {
+        let (width, height) = picture.dimensions();
+        Self { picture, cut_out, pose: Pose { width, height, people: vec![person] }, edits, path }
+    }
+
+    /// The picture, opaque.
+    pub fn picture(&self) -> &RgbImage {
+        &self.picture
+    }
+
+    /// The figure alone, as large as the picture, transparent around.
+    pub fn cut_out(&self) -> &RgbaImage {
+        &self.cut_out
+    }
+
+    /// Its joints, on a canvas of the picture's size.
+    pub fn pose(&self) -> &Pose {
+        &self.pose
+    }
+
+    /// The person.
+    pub fn person(&self) -> &Person {
+        &self.pose.people[0]
+    }
+
+    /// The parts, from back to front.
+    pub fn order(&self) -> &[Part] {
+        &self.edits.order
+    }
+
+    /// What each pixel is, in the colours of [`Part::colour`], as opaque as the figure is.
+    pub(super) fn parts(&self) -> Result<RgbaImage> {
+        let parts = self.rig(1.0)?.parts();
+        let mut picture = self.cut_out.clone();
+        for (pixel, part) in picture.pixels_mut().zip(parts.pixels()) {
+            let opacity = pixel.0[3];
+            let [red, green, blue] = if opacity > 0 { part.0 } else { [0; 3] };
+            pixel.0 = [red, green, blue, opacity];
+        }
+        Ok(picture)
+    }
+
+    /// What may be wrong with its joints.
+    pub fn doubts(&self) -> Doubts {
+        Doubts::of(self.person())
+    }
+
+    /// The figure, cut, `scale` times as large.
+    ///
+    /// # Errors
+    /// A picture that shows nothing, or shoulders that are not known.
+    pub fn rig(&self, scale: f32) -> Result<Rig> {
+        let side = |length: u32| ((length as f32 * scale).round() as u32).max(1);
+        let (width, height) = (side(self.cut_out.width()), side(self.cut_out.height()));
+        let rest = Joints::of(self.person());
+        let rig = if (width, height) == self.cut_out.dimensions() {
+            Rig::with(&self.cut_out, &rest, &self.edits)
+        } else {
+            let filter = if scale < 1.0 { FilterType::Lanczos3 } else { FilterType::CatmullRom };
+            let scaled = resize(&self.cut_out, width, height, filter);
+            Rig::with(&scaled, &rest.placed(scale, Default::default()), &self.edits)
+        };
+        rig.map_err(|error| Error::input(&self.path, error.to_string()))
+    }
+}
