@@ -4,6 +4,7 @@ mod read;
 mod write;
 
 pub use dreamtuner_pose::*;
+#[cfg(feature = "video")]
 pub(crate) use read::is_motion_capture;
 pub use read::read_poses;
 pub use write::{write_openpose_folder, write_pose_keypoints};
