@@ -50,6 +50,7 @@ drafts() {
 make() {
     case $1 in
     draft) drafts ;;
+    rig) "$program" rig tests/drawings/oc_ragazza_rossa.png -o "$work/rig.json" --sheet=docs/rig.png --overwrite ;;
     stills) still stills --grid reference-weight=0,1,3,10 --grid "prompt=smile, beach|angry, night|laughing, snow" ;;
     ablation) still ablation --prompt "smile, forest" --grid beta=0,0.2,0.6,1 --grid reference-weight=0,3,10 ;;
     guidance) still guidance --prompt "smile, forest" --grid reference-scale=1,1.5,2,3 --grid reference-probability=0,0.5,0.9,1 ;;
@@ -83,6 +84,6 @@ make() {
     esac
 }
 
-for picture in "${@:-draft stills ablation guidance less-noise attention queries frames animation}"; do
+for picture in "${@:-draft rig stills ablation guidance less-noise attention queries frames animation}"; do
     for name in $picture; do make "$name"; done
 done
