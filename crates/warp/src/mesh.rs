@@ -144,12 +144,16 @@ impl Builder<'_> {
                 if self.owners[corner] == Part::Loose {
                     return std::array::from_fn(|mover| f32::from(mover == TORSO));
                 }
-                let near: [f32; MOVERS] = std::array::from_fn(|mover| {
-                    let distance = distances[mover][corner] / self.step + 0.7;
-                    let square = distance * distance;
+                let distance = |mover: usize| distances[mover][corner] / self.step + 0.7;
+                let mut near: [f32; MOVERS] = std::array::from_fn(|mover| {
+                    let square = distance(mover) * distance(mover);
                     // The higher the power, the sharper joints bend.
                     1.0 / (square * square * square * square)
                 });
+                // A neck bends all along.
+                let both = near[TORSO] + near[HEAD];
+                near[HEAD] = both * distance(TORSO) / (distance(TORSO) + distance(HEAD));
+                near[TORSO] = both - near[HEAD];
                 let sum: f32 = near.iter().sum();
                 near.map(|near| near / sum)
             })
