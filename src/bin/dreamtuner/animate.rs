@@ -52,9 +52,9 @@ pub struct AnimateArgs {
     /// What the dance file is taken for
     #[arg(long, value_enum, default_value_t, value_name = "KIND", help_heading = "Input")]
     pose_kind: PoseKind,
-    /// The network that finds people's joints: `thunder` or `lightning` (faster), both of MoveNet. Or an ONNX file of
-    /// RTMPose or DWPose, or a folder with such a file and one of YOLOX: these find hands and face too, and need ONNX
-    /// Runtime
+    /// The network that finds people's joints: `thunder` or `lightning` (faster), both of MoveNet, or `drawn` for
+    /// drawn figures. Or an ONNX file of RTMPose or DWPose, or a folder with such a file and one of YOLOX: these find
+    /// hands and face too, and need ONNX Runtime
     #[arg(long, default_value_t, value_name = "NAME|PATH", help_heading = "Input")]
     #[serde(serialize_with = "as_text")]
     pose_model: PoseModel,

@@ -76,7 +76,7 @@ pub struct PictureArgs {
     /// The pose: pose JSON, a drawn skeleton, or a picture of somebody; without one, ControlNets are left out
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     pose: Option<PathBuf>,
-    /// The network that finds poses in pictures: thunder, lightning, or as for `animate` a file or folder
+    /// The network that finds poses in pictures: thunder, lightning or drawn, or as for `animate` a file or folder
     #[arg(long, default_value_t, value_name = "NAME|PATH", help_heading = "Input")]
     #[serde(serialize_with = "as_text")]
     pub pose_model: PoseModel,

@@ -28,9 +28,9 @@ pub struct ExtractArgs {
     /// Also write the video with the poses drawn over it
     #[arg(long, value_name = "FILE")]
     overlay: Option<PathBuf>,
-    /// The network that finds the joints: `thunder` or `lightning` (faster), both of MoveNet. Or an ONNX file of
-    /// RTMPose or DWPose, or a folder with such a file and one of YOLOX: these find hands and face too, and need ONNX
-    /// Runtime
+    /// The network that finds the joints: `thunder` or `lightning` (faster), both of MoveNet, or `drawn` for drawn
+    /// figures. Or an ONNX file of RTMPose or DWPose, or a folder with such a file and one of YOLOX: these find hands
+    /// and face too, and need ONNX Runtime
     #[arg(long, value_name = "NAME|PATH", default_value_t)]
     pose_model: PoseModel,
     /// Keep one person: largest, left, right, or a number from 0; everyone where absent
