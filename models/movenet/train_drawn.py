@@ -58,7 +58,8 @@ def stretched(rng, picture, mask, joints):
     middles = (knots[:-1] + knots[1:]) / 2
     # Heads keep their shape; below, the width changes slowly.
     at = np.array([neck - 0.12 * (hips - neck), neck + 0.12 * (hips - neck), middles[1], middles[2]])
-    factor = np.interp(rows, at, [wide[0] * tall[0] ** 0.7, wide[1], wide[1], wide[2]])
+    widths = [wide[0] * tall[0] ** 0.7, wide[1], wide[1], wide[2]]
+    factor = np.interp(rows, at, widths)
     centre = joints[[5, 6, 11, 12], 0].mean()
     reach = int(width * 1.3)
     across = (np.arange(reach) + 0.5 - reach / 2)[None, :] / factor[:, None] + centre
@@ -66,7 +67,7 @@ def stretched(rng, picture, mask, joints):
     picture = cv2.remap(picture, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     mask = cv2.remap(mask, *maps, cv2.INTER_LINEAR, borderValue=0)
     y = np.interp(joints[:, 1], knots, new)
-    x = (joints[:, 0] - centre) * np.interp(joints[:, 1], at, [wide[0] * tall[0] ** 0.7, wide[1], wide[1], wide[2]]) + reach / 2
+    x = (joints[:, 0] - centre) * np.interp(joints[:, 1], at, widths) + reach / 2
     return picture, mask, np.stack([x, y], 1)
 
 
@@ -91,9 +92,7 @@ def restyled(rng, picture, mask):
         levels = rng.choice([32, 64, 96])
         picture = np.floor(picture / levels) * levels + levels / 2
     if rng.random() < 0.5:
-        turn = np.float32(rng.sample(range(3), 3))
-        picture = picture[..., np.int32(turn)]
-        picture = picture * rng.uniform(0.6, 1.2) + rng.uniform(-30, 30)
+        picture = picture[..., rng.sample(range(3), 3)] * rng.uniform(0.6, 1.2) + rng.uniform(-30, 30)
     return np.clip(picture, 0, 255)
 
 
@@ -172,8 +171,7 @@ def losses(maps, teacher, joints):
     result = {}
     told = (~labelled).float().mean()
     if told > 0:
-        parts = {"center": 1.0, "heatmap": 1.0}
-        for name in parts:
+        for name in ("center", "heatmap"):
             target = torch.sigmoid(teacher[name][~labelled])
             error = functional.binary_cross_entropy_with_logits(maps[name][~labelled], target, reduction="none")
             floor = functional.binary_cross_entropy(target, target, reduction="none")
@@ -217,11 +215,11 @@ def regression(map, at, to, known):
     batch, _, height, width = map.shape
     pairs = map.reshape(batch, JOINTS, 2, height, width)
     total, count = 0.0, 0
-    numbers = torch.arange(batch)[:, None], torch.arange(JOINTS)[None, :]
+    rows, columns = torch.arange(batch)[:, None], torch.arange(JOINTS)[None, :]
     for down, across in ((0, 0), (0, 1), (1, 0), (0, -1), (-1, 0)):
         column = (at[..., 0].floor().long() + across).clamp(0, width - 1)
         row = (at[..., 1].floor().long() + down).clamp(0, height - 1)
-        found = pairs[numbers[0], numbers[1], :, row, column]
+        found = pairs[rows, columns, :, row, column]
         wanted = torch.stack([to[..., 1] - row, to[..., 0] - column], -1)
         total = total + ((found - wanted).abs().sum(-1) * known).sum()
         count += known.sum()
@@ -298,7 +296,7 @@ def main():
         for name, weight in trained.items():
             averaged[name].lerp_(weight.detach(), 1 - keep)
         for name, value in parts.items():
-            means[name] = 0.98 * means.get(name, float(value)) + 0.02 * float(value)
+            means[name] = 0.98 * means.get(name, value.item()) + 0.02 * value.item()
         if step % 25 == 0:
             print(step, f"{(time.time() - began) / 60:.1f} min", *(f"{name} {value:.3f}" for name, value in means.items()), flush=True)
         if time.time() - saved > 240:

@@ -4,8 +4,7 @@ use image::{GrayImage, RgbImage};
 
 use super::estimator::{Estimator, Found};
 use super::foreground::Scenery;
-use super::search::LEAST_SCORE;
-use super::vote::find_by_vote;
+use super::vote::find_masked_person;
 use crate::error::Result;
 
 /// What was found of a figure.
@@ -37,16 +36,4 @@ pub fn find_figure(estimator: &dyn Estimator, picture: &RgbImage) -> Result<Figu
         _ => foreground,
     };
     Ok(Figure { person: seen.or(first), foreground })
-}
-
-/// The person in front of the background, where `mask` says what that is: 255 inside the figure.
-///
-/// # Errors
-/// Those of [`Estimator::find`].
-pub fn find_masked_person(
-    estimator: &dyn Estimator,
-    picture: &RgbImage,
-    mask: &GrayImage,
-) -> Result<Option<Found>> {
-    find_by_vote(estimator, picture, mask, LEAST_SCORE)
 }

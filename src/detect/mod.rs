@@ -25,10 +25,11 @@ mod whole_body;
 
 pub use cuts::CutDetector;
 pub use estimator::{Estimator, Found};
-pub use figure::{Figure, find_figure, find_masked_person};
+pub use figure::{Figure, find_figure};
 pub use foreground::{U2Net, find_foreground};
 pub use movenet::{Detection, MoveNet, Variant};
 pub use pose_model::{PoseModel, PoseModelChoice};
 pub use region::Region;
 pub use tracker::Tracker;
+pub use vote::find_masked_person;
 pub use whole_body::WholeBody;

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use super::estimator::{Estimator, Found};
 use super::movenet::drop_legs_below;
 use super::region::Region;
+use super::search::LEAST_SCORE;
 use crate::error::Result;
 use crate::picture::WHITE;
 use crate::pose::{BoundingBox, Joint, Keypoint, Person, Pose, vector};
@@ -26,24 +27,22 @@ const MARGIN: f32 = 1.0;
 /// Joints may lie so far outside the figure, in figures.
 const OUTSIDE: f32 = 0.04;
 
-/// The person whom the `mask` shows; `None` where it shows nothing, or where less is found than `least` as the mean score of the
-/// best view. The views show the figure larger and smaller, narrower and wider, and in a mirror. Each joint lies where most of the
+/// The person whom the `mask` shows, 255 inside; `None` where it shows nothing, or where nobody is believed to be seen. The views show the figure larger and smaller, narrower and wider, and in a mirror. Each joint lies where most of the
 /// best views see it, and its confidence is their mean.
 ///
 /// # Errors
 /// Those of [`Estimator::find`].
-pub fn find_by_vote(
+pub fn find_masked_person(
     estimator: &dyn Estimator,
     picture: &RgbImage,
     mask: &GrayImage,
-    least: f32,
 ) -> Result<Option<Found>> {
     let Some(stage) = Stage::new(picture, mask) else { return Ok(None) };
     let mut found = stage.look(estimator)?;
     found.sort_by(|one, other| other.score.total_cmp(&one.score));
     found.truncate(VOTERS);
     let score = found.first().map_or(0.0, |best| best.score);
-    if score < least {
+    if score < LEAST_SCORE {
         return Ok(None);
     }
     let people: Vec<&Person> = found.iter().map(|found| &found.person).collect();

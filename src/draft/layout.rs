@@ -1,7 +1,6 @@
 //! Where the dance lies on the frames, and how large.
 
 use dreamtuner_warp::Joints;
-use image::RgbaImage;
 
 use crate::error::{Error, Result};
 use crate::pose::{BoundingBox, Person, Pose, Vector, vector};
@@ -40,8 +39,8 @@ pub struct Layout {
 
 impl Layout {
     /// Puts the whole dance, whose joints are in the picture's pixels, into frames of `size`; or into such as it needs, where no size is
-    /// given. `figure` is the picture, whose transparency is the figure's, and `rest` its joints.
-    pub fn new(dance: &[Joints], figure: &RgbaImage, rest: &Joints, size: Option<(u32, u32)>) -> Self {
+    /// given. `figure` is where the figure is in the picture, and `rest` its joints.
+    pub fn new(dance: &[Joints], figure: BoundingBox, rest: &Joints, size: Option<(u32, u32)>) -> Self {
         let margin = overhang(figure, rest);
         let extent = bounds(dance.iter().flat_map(Joints::seen));
         let (wide, high) = (extent.width() + 2.0 * margin, extent.height() + 2.0 * margin);
@@ -59,9 +58,7 @@ impl Layout {
 }
 
 /// How far the figure reaches beyond its joints (hair, hands, feet, clothes), and a little more, as heads and hands turn.
-fn overhang(figure: &RgbaImage, rest: &Joints) -> f32 {
-    let seen = figure.enumerate_pixels().filter(|(_, _, pixel)| pixel.0[3] > 127);
-    let figure = bounds(seen.map(|(x, y, _)| vector(x as f32, y as f32)));
+fn overhang(figure: BoundingBox, rest: &Joints) -> f32 {
     let joints = bounds(rest.seen());
     let sides = [
         joints.left - figure.left,

@@ -36,7 +36,7 @@ pub fn run(job: &DraftJob, interrupt: &Interrupt, on_event: &mut dyn FnMut(Draft
     let poses = dance.poses().ok_or_else(|| no_people(&job.pose))?;
     let (joints, times): (Vec<Joints>, Vec<f64>) =
         poses.map(|(pose, time)| (Joints::of_first(pose), time)).unzip();
-    let layout = Layout::new(&joints, figure.cut_out(), &Joints::of(figure.person()), job.size);
+    let layout = Layout::new(&joints, figure.bounds(), &Joints::of(figure.person()), job.size);
     let rig = figure.rig(layout.scale)?;
     if rig.apart() > MUCH {
         let (picture, share) = (job.figure.reference.picture.display(), 100.0 * rig.apart());

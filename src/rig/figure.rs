@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::files::read_picture;
 use crate::inputs::reference::{ReferenceFiles, ReferenceInput};
 use crate::picture::off_white;
-use crate::pose::{Joint, Keypoint, Person, Pose};
+use crate::pose::{BoundingBox, Joint, Keypoint, Person, Pose, vector};
 
 /// The files of a figure.
 #[derive(Debug, Clone, PartialEq)]
@@ -122,6 +122,14 @@ impl Figure {
     /// The figure alone, as large as the picture, transparent around.
     pub fn cut_out(&self) -> &RgbaImage {
         &self.cut_out
+    }
+
+    /// Where the figure is in the picture, without its transparent edges.
+    pub fn bounds(&self) -> BoundingBox {
+        let seen = self.cut_out.enumerate_pixels().filter(|(_, _, pixel)| pixel.0[3] > 127);
+        let (width, height) = self.cut_out.dimensions();
+        let whole = BoundingBox { left: 0.0, top: 0.0, right: width as f32, bottom: height as f32 };
+        BoundingBox::of(seen.map(|(x, y, _)| vector(x as f32, y as f32))).unwrap_or(whole)
     }
 
     /// Its joints, on a canvas of the picture's size.

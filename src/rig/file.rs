@@ -7,7 +7,7 @@ use dreamtuner_warp::Part;
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
-use super::names::{joint_name, joint_named, listed, part_name, part_named};
+use super::names::{joint_name, joint_named, part_name, part_named};
 use crate::error::{Error, Result};
 use crate::files::read_text;
 use crate::pose::{Joint, Keypoint, Person};
@@ -121,10 +121,7 @@ impl RigFile {
     pub fn person(&self, path: &Path) -> Result<Person> {
         let mut person = Person::default();
         for (name, place) in &self.joints {
-            let joint = joint_named(name).ok_or_else(|| {
-                let known = listed(Joint::ALL.into_iter().map(joint_name));
-                Error::input(path, format!("{name} is no joint; there are {known}"))
-            })?;
+            let joint = joint_named(name).map_err(|problem| Error::input(path, problem))?;
             check_place(path, joint, (place.x, place.y), (self.picture.width, self.picture.height))?;
             let confidence = place.confidence;
             person.body[joint as usize] = Some(Keypoint { x: place.x, y: place.y, confidence });
@@ -139,9 +136,7 @@ impl RigFile {
     pub fn order(&self, path: &Path) -> Result<Vec<Part>> {
         let mut order = Vec::new();
         for name in &self.order {
-            let known = || listed(Part::ALL.into_iter().map(part_name));
-            let part = part_named(name)
-                .ok_or_else(|| Error::input(path, format!("{name} is no part; there are {}", known())))?;
+            let part = part_named(name).map_err(|problem| Error::input(path, problem))?;
             if order.contains(&part) {
                 return Err(Error::input(path, format!("{name} comes twice in the order")));
             }

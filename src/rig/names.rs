@@ -12,9 +12,9 @@ pub fn joint_name(joint: Joint) -> String {
     hyphened(joint.name())
 }
 
-/// The joint of a name.
-pub(super) fn joint_named(name: &str) -> Option<Joint> {
-    Joint::ALL.into_iter().find(|joint| joint_name(*joint) == name)
+/// The joint of a name; else which there are.
+pub(super) fn joint_named(name: &str) -> Result<Joint, String> {
+    named("joint", name, &Joint::ALL, joint_name)
 }
 
 /// A part's name in files, such as `left-arm`.
@@ -22,14 +22,16 @@ pub(super) fn part_name(part: Part) -> String {
     hyphened(part.name())
 }
 
-/// The part of a name.
-pub(super) fn part_named(name: &str) -> Option<Part> {
-    Part::ALL.into_iter().find(|part| part_name(*part) == name)
+/// The part of a name; else which there are.
+pub(super) fn part_named(name: &str) -> Result<Part, String> {
+    named("part", name, &Part::ALL, part_name)
 }
 
-/// Several names, as a sentence lists them.
-pub(super) fn listed(names: impl Iterator<Item = String>) -> String {
-    names.collect::<Vec<_>>().join(", ")
+fn named<T: Copy>(kind: &str, name: &str, all: &[T], name_of: fn(T) -> String) -> Result<T, String> {
+    all.iter().copied().find(|one| name_of(*one) == name).ok_or_else(|| {
+        let known: Vec<String> = all.iter().map(|one| name_of(*one)).collect();
+        format!("{name} is no {kind}; there are {}", known.join(", "))
+    })
 }
 
 fn hyphened(name: &str) -> String {
@@ -51,9 +53,7 @@ impl FromStr for JointEdit {
     fn from_str(text: &str) -> Result<Self, String> {
         let form = || format!("{text}: not of the form left-elbow=412,300 or left-elbow=none");
         let (name, place) = text.split_once('=').ok_or_else(form)?;
-        let joint = joint_named(name).ok_or_else(|| {
-            format!("{name}: no joint; there are {}", listed(Joint::ALL.into_iter().map(joint_name)))
-        })?;
+        let joint = joint_named(name)?;
         if place == "none" {
             return Ok(Self { joint, place: None });
         }

@@ -13,7 +13,7 @@ use super::figure::Figure;
 use super::names::{joint_name, part_name};
 use crate::picture::label::{LINE_HEIGHT, write};
 use crate::picture::on_colour;
-use crate::pose::{BoundingBox, Joint, Keypoint, LIMBS, vector};
+use crate::pose::{BoundingBox, Joint, Keypoint, LIMBS};
 
 /// Longest side of each of the two pictures.
 const SIDE: f32 = 640.0;
@@ -58,11 +58,8 @@ pub(super) fn sheet(figure: &Figure, parts: &RgbaImage) -> RgbImage {
 /// Left and top edge, width and height of what is shown: the figure and its joints, with a little around.
 fn around(figure: &Figure) -> (u32, u32, u32, u32) {
     let (width, height) = figure.picture().dimensions();
-    let seen = figure.cut_out().enumerate_pixels().filter(|(_, _, pixel)| pixel.0[3] > 127);
-    let places = seen.map(|(x, y, _)| vector(x as f32, y as f32));
-    let joints = figure.person().body.iter().flatten().map(|point| vector(point.x, point.y));
-    let whole = BoundingBox { left: 0.0, top: 0.0, right: width as f32, bottom: height as f32 };
-    let bounds = BoundingBox::of(places.chain(joints)).unwrap_or(whole);
+    let joints = BoundingBox::around(figure.person().body.iter().flatten());
+    let bounds = joints.into_iter().fold(figure.bounds(), BoundingBox::united);
     let margin = 0.04 * bounds.width().max(bounds.height());
     let within = |value: f32, length: u32| value.clamp(0.0, length as f32) as u32;
     let (left, top) = (within(bounds.left - margin, width - 1), within(bounds.top - margin, height - 1));

@@ -7,7 +7,7 @@ use std::process::Command;
 use image::RgbImage;
 use tempfile::TempDir;
 
-use crate::support::{done, program, root, words};
+use crate::support::{done, program, refused, root};
 
 fn draft(output: &Path, options: &[&str]) -> Command {
     let mut command = draft_of("wave", output);
@@ -87,11 +87,6 @@ fn sizes_sheets_and_the_same_bytes() {
 fn what_cannot_be_drafted_is_refused() {
     let folder = TempDir::new().unwrap();
     let at = |name: &str| folder.path().join(name);
-    let refused = |mut command: Command| {
-        let output = command.output().unwrap();
-        assert!(!output.status.success());
-        words(&output)
-    };
     assert!(refused(draft(&at("a.mp4"), &["--size", "8x8"])).contains("16 to 8192"));
     assert!(refused(draft(&at("a.mp4"), &["--background", "sky"])).contains("#rrggbb"));
     assert!(refused(draft(&at("a.xyz"), &[])).contains("unknown extension"));

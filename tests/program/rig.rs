@@ -8,7 +8,7 @@ use image::{Rgba, RgbaImage};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{done, program, root, words};
+use crate::support::{difference, done, program, refused, root, words};
 
 /// A folder with the rig of the hero.
 struct Stage {
@@ -67,21 +67,8 @@ impl Stage {
     }
 }
 
-fn refused(mut command: Command) -> String {
-    let output = command.output().unwrap();
-    assert!(!output.status.success());
-    words(&output)
-}
-
 fn frame(folder: &Path) -> RgbaImage {
     image::open(folder.join("000003.png")).unwrap().into_rgba8()
-}
-
-/// The mean difference of two pictures.
-fn difference(one: &RgbaImage, other: &RgbaImage) -> f64 {
-    assert_eq!(one.dimensions(), other.dimensions());
-    let sum: u64 = one.as_raw().iter().zip(other.as_raw()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
-    sum as f64 / one.as_raw().len() as f64
 }
 
 #[test]

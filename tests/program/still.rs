@@ -11,7 +11,7 @@ use image::{RgbImage, Rgba, RgbaImage};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use crate::support::{root, words};
+use crate::support::{difference, root, words};
 
 fn program(output: &Path, options: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dreamtuner"));
@@ -30,12 +30,6 @@ fn made(output: &Path, options: &[&str]) -> RgbImage {
     let result = still(output, options);
     assert!(result.status.success(), "{}", words(&result));
     image::open(output).unwrap().into_rgb8()
-}
-
-fn difference(a: &RgbImage, b: &RgbImage) -> f64 {
-    assert_eq!(a.dimensions(), b.dimensions());
-    let sum: u64 = a.as_raw().iter().zip(b.as_raw()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
-    sum as f64 / a.as_raw().len() as f64
 }
 
 /// A picture tells its settings, and is made again from them, to the byte; what stands on the command line wins.

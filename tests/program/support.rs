@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use image::{ImageBuffer, Pixel};
 use tempfile::NamedTempFile;
 
 pub fn program() -> Command {
@@ -19,6 +20,20 @@ pub fn done(mut command: Command) -> Output {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", words(&output));
     output
+}
+
+/// What a command that fails has said.
+pub fn refused(mut command: Command) -> String {
+    let output = command.output().unwrap();
+    assert!(!output.status.success());
+    words(&output)
+}
+
+/// The mean difference of two pictures of one size, of 255.
+pub fn difference<P: Pixel<Subpixel = u8>>(a: &ImageBuffer<P, Vec<u8>>, b: &ImageBuffer<P, Vec<u8>>) -> f64 {
+    assert_eq!(a.dimensions(), b.dimensions());
+    let sum: u64 = a.as_raw().iter().zip(b.as_raw()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+    sum as f64 / a.as_raw().len() as f64
 }
 
 pub fn words(output: &Output) -> String {

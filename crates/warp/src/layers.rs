@@ -143,8 +143,7 @@ impl Cut<'_> {
         let mut seen = self.shown(|point| self.share(Part::Loose, point));
         let outlines = outlines_of_others(self.segmentation, Part::Loose);
         for (x, y, pixel) in seen.enumerate_pixels_mut() {
-            let place = |pixel: u32, size: usize| ((pixel as f32 * self.scale) as usize).min(size - 1);
-            if outlines.at(place(x, outlines.width), place(y, outlines.height)) {
+            if self.of_picture(&outlines, x as usize, y as usize) {
                 *pixel = Rgba([0; 4]);
             }
         }
@@ -198,9 +197,13 @@ impl Cut<'_> {
     }
 
     fn is_arm(&self, x: usize, y: usize) -> bool {
-        let parts = &self.segmentation.parts;
+        self.is_figure(x, y) && self.of_picture(&self.segmentation.parts, x, y).is_arm()
+    }
+
+    /// What the segmentation says of a pixel of the picture.
+    fn of_picture<T: Copy>(&self, field: &Field<T>, x: usize, y: usize) -> T {
         let place = |pixel: usize, size: usize| ((pixel as f32 * self.scale) as usize).min(size - 1);
-        self.is_figure(x, y) && parts.at(place(x, parts.width), place(y, parts.height)).is_arm()
+        field.at(place(x, field.width), place(y, field.height))
     }
 
     fn is_figure(&self, x: usize, y: usize) -> bool {
@@ -230,20 +233,21 @@ const LINE: f32 = 3.0;
 
 /// Where a part is, with the lines around it: an outline between two parts is both's.
 fn with_lines(segmentation: &Segmentation, part: Part) -> Field<bool> {
-    let Segmentation { parts, edges, .. } = segmentation;
-    let mut reached = parts.map(|of| (of == part).then_some(()));
-    let far = spread(&mut reached, |_, to, distance| edges.lines.values[to].then_some(distance));
-    far.map(|far| far <= LINE)
+    along_lines(segmentation, segmentation.parts.map(|of| (of == part).then_some(())))
 }
 
 /// Where a part is crossed by the outlines of what lies over it: lines that are near to other parts, and not to the background.
 fn outlines_of_others(segmentation: &Segmentation, part: Part) -> Field<bool> {
-    let Segmentation { parts, edges, figure, .. } = segmentation;
-    let mut reached = Field::filled(parts.width, parts.height, None);
-    for (index, label) in reached.values.iter_mut().enumerate() {
-        *label = (figure.values[index] && parts.values[index] != part).then_some(());
-    }
-    let far = spread(&mut reached, |_, to, distance| edges.lines.values[to].then_some(distance));
+    let Segmentation { parts, figure, .. } = segmentation;
+    let mut others = parts.map(|of| (of != part).then_some(()));
+    others.values.iter_mut().zip(&figure.values).filter(|(_, seen)| !**seen).for_each(|(of, _)| *of = None);
+    along_lines(segmentation, others)
+}
+
+/// What is reached from some pixels along the lines that touch them.
+fn along_lines(segmentation: &Segmentation, mut from: Field<Option<()>>) -> Field<bool> {
+    let lines = &segmentation.edges.lines;
+    let far = spread(&mut from, |_, to, distance| lines.values[to].then_some(distance));
     far.map(|far| far <= LINE)
 }
 

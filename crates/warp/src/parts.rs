@@ -76,12 +76,9 @@ impl Part {
 pub(crate) fn read(parts: &RgbaImage, width: usize, height: usize) -> Option<Field<Part>> {
     let mut labels = Field::filled(width, height, None);
     for (index, label) in labels.values.iter_mut().enumerate() {
-        let place = |pixel: usize, size: usize, full: u32| {
-            (((pixel as f32 + 0.5) / size as f32 * full as f32) as u32).min(full - 1)
-        };
-        let (x, y) =
-            (place(index % width, width, parts.width()), place(index / width, height, parts.height()));
-        let [red, green, blue, alpha] = parts.get_pixel(x, y).0;
+        let x = scaled(index % width, width, parts.width() as usize);
+        let y = scaled(index / width, height, parts.height() as usize);
+        let [red, green, blue, alpha] = parts.get_pixel(x as u32, y as u32).0;
         *label = (alpha > 0).then(|| Part::of_colour([red, green, blue]));
     }
     spread(&mut labels, |_, _, distance| Some(distance));
@@ -91,9 +88,13 @@ pub(crate) fn read(parts: &RgbaImage, width: usize, height: usize) -> Option<Fie
 /// The parts in their colours, as a picture of `width` × `height`; beside the figure as what is nearest.
 pub(crate) fn picture(parts: &Field<Part>, width: u32, height: u32) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| {
-        let place = |pixel: u32, size: usize, full: u32| {
-            (((pixel as f32 + 0.5) / full as f32 * size as f32) as usize).min(size - 1)
-        };
-        Rgb(parts.at(place(x, parts.width, width), place(y, parts.height, height)).colour())
+        let x = scaled(x as usize, width as usize, parts.width);
+        let y = scaled(y as usize, height as usize, parts.height);
+        Rgb(parts.at(x, y).colour())
     })
+}
+
+/// The pixel of a side of `to` in which the middle of a pixel of a side of `from` lies.
+fn scaled(pixel: usize, from: usize, to: usize) -> usize {
+    (((pixel as f32 + 0.5) / from as f32 * to as f32) as usize).min(to - 1)
 }

@@ -46,7 +46,7 @@ impl Rig {
     /// # Errors
     /// A picture that shows nothing, or of which the shoulders are not known.
     pub fn new(picture: &RgbaImage, joints: &Joints) -> Result<Self> {
-        Self::with(picture, joints, &Edits { order: Part::ALL.to_vec(), parts: None })
+        Self::with(picture, joints, &Edits::default())
     }
 
     /// As [`Rig::new`], where more is known.

@@ -55,13 +55,9 @@ impl Segmentation {
         };
         let values = (0..parts.values.len()).map(|index| is_figure(picture, index)).collect();
         let figure = Field { width: parts.width, height: parts.height, values };
-        let mut labels = parts.map(Some);
-        labels
-            .values
-            .iter_mut()
-            .zip(&figure.values)
-            .filter(|(_, seen)| !**seen)
-            .for_each(|(label, _)| *label = None);
+        let labels =
+            parts.values.iter().zip(&figure.values).map(|(part, seen)| seen.then_some(*part)).collect();
+        let labels = Field { width: parts.width, height: parts.height, values: labels };
         let shape = Shape { joints, costs: &parts.map(|_| 0.0), unit };
         let half_widths = LIMBS.map(|(part, chain)| Some(shape.limb(&labels, part, chain)?.half_width));
         Self { parts, figure, apart, edges, unit, half_widths }

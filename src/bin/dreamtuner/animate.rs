@@ -21,7 +21,7 @@ use serde_json::json;
 
 use crate::config_file::{self, FileOption};
 use crate::exit;
-use crate::parse::{ControlNetOption, Size, pixels};
+use crate::parse::{ControlNetOption, Size, beside, pixels};
 use crate::progress::Display;
 use crate::render_options::{CoherenceArgs, RenderArgs, TimeArgs, as_text};
 use crate::signal::stop_on_signal;
@@ -212,10 +212,8 @@ impl AnimateArgs {
     }
 
     fn outputs(&self) -> OutputFiles {
-        let named = |choice: &Option<String>, extension: &str| match choice.as_deref() {
-            Some("") => Some(self.output.with_extension(extension)),
-            path => path.map(PathBuf::from),
-        };
+        let named =
+            |choice: &Option<String>, extension: &str| beside(&self.output, choice.as_deref(), extension);
         let extension = self.output.extension().map_or("mp4".into(), |extension| extension.to_string_lossy());
         OutputFiles {
             clip: self.output.clone(),

@@ -10,8 +10,8 @@ use dreamtuner::interrupt::Interrupt;
 use dreamtuner::pose::{Camera, PersonChoice, Retarget};
 use image::Rgb;
 
-use crate::figure_args::{self, FigureArgs, sheet_of};
-use crate::parse::{Size, colour};
+use crate::figure_args::{self, FigureArgs};
+use crate::parse::{Size, beside, colour};
 use crate::render_options::TimeArgs;
 use crate::say::say;
 use crate::signal::stop_on_signal;
@@ -89,7 +89,7 @@ impl DraftArgs {
             audio: !self.no_audio,
             quality: self.quality,
             output: self.output.clone(),
-            sheet: sheet_of(&self.output, self.sheet.as_deref()),
+            sheet: beside(&self.output, self.sheet.as_deref(), "sheet.png"),
             overwrite: self.overwrite,
         }
     }

@@ -46,14 +46,6 @@ impl FigureArgs {
     }
 }
 
-/// The contact sheet's name: of an empty one, the output's with another ending.
-pub fn sheet_of(output: &Path, sheet: Option<&str>) -> Option<PathBuf> {
-    match sheet {
-        Some("") => Some(output.with_extension("sheet.png")),
-        path => path.map(PathBuf::from),
-    }
-}
-
 /// What may be wrong with the joints in a picture, and what to do then.
 pub fn sentences(doubts: &Doubts, picture: &Path) -> Vec<String> {
     let name = picture.display();

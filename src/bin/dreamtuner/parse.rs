@@ -1,7 +1,7 @@
 //! Options that say several things at once.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use dreamtuner::frame::MAX_SIDE;
@@ -90,6 +90,14 @@ impl FromStr for Point {
 impl fmt::Display for Point {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         write!(formatter, "{},{}", self.x, self.y)
+    }
+}
+
+/// A file that is written beside `output`: where it is asked for without a name, it has the output's, with another ending.
+pub fn beside(output: &Path, choice: Option<&str>, extension: &str) -> Option<PathBuf> {
+    match choice {
+        Some("") => Some(output.with_extension(extension)),
+        path => path.map(PathBuf::from),
     }
 }
 

@@ -6,7 +6,8 @@ use clap::Args;
 use dreamtuner::Result;
 use dreamtuner::rig::{RigEvent, RigJob};
 
-use crate::figure_args::{FigureArgs, sentences, sheet_of};
+use crate::figure_args::{FigureArgs, sentences};
+use crate::parse::beside;
 use crate::say::say;
 
 /// Shown below the help.
@@ -44,7 +45,7 @@ pub fn run(arguments: &RigArgs) -> Result<()> {
     let job = RigJob {
         figure: arguments.figure.of(&arguments.picture),
         output: arguments.output.clone(),
-        sheet: sheet_of(&arguments.output, arguments.sheet.as_deref()),
+        sheet: beside(&arguments.output, arguments.sheet.as_deref(), "sheet.png"),
         overwrite: arguments.overwrite,
     };
     dreamtuner::rig::run(&job, &mut |event| match event {

@@ -1,5 +1,7 @@
 //! The text of a BVH file.
 
+use std::fmt;
+
 use super::BvhError;
 use super::space::{self, Frame, Point, STILL};
 
@@ -124,7 +126,7 @@ impl<'a> Words<'a> {
         }
     }
 
-    fn word(&mut self, wanted: &str) -> Result<&'a str, BvhError> {
+    fn word(&mut self, wanted: impl fmt::Display) -> Result<&'a str, BvhError> {
         self.next().ok_or_else(|| self.error(format!("the file ends; {wanted} is missing")))
     }
 
@@ -135,8 +137,8 @@ impl<'a> Words<'a> {
         }
     }
 
-    fn number(&mut self, wanted: &str) -> Result<f32, BvhError> {
-        let word = self.word(wanted)?;
+    fn number(&mut self, wanted: impl fmt::Display) -> Result<f32, BvhError> {
+        let word = self.word(&wanted)?;
         let number = word.parse().ok().filter(|number: &f32| number.abs() <= LARGEST);
         number.ok_or_else(|| {
             self.error(format!("{} for {wanted}; a number up to ±{LARGEST} is allowed", shown(word)))
@@ -192,7 +194,7 @@ pub(super) fn parse(text: &str) -> Result<Recording, BvhError> {
     let mut values = Vec::new();
     for frame in 0..frames {
         for _ in 0..each {
-            values.push(words.number(&format!("frame {} of {frames}", frame + 1))?);
+            values.push(words.number(format_args!("frame {} of {frames}", frame + 1))?);
         }
     }
     if let Some(word) = words.next() {
@@ -240,14 +242,7 @@ fn hierarchy(words: &mut Words) -> Result<Vec<Node>, BvhError> {
 
 fn node(words: &mut Words, parent: Option<usize>) -> Result<Node, BvhError> {
     let name = words.name("a joint's name")?;
-    let mut word = words.word("OFFSET")?;
-    if word == "{" {
-        word = words.word("OFFSET")?;
-    }
-    if !word.eq_ignore_ascii_case("OFFSET") {
-        return Err(words.error(format!("{}; OFFSET is needed here", shown(word))));
-    }
-    let offset = words.point("an offset")?;
+    let offset = offset(words)?;
     words.expect("CHANNELS")?;
     let count = words.number("the number of channels")?;
     if !(0.0..=6.0).contains(&count) || count.fract() != 0.0 {
@@ -274,6 +269,13 @@ fn channel(words: &mut Words) -> Result<Channel, BvhError> {
 
 /// The end of the last bone.
 fn end(words: &mut Words) -> Result<Point, BvhError> {
+    let offset = offset(words)?;
+    words.expect("}")?;
+    Ok(offset)
+}
+
+/// `OFFSET` and its numbers, after a brace that may have stood beside the name.
+fn offset(words: &mut Words) -> Result<Point, BvhError> {
     let mut word = words.word("OFFSET")?;
     if word == "{" {
         word = words.word("OFFSET")?;
@@ -281,7 +283,5 @@ fn end(words: &mut Words) -> Result<Point, BvhError> {
     if !word.eq_ignore_ascii_case("OFFSET") {
         return Err(words.error(format!("{}; OFFSET is needed here", shown(word))));
     }
-    let offset = words.point("an offset")?;
-    words.expect("}")?;
-    Ok(offset)
+    words.point("an offset")
 }
