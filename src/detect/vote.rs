@@ -24,6 +24,8 @@ const NEAR: f32 = 0.05;
 const LONGEST: f32 = 512.0;
 /// White around the figure on each side, in figures: as much as the widest view shows.
 const MARGIN: f32 = 1.0;
+/// Knees without ankles have to be found with this confidence.
+const SURE_KNEE: f32 = 0.5;
 /// Joints may lie so far outside the figure, in figures.
 const OUTSIDE: f32 = 0.04;
 
@@ -53,6 +55,16 @@ pub fn find_masked_person(
     let shoulders = person.joint(Joint::RightShoulder).zip(person.joint(Joint::LeftShoulder));
     person.body[Joint::Neck as usize] = shoulders.map(|(right, left)| right.towards(left, 0.5));
     Ok(Some(Found { person: stage.taken_back(person), score }))
+}
+
+/// Of a leg that the picture cuts off, or a long dress hides, networks guess the knee.
+fn drop_doubtful_knees(person: &mut Person) {
+    for [knee, ankle] in [[Joint::RightKnee, Joint::RightAnkle], [Joint::LeftKnee, Joint::LeftAnkle]] {
+        if person.joint(ankle).is_none() && person.joint(knee).is_some_and(|knee| knee.confidence < SURE_KNEE)
+        {
+            person.body[knee as usize] = None;
+        }
+    }
 }
 
 /// Where the votes for a joint are densest.
@@ -149,6 +161,7 @@ impl Stage {
             *point = point.filter(|point| is_inside(*point));
         }
         drop_legs_below(&mut person, bounds.bottom);
+        drop_doubtful_knees(&mut person);
         person
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use dreamtuner::detect::{PoseModel, find_masked_person};
+use dreamtuner::detect::{Found, PoseModel, find_masked_person};
 use dreamtuner::pose::{Joint, Person};
 use dreamtuner::rig::{Doubts, joint_name};
 use image::{GrayImage, Luma, RgbImage, RgbaImage};
@@ -35,10 +35,18 @@ fn parts(drawing: &RgbaImage) -> (RgbImage, GrayImage) {
     (dreamtuner::picture::on_colour(drawing, image::Rgb([255; 3])), mask)
 }
 
+fn read(name: &str) -> RgbaImage {
+    image::open(folder().join(format!("{name}.png"))).unwrap().into_rgba8()
+}
+
+fn found_in(drawing: &RgbaImage, model: &PoseModel) -> Option<Found> {
+    let (picture, mask) = parts(drawing);
+    find_masked_person(model.estimator_for_stills().unwrap(), &picture, &mask).unwrap()
+}
+
 fn measured(name: &str, marked: &Marked, model: &PoseModel) -> Result {
-    let drawing = image::open(folder().join(format!("{name}.png"))).unwrap().into_rgba8();
-    let (picture, mask) = parts(&drawing);
-    let found = find_masked_person(model.estimator_for_stills().unwrap(), &picture, &mask).unwrap();
+    let drawing = read(name);
+    let found = found_in(&drawing, model);
     let questioned = found.as_ref().is_none_or(|found| !Doubts::of(&found.person).is_empty());
     let person: Person = found.map(|found| found.person).unwrap_or_default();
     let figure = (drawing.width().max(drawing.height()) - 40) as f32;
@@ -83,4 +91,17 @@ fn joints_of_drawings_are_found_or_questioned() {
     );
     assert!(near(0.1) > 0.84, "PCK@0.1: {}", near(0.1));
     assert!(recall > 0.9 && precision > 0.65, "precision {precision}, recall {recall}");
+}
+
+/// The picture ends at their thighs.
+#[test]
+fn half_figures_have_no_legs() {
+    let model = PoseModel::default();
+    for name in ["anime_eileen", "anime_lucy"] {
+        let person = found_in(&read(name), &model).unwrap().person;
+        let legs = [Joint::RightKnee, Joint::RightAnkle, Joint::LeftKnee, Joint::LeftAnkle];
+        assert!(legs.iter().all(|joint| person.joint(*joint).is_none()), "{name}: {person:?}");
+        let arms = [Joint::RightShoulder, Joint::RightElbow, Joint::LeftShoulder, Joint::LeftElbow];
+        assert!(arms.iter().all(|joint| person.joint(*joint).is_some()), "{name}: {person:?}");
+    }
 }

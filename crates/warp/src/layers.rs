@@ -13,7 +13,7 @@ use crate::geometry::{Vector, vector};
 use crate::joints::{Joints, Torso};
 use crate::outline::{is_inside, outline, solid_ends};
 use crate::parts::Part;
-use crate::segment::{Piece, Segmentation};
+use crate::segment::Segmentation;
 
 /// A layer: a part with its own texture.
 #[derive(Debug, Clone)]
@@ -160,14 +160,15 @@ impl Cut<'_> {
         }
     }
 
-    /// The outline of a cape: what is seen on both sides of the legs in the same colour, and the shoulders.
+    /// The outline of a cape: what is seen on both sides of the thighs in the same colour, and the shoulders.
     fn cape(&self, seen: &RgbaImage) -> Option<Vec<Vector>> {
         let hips = self.torso.hips();
         let reach = 0.4 * self.unit();
-        let mut sides = [Piece::default(), Piece::default()];
+        let mut sides = [Side::default(), Side::default()];
         for (x, y, pixel) in seen.enumerate_pixels() {
             let aside = x as f32 - hips.x;
-            if pixel.0[3] > 200 && y as f32 > hips.y && aside.abs() > reach {
+            let below = y as f32 - hips.y;
+            if pixel.0[3] > 200 && (0.0..self.unit()).contains(&below) && aside.abs() > reach {
                 sides[usize::from(aside > 0.0)].add(pixel.0);
             }
         }
@@ -208,6 +209,29 @@ impl Cut<'_> {
 
     fn is_figure(&self, x: usize, y: usize) -> bool {
         self.picture.get_pixel(x as u32, y as u32).0[3] > 127
+    }
+}
+
+/// Pieces of the same thing differ by less, as the sum over red, green and blue of 255 each.
+const SAME_COLOUR: f32 = 60.0;
+
+/// What is seen on a side of the figure.
+#[derive(Debug, Clone, Default)]
+struct Side {
+    size: usize,
+    sum: [f32; 3],
+}
+
+impl Side {
+    fn add(&mut self, colour: [u8; 4]) {
+        self.size += 1;
+        self.sum.iter_mut().zip(colour).for_each(|(sum, value)| *sum += f32::from(value));
+    }
+
+    /// Whether both have about the same colour.
+    fn is_like(&self, other: &Self) -> bool {
+        let mean = |side: &Self| side.sum.map(|sum| sum / side.size.max(1) as f32);
+        mean(self).iter().zip(mean(other)).map(|(a, b)| (a - b).abs()).sum::<f32>() < SAME_COLOUR
     }
 }
 

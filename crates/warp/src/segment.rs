@@ -38,6 +38,8 @@ const OUTLINE: f32 = 30.0;
 const WIDEST_LIMB: f32 = 2.2;
 /// Nor is anything so near to its bones, in shoulders' widths, loose for certain.
 const WIDEST_SLEEVE: f32 = 0.45;
+/// A shoe is no longer than so many shins.
+const LONGEST_SHOE: f32 = 0.9;
 
 /// Whether a pixel is the figure's.
 fn is_figure(picture: &RgbaImage, index: usize) -> bool {
@@ -58,7 +60,7 @@ impl Segmentation {
         let labels =
             parts.values.iter().zip(&figure.values).map(|(part, seen)| seen.then_some(*part)).collect();
         let labels = Field { width: parts.width, height: parts.height, values: labels };
-        let shape = Shape { joints, costs: &parts.map(|_| 0.0), unit };
+        let shape = Shape { joints, edges: &edges, costs: &parts.map(|_| 0.0), unit };
         let half_widths = LIMBS.map(|(part, chain)| Some(shape.limb(&labels, part, chain)?.half_width));
         Self { parts, figure, apart, edges, unit, half_widths }
     }
@@ -76,7 +78,7 @@ fn cut(picture: &RgbaImage, joints: &Joints, torso: &Torso, edges: &Edges, unit:
         let both = edges.change.values[from] + edges.change.values[to];
         is_figure(picture, to).then_some(distance * (1.0 + OUTLINE * both / 2.0))
     });
-    Shape { joints, costs: &costs, unit }.loosen(&mut labels, picture);
+    Shape { joints, edges, costs: &costs, unit }.loosen(&mut labels);
     // Islands and what is around the figure.
     spread(&mut labels, |_, _, distance| Some(distance));
     let seen = (0..costs.values.len()).filter(|index| is_figure(picture, *index));
@@ -143,6 +145,7 @@ fn hull(width: u32, height: u32, points: &[Vector]) -> GrayImage {
 /// What is known of a figure while it is cut.
 struct Shape<'a> {
     joints: &'a Joints,
+    edges: &'a Edges,
     costs: &'a Field<f32>,
     unit: f32,
 }
@@ -150,14 +153,18 @@ struct Shape<'a> {
 impl Shape<'_> {
     /// Takes from limbs what is not theirs: tails, capes, bags, hair. Such things lie behind an outline, or far from the bones, and in
     /// some place farther than a limb is wide.
-    fn loosen(&self, labels: &mut Field<Option<Part>>, picture: &RgbaImage) {
+    fn loosen(&self, labels: &mut Field<Option<Part>>) {
         let limbs = LIMBS.map(|(part, chain)| self.limb(labels, part, chain));
         let mut doubts = labels.map(|_| Doubt::None);
         for ((part, _), limb) in LIMBS.into_iter().zip(&limbs) {
             let Some(limb) = limb else { continue };
             let of_limb = (0..labels.values.len()).filter(|index| labels.values[*index] == Some(part));
             for index in of_limb {
-                let far = limb.distance(middle_of(labels, index));
+                let place = middle_of(labels, index);
+                let far = limb.distance(place);
+                if part.is_leg() && limb.is_beyond(place) {
+                    continue;
+                }
                 let crossed = self.is_behind_outline(index, far);
                 let widest = (WIDEST_LIMB * limb.half_width).max(WIDEST_SLEEVE * self.unit);
                 doubts.values[index] = match far {
@@ -167,7 +174,7 @@ impl Shape<'_> {
                 };
             }
         }
-        self.take(labels, &doubts, picture);
+        self.take(labels, &doubts);
     }
 
     /// Whether the way to a pixel, `far` from its bones, has crossed an outline: a straight one costs as much as it is long.
@@ -178,10 +185,11 @@ impl Shape<'_> {
     fn limb(&self, labels: &Field<Option<Part>>, part: Part, [a, b, c]: [Joint; 3]) -> Option<Limb> {
         let (first, second) = self.joints.pair(a, b)?;
         let mut bones = vec![(first, second)];
-        if let Some(last) = self.joints.at(c) {
+        let last = self.joints.at(c);
+        if let Some(last) = last {
             bones.push((second, last + (last - second) * 0.35));
         }
-        let mut limb = Limb { bones, half_width: 0.0 };
+        let mut limb = Limb { bones, last: last.map(|last| (second, last)), half_width: 0.0 };
         let outside = GrayImage::from_fn(labels.width as u32, labels.height as u32, |x, y| {
             let index = y as usize * labels.width + x as usize;
             let is_limb = labels.values[index] == Some(part)
@@ -199,56 +207,29 @@ impl Shape<'_> {
         Some(limb)
     }
 
-    /// Makes loose each piece of doubtful pixels that is certain somewhere, and large enough to be a thing of its own; and others of
-    /// the same colour, as a cape between legs is.
-    fn take(&self, labels: &mut Field<Option<Part>>, doubts: &Field<Doubt>, picture: &RgbaImage) {
+    /// Makes loose each piece of doubtful pixels that is certain somewhere, and large enough to be a thing of its own. Lines join
+    /// nothing, so that a shoe is not its shadow's, and are what is beside them.
+    fn take(&self, labels: &mut Field<Option<Part>>, doubts: &Field<Doubt>) {
         let doubtful = GrayImage::from_fn(labels.width as u32, labels.height as u32, |x, y| {
-            Luma([if doubts.at(x as usize, y as usize) == Doubt::None { 0 } else { 255 }])
+            let (x, y) = (x as usize, y as usize);
+            Luma([if doubts.at(x, y) == Doubt::None || self.edges.lines.at(x, y) { 0 } else { 255 }])
         });
-        let numbers = connected_components(&doubtful, Connectivity::Eight, Luma([0]));
-        let count = numbers.pixels().map(|pixel| pixel.0[0]).max().unwrap_or(0) as usize + 1;
-        let mut pieces = vec![Piece::default(); count];
-        for ((number, doubt), colour) in numbers.pixels().zip(&doubts.values).zip(picture.pixels()) {
-            let piece = &mut pieces[number.0[0] as usize];
-            piece.add(colour.0);
-            piece.certain += usize::from(*doubt == Doubt::Certain);
+        let pieces = connected_components(&doubtful, Connectivity::Eight, Luma([0]));
+        let count = pieces.pixels().map(|pixel| pixel.0[0]).max().unwrap_or(0) as usize + 1;
+        let (mut sizes, mut certain) = (vec![0_usize; count], vec![0_usize; count]);
+        for (pixel, doubt) in pieces.pixels().zip(&doubts.values) {
+            sizes[pixel.0[0] as usize] += 1;
+            certain[pixel.0[0] as usize] += usize::from(*doubt == Doubt::Certain);
         }
         let least = (self.unit * self.unit * 0.05) as usize;
-        let is_thing = |piece: &Piece| piece.size >= least && piece.certain * 10 >= piece.size;
-        let things: Vec<&Piece> = pieces[1..].iter().filter(|piece| is_thing(piece)).collect();
-        let is_part_of_one =
-            |piece: &Piece| piece.size * 4 >= least && things.iter().any(|thing| piece.is_like(thing));
-        let is_taken: Vec<bool> =
-            pieces.iter().map(|piece| is_thing(piece) || is_part_of_one(piece)).collect();
-        for (index, number) in numbers.pixels().enumerate() {
-            if number.0[0] > 0 && is_taken[number.0[0] as usize] {
+        for (index, pixel) in pieces.pixels().enumerate() {
+            let piece = pixel.0[0] as usize;
+            if doubts.values[index] != Doubt::None && self.edges.lines.values[index] {
+                labels.values[index] = None;
+            } else if piece > 0 && sizes[piece] >= least && certain[piece] * 10 >= sizes[piece] {
                 labels.values[index] = Some(Part::Loose);
             }
         }
-    }
-}
-
-/// Pieces of the same thing differ by less, as the sum over red, green and blue of 255 each.
-const SAME_COLOUR: f32 = 60.0;
-
-/// Pixels that hang together.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Piece {
-    pub size: usize,
-    certain: usize,
-    sum: [f32; 3],
-}
-
-impl Piece {
-    pub fn add(&mut self, colour: [u8; 4]) {
-        self.size += 1;
-        self.sum.iter_mut().zip(colour).for_each(|(sum, value)| *sum += f32::from(value));
-    }
-
-    /// Whether both have about the same colour.
-    pub fn is_like(&self, other: &Self) -> bool {
-        let mean = |piece: &Self| piece.sum.map(|sum| sum / piece.size.max(1) as f32);
-        mean(self).iter().zip(mean(other)).map(|(a, b)| (a - b).abs()).sum::<f32>() < SAME_COLOUR
     }
 }
 
@@ -269,10 +250,20 @@ fn middle_of<T: Copy>(field: &Field<T>, index: usize) -> Vector {
 /// A limb's bones, and how wide it is around them.
 struct Limb {
     bones: Vec<(Vector, Vector)>,
+    /// The last bone as it is.
+    last: Option<(Vector, Vector)>,
     half_width: f32,
 }
 
 impl Limb {
+    /// Whether a point of a leg may be the foot's: it lies beyond the ankle, and no farther than drawn shoes reach.
+    fn is_beyond(&self, point: Vector) -> bool {
+        self.last.is_some_and(|(from, to)| {
+            let (bone, beyond) = (to - from, point - to);
+            beyond.length() < LONGEST_SHOE * bone.length() && beyond.dot(bone) > 0.0
+        })
+    }
+
     fn distance(&self, point: Vector) -> f32 {
         self.bones.iter().map(|(from, to)| distance_to_line(point, *from, *to)).fold(f32::INFINITY, f32::min)
     }
