@@ -17,7 +17,7 @@ use dreamtuner::model::DeviceSettings;
 use dreamtuner::model::StableDiffusion;
 use dreamtuner::model::transformer::AttentionContext;
 use dreamtuner::model::weights::ModelFiles;
-use dreamtuner::render::animator::{Animator, ClipInputs, ReferencePicture};
+use dreamtuner::render::animator::{Animator, ClipInputs, FrameInputs, ReferencePicture};
 use dreamtuner::render::feature_store::FeatureCache;
 use dreamtuner::render::pipeline::Pipeline;
 use dreamtuner::render::settings::{PreviousFeatures, RenderSettings};
@@ -82,6 +82,7 @@ fn settings(side: usize, previous_features: PreviousFeatures) -> Result<RenderSe
         first_weight: 0.0,
         beta: 0.0,
         vae_tile: None,
+        draft: Default::default(),
     })
 }
 
@@ -122,7 +123,7 @@ fn timed(pipeline: &Pipeline) -> Result<Vec<Timed<'_>>> {
             Box::new(move || {
                 // The first frame fills the cache and becomes the previous one.
                 for _ in 0..if frames == 0 { 2 } else { 1 } {
-                    animator.render(&control, &mut |_| {})?;
+                    animator.render(FrameInputs::new(&control), &mut |_| {})?;
                     frames += 1;
                 }
                 Ok(())

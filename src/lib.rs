@@ -5,7 +5,7 @@
 //! # A picture and poses in, frames out
 //!
 //! ```
-//! use dreamtuner::{Animator, ClipInputs, DeviceSettings, FeatureCache, Interrupt, ModelDefaults, ReferencePicture, RenderSettings};
+//! use dreamtuner::{Animator, ClipInputs, DeviceSettings, FeatureCache, FrameInputs, Interrupt, ModelDefaults, ReferencePicture, RenderSettings};
 //! use dreamtuner::{DrawSettings, ReadSettings, WeightFiles, draw_pose, read_poses};
 //!
 //! # fn main() -> dreamtuner::Result<()> {
@@ -21,7 +21,7 @@
 //! for pose in read_poses("poses/wave.json".as_ref(), &ReadSettings::default())?.poses {
 //!     let control = draw_pose(&pose, 128, 128, &DrawSettings::default());
 //!     # let control = draw_pose(&pose, 64, 64, &DrawSettings::default());
-//!     let frame = animator.render(&[Some(control)], &mut |_step| {})?.image;
+//!     let frame = animator.render(FrameInputs::new(&[Some(control)]), &mut |_step| {})?.image;
 //!     # assert_eq!(frame.dimensions(), (64, 64));
 //!     # frames += 1;
 //!     # if frames == 2 { break; }
@@ -133,7 +133,7 @@ pub use mask::Mask;
 pub use model::DeviceSettings;
 pub use model::weights::ModelDefaults;
 pub use pose::{DrawSettings, Pose, PoseSequence, ReadSettings, draw_pose, read_poses};
-pub use render::animator::{Animator, ClipInputs, ReferencePicture, Rendered};
+pub use render::animator::{Animator, ClipInputs, FrameInputs, ReferencePicture, Rendered};
 pub use render::feature_store::FeatureCache;
 pub use render::pipeline::Pipeline;
 pub use render::pipeline_source::PipelineSource;

@@ -9,14 +9,18 @@ use crate::inputs::reference::{FileChoice, ReferenceFiles};
 use crate::picture::Fit;
 use crate::render::clip::{Outcome, Progress};
 use crate::render::feature_store::FeatureCache;
+use crate::render::networks::ControlSource;
 use crate::render::pipeline_source::PipelineSource;
 use crate::render::settings::RenderSettings;
+use crate::rig::{Doubts, RigFiles};
 
 /// All that `dreamtuner animate` is told.
 #[derive(Debug, Clone)]
 pub struct Job {
     /// The reference picture with its mask; its controls stand in the order of the ControlNets.
     pub reference: ReferenceFiles,
+    /// The reference's figure, for drafts.
+    pub figure: RigFiles,
     /// The dance.
     pub pose: PathBuf,
     /// How the dance is read.
@@ -58,6 +62,8 @@ pub struct Job {
 pub enum ClipEvent {
     /// A repair, or something else that the user should know.
     Note(String),
+    /// The joints of the reference's figure may be wrong.
+    Doubts(Doubts),
     /// A frame of the dance was searched for people.
     Searched {
         /// Frames searched.
@@ -99,14 +105,21 @@ impl Job {
         pipeline: PipelineSource,
         settings: RenderSettings,
     ) -> Self {
-        let controlnets = pipeline.controlnets();
+        let control = |source: ControlSource| match source {
+            ControlSource::Dance => FileChoice::Auto,
+            ControlSource::Draft | ControlSource::DraftInpaint => FileChoice::Itself,
+        };
+        let controls: Vec<FileChoice> = pipeline.control_sources().into_iter().map(control).collect();
+        let controlnets = controls.len();
+        let reference = ReferenceFiles {
+            picture: picture.into(),
+            mask: FileChoice::Auto,
+            controls,
+            model: PoseModel::default(),
+        };
         Self {
-            reference: ReferenceFiles {
-                picture: picture.into(),
-                mask: FileChoice::Auto,
-                controls: vec![FileChoice::Auto; controlnets],
-                model: PoseModel::default(),
-            },
+            figure: RigFiles::found_in(&reference),
+            reference,
             pose: dance.into(),
             pose_settings: PoseSettings::default(),
             control_videos: vec![None; controlnets],
@@ -127,9 +140,18 @@ impl Job {
         }
     }
 
+    /// Whether frames need drafts.
+    pub fn needs_drafts(&self) -> bool {
+        let sources = self.pipeline.control_sources();
+        self.settings.draft.are_used() || sources.iter().any(|source| *source != ControlSource::Dance)
+    }
+
     /// The files and folders that the clip is made of.
     pub fn inputs(&self) -> Vec<&Path> {
         let mut inputs = vec![self.pose.as_path()];
+        if self.needs_drafts() {
+            inputs.extend(self.figure.files());
+        }
         inputs.extend(self.pose_settings.model.choice().file());
         inputs.extend(self.reference.files());
         inputs.extend(self.pipeline.files());

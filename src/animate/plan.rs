@@ -30,6 +30,7 @@ pub fn plan(
         FileChoice::File(path) => hash(path),
         FileChoice::Auto => Ok("auto".into()),
         FileChoice::None => Ok("none".into()),
+        FileChoice::Itself => Ok("itself".into()),
     };
     let mut pose = search;
     pose["kind"] = json!(job.pose_settings.kind);
@@ -39,7 +40,7 @@ pub fn plan(
     if job.pose_settings.camera != Camera::default() {
         pose["camera"] = job.pose_settings.camera.to_string().into();
     }
-    Ok(json!({
+    let mut plan = json!({
         "dreamtuner": env!("CARGO_PKG_VERSION"),
         "frames": frames,
         "settings": settings,
@@ -55,7 +56,17 @@ pub fn plan(
         "device": format!("{:?}", pipeline.model.device.location()),
         "dtype": pipeline.model.weight_dtype.as_str(),
         "features": features(),
-    }))
+    });
+    if job.needs_drafts() {
+        let joints: Vec<String> = job.figure.joints.iter().map(|edit| format!("{edit:?}")).collect();
+        plan["figure"] = json!({
+            "mask": choice(&job.figure.reference.mask)?,
+            "poses": job.figure.reference.controls.iter().map(choice).collect::<Result<Vec<_>>>()?,
+            "rig": maybe(&job.figure.rig)?,
+            "joints": joints,
+        });
+    }
+    Ok(plan)
 }
 
 /// All that decides which poses are found in the dance.

@@ -7,6 +7,7 @@ use image::RgbImage;
 
 use super::job::{ClipEvent, Job};
 use crate::diffusion::NoiseSource;
+use crate::draft::{FrameDrafts, drafts_need_people};
 use crate::error::{Error, Result};
 use crate::inputs::dance::{PoseKind, PoseSource, Surroundings};
 use crate::inputs::extract::Extracted;
@@ -17,8 +18,10 @@ use crate::picture::Fit;
 use crate::pose::Pose;
 use crate::render::animator::{ClipInputs, ReferencePicture};
 use crate::render::clip::ControlFrame;
+use crate::render::networks::ControlSource;
 use crate::render::pipeline::Pipeline;
 use crate::render::settings::RenderSettings;
+use crate::rig::Figure;
 use crate::video::{AudioSource, Container, EncodeSettings};
 
 /// What a clip is rendered from.
@@ -31,6 +34,8 @@ pub(super) struct Stage {
     pub reference: ReferencePicture,
     /// The dance.
     pub pose: PoseSource,
+    /// The drafts of its frames, if frames use any.
+    drafts: Option<FrameDrafts>,
     /// How the clip is encoded, but for its metadata.
     pub encode: EncodeSettings,
     /// The videos of their own that ControlNets have.
@@ -57,7 +62,12 @@ impl Stage {
             None => NoiseSource::new(job.settings.seed),
         };
         let reference = job.reference.read()?;
-        let (pose, videos) = open_poses(job, reference.pose(), known, interrupt, on_event)?;
+        let figure = job.needs_drafts().then(|| read_figure(job, on_event)).transpose()?;
+        let body = figure.as_ref().map(Figure::pose).or(reference.pose());
+        let (pose, videos) = open_poses(job, body, known, interrupt, on_event)?;
+        if figure.is_some() && pose.poses().is_none() {
+            return Err(drafts_need_people(&job.pose));
+        }
         let encode = encode_settings(job, &pose)?;
         interrupt.check()?;
         // 2. Weights.
@@ -69,7 +79,8 @@ impl Stage {
         let settings = sized(job, &pipeline.model, &pose, on_event)?;
         let settings = settings.with_subject(pipeline.weights.subject_phrase());
         let reference = reference.fit(settings.width as u32, settings.height as u32)?;
-        Ok(Self { pipeline, settings, reference, pose, encode, videos, noise })
+        let drafts = figure.map(|figure| drafts(&figure, &pose, &settings, job.fit)).transpose()?;
+        Ok(Self { pipeline, settings, reference, pose, drafts, encode, videos, noise })
     }
 
     /// What the animator begins with.
@@ -84,7 +95,7 @@ impl Stage {
     /// The control images of every frame, one for each ControlNet.
     pub fn control_frames(&self, fit: Fit) -> Result<ControlFrames<'_>> {
         let (width, height) = (self.settings.width as u32, self.settings.height as u32);
-        let Self { pose, videos, .. } = self;
+        let Self { pose, videos, drafts, .. } = self;
         let mut dance = pose.images(width, height, fit)?.enumerate();
         let mut others = videos
             .iter()
@@ -96,7 +107,16 @@ impl Stage {
                 (_, Err(error)) => return Some(Err(error)),
             };
             let mut images: Vec<Option<RgbImage>> = Vec::with_capacity(others.len());
-            for (other, video) in others.iter_mut().zip(videos) {
+            let draft = match drafts.as_ref().map(|drafts| drafts.frame(index)).transpose() {
+                Ok(draft) => draft,
+                Err(error) => return Some(Err(error)),
+            };
+            for ((other, video), unit) in others.iter_mut().zip(videos).zip(&self.pipeline.controls) {
+                let shown = draft.as_ref().filter(|_| unit.source != ControlSource::Dance);
+                if let Some(draft) = shown {
+                    images.push(Some(draft.image.clone()));
+                    continue;
+                }
                 match other.as_mut().map(Iterator::next) {
                     None => images.push(Some(dance.image.clone())),
                     Some(Some(Ok(frame))) => images.push(Some(frame.image)),
@@ -104,9 +124,28 @@ impl Stage {
                     Some(None) => return video.as_ref().map(|video| Err(ended_early(video.path()))),
                 }
             }
-            Some(Ok(ControlFrame { time: dance.time, images, is_cut: pose.cuts.contains(&index) }))
+            let is_cut = pose.cuts.contains(&index);
+            Some(Ok(ControlFrame { time: dance.time, images, draft, is_cut }))
         })))
     }
+}
+
+/// The reference's figure, and what is doubtful of it.
+fn read_figure(job: &Job, on_event: &mut dyn FnMut(ClipEvent)) -> Result<Figure> {
+    let figure = job.figure.read()?;
+    let doubts = figure.doubts();
+    if !doubts.is_empty() {
+        on_event(ClipEvent::Doubts(doubts));
+    }
+    Ok(figure)
+}
+
+/// The drafts of every frame of the dance.
+fn drafts(figure: &Figure, dance: &PoseSource, settings: &RenderSettings, fit: Fit) -> Result<FrameDrafts> {
+    let (width, height) = (settings.width as u32, settings.height as u32);
+    let poses = dance.poses().ok_or_else(|| drafts_need_people(dance.path()))?;
+    let poses: Vec<Pose> = poses.map(|(pose, _)| pose.fit(width, height, fit)).collect();
+    FrameDrafts::new(figure, dance.path(), &poses, fit)
 }
 
 /// The dance, and the videos of their own that ControlNets have.

@@ -69,13 +69,15 @@ pub fn watch(
         let mut after_step =
             |done| on_event(ClipEvent::Progress(Progress::Step { frame: index, done, steps }));
         let picture =
-            animator.render(&control.images, &mut after_step).map_err(|error| error.at_frame(index))?.image;
+            animator.render(control.inputs(), &mut after_step).map_err(|error| error.at_frame(index))?.image;
         let mut pictures =
             vec![(AttentionSource::Itself, &picture), (AttentionSource::Reference, &reference.image)];
         let looked_back = [
             (AttentionSource::First, settings.first_weight, first.as_ref()),
             (AttentionSource::Previous, settings.previous_weight, previous.as_ref()),
         ];
+        let draft = control.draft.as_ref().filter(|_| settings.draft.weight > 0.0);
+        pictures.extend(draft.map(|draft| (AttentionSource::Draft, &draft.image)));
         for (source, weight, frame) in looked_back {
             pictures.extend(frame.filter(|_| weight > 0.0).map(|frame| (source, frame)));
         }

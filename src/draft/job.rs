@@ -26,6 +26,8 @@ pub struct DraftJob {
     pub quality: Option<u8>,
     /// The clip.
     pub output: PathBuf,
+    /// A clip of how sure each pixel is, from black to white.
+    pub confidence: Option<PathBuf>,
     /// A picture of frames spread over the clip.
     pub sheet: Option<PathBuf>,
     /// Whether outputs that are there are replaced.

@@ -3,7 +3,7 @@
 use dreamtuner_warp::Joints;
 
 use crate::error::{Error, Result};
-use crate::pose::{BoundingBox, Person, Pose, Vector, vector};
+use crate::pose::{BoundingBox, Joint, Person, Pose, Vector, vector};
 
 /// Sides that frames may have.
 const SIDES: std::ops::RangeInclusive<u32> = 16..=crate::frame::MAX_SIDE;
@@ -56,6 +56,42 @@ impl Layout {
         Self { width, height, scale, offset }
     }
 }
+
+/// Of the lengths that a bone has over a dance this share is shorter than where it lies in the plane of the picture.
+const FULL_LENGTH: f64 = 0.9;
+
+/// How much larger a dance is than the figure at `rest`: the median over bones. `None` where they have none in common.
+pub fn scale_between(rest: &Joints, dance: &[Joints]) -> Option<f32> {
+    let length = |joints: &Joints, [from, to]: [Joint; 2]| {
+        let (from, to) = (joints.at(from)?, joints.at(to)?);
+        Some((to - from).length())
+    };
+    let ratio = |bone: [Joint; 2]| {
+        let own = length(rest, bone).filter(|own| *own > 0.0)?;
+        let mut lengths: Vec<f32> = dance.iter().filter_map(|joints| length(joints, bone)).collect();
+        lengths.sort_by(f32::total_cmp);
+        let place = (lengths.len() as f64 * FULL_LENGTH) as usize;
+        Some(lengths.get(place.min(lengths.len().saturating_sub(1)))? / own)
+    };
+    let mut ratios: Vec<f32> = BONES.into_iter().filter_map(ratio).filter(|ratio| *ratio > 0.0).collect();
+    ratios.sort_by(f32::total_cmp);
+    ratios.get(ratios.len() / 2).copied()
+}
+
+/// Bones that hardly turn out of sight for a whole dance.
+const BONES: [[Joint; 2]; 11] = [
+    [Joint::Neck, Joint::RightHip],
+    [Joint::Neck, Joint::LeftHip],
+    [Joint::RightShoulder, Joint::RightElbow],
+    [Joint::RightElbow, Joint::RightWrist],
+    [Joint::LeftShoulder, Joint::LeftElbow],
+    [Joint::LeftElbow, Joint::LeftWrist],
+    [Joint::RightHip, Joint::RightKnee],
+    [Joint::RightKnee, Joint::RightAnkle],
+    [Joint::LeftHip, Joint::LeftKnee],
+    [Joint::LeftKnee, Joint::LeftAnkle],
+    [Joint::RightShoulder, Joint::LeftShoulder],
+];
 
 /// How far the figure reaches beyond its joints (hair, hands, feet, clothes), and a little more, as heads and hands turn.
 fn overhang(figure: BoundingBox, rest: &Joints) -> f32 {

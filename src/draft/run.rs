@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use dreamtuner_warp::Joints;
+use image::{DynamicImage, GrayImage};
 
 use super::job::{DraftEvent, DraftJob};
 use super::layout::{Layout, check_size, with_room};
@@ -33,7 +34,7 @@ pub fn run(job: &DraftJob, interrupt: &Interrupt, on_event: &mut dyn FnMut(Draft
         on_event(DraftEvent::Doubts(doubts));
     }
     let dance = open_dance(job, figure.pose(), interrupt, on_event)?;
-    let poses = dance.poses().ok_or_else(|| no_people(&job.pose))?;
+    let poses = dance.poses().ok_or_else(|| drafts_need_people(&job.pose))?;
     let (joints, times): (Vec<Joints>, Vec<f64>) =
         poses.map(|(pose, time)| (Joints::of_first(pose), time)).unzip();
     let layout = Layout::new(&joints, figure.bounds(), &Joints::of(figure.person()), job.size);
@@ -48,8 +49,10 @@ pub fn run(job: &DraftJob, interrupt: &Interrupt, on_event: &mut dyn FnMut(Draft
     let mut outputs = Outputs::begin(job, &mut reserved, &dance, &layout)?;
     for (index, (joints, time)) in joints.iter().zip(times).enumerate() {
         interrupt.check()?;
-        let drawn = rig.draw(&joints.placed(layout.scale, layout.offset), layout.width, layout.height);
+        let pose = joints.placed(layout.scale, layout.offset);
+        let drawn = rig.draw(&pose, layout.width, layout.height);
         outputs.write(Frame { image: on_colour(&drawn, job.background), time })?;
+        outputs.write_confidence(time, || rig.confidence(&pose, layout.width, layout.height))?;
         on_event(DraftEvent::Frame { done: index + 1, of: dance.frames });
     }
     for path in outputs.finish()? {
@@ -60,7 +63,10 @@ pub fn run(job: &DraftJob, interrupt: &Interrupt, on_event: &mut dyn FnMut(Draft
 
 /// What can be found wrong before anything is read.
 fn check(job: &DraftJob) -> Result<()> {
-    Container::from_path(&job.output)?;
+    [Some(&job.output), job.confidence.as_ref()]
+        .into_iter()
+        .flatten()
+        .try_for_each(|path| Container::from_path(path).map(drop))?;
     job.sheet.as_deref().map_or(Ok(()), check_sheet_name)?;
     check_size(job.size)?;
     job.pose_settings.check()
@@ -68,6 +74,7 @@ fn check(job: &DraftJob) -> Result<()> {
 
 fn reserve(job: &DraftJob) -> Result<Reservation> {
     let mut wanted = vec![Wanted::clip(&job.output)];
+    wanted.extend(job.confidence.as_deref().map(Wanted::clip));
     wanted.extend(job.sheet.iter().map(|path| Wanted::File(path.clone())));
     let inputs: Vec<&Path> = job.figure.files().chain([job.pose.as_path()]).collect();
     Reservation::begin(wanted, &inputs, job.overwrite, &format!("{job:?}"))
@@ -96,6 +103,7 @@ fn open_dance(
 struct Outputs<'a> {
     job: &'a DraftJob,
     clip: VideoWriter,
+    confidence: Option<VideoWriter>,
     sheet: Option<(PartFile, SheetBuilder)>,
 }
 
@@ -116,11 +124,15 @@ impl<'a> Outputs<'a> {
         };
         settings.validate(Container::from_path(&job.output)?)?;
         let clip = VideoWriter::begin(reserved.clip(&job.output)?, layout.width, layout.height, &settings)?;
+        let silent = EncodeSettings { audio: None, ..settings };
+        let begin_map =
+            |path: &PathBuf| VideoWriter::begin(reserved.clip(path)?, layout.width, layout.height, &silent);
+        let confidence = job.confidence.as_ref().map(begin_map).transpose()?;
         let begin_sheet = |path: &PathBuf| {
             Ok::<_, Error>((reserved.file(path)?, SheetBuilder::of_clip(dance.frames, SHEET_CELL)))
         };
         let sheet = job.sheet.as_ref().map(begin_sheet).transpose()?;
-        Ok(Self { job, clip, sheet })
+        Ok(Self { job, clip, confidence, sheet })
     }
 
     fn write(&mut self, frame: Frame) -> Result<()> {
@@ -130,10 +142,20 @@ impl<'a> Outputs<'a> {
         self.clip.write(&frame)
     }
 
+    /// Writes the map that `drawn` gives, where one is asked for.
+    fn write_confidence(&mut self, time: f64, drawn: impl Fn() -> GrayImage) -> Result<()> {
+        let Some(clip) = &mut self.confidence else { return Ok(()) };
+        clip.write(&Frame { image: DynamicImage::ImageLuma8(drawn()).into_rgb8(), time })
+    }
+
     /// Gives everything its name; the names.
     fn finish(self) -> Result<Vec<PathBuf>> {
         self.clip.finish()?;
         let mut written = vec![self.job.output.clone()];
+        if let Some(clip) = self.confidence {
+            clip.finish()?;
+            written.extend(self.job.confidence.clone());
+        }
         if let Some((file, sheet)) = self.sheet {
             file.write_png(&sheet.finish(), &[])?;
             written.extend(self.job.sheet.clone());
@@ -142,7 +164,8 @@ impl<'a> Outputs<'a> {
     }
 }
 
-fn no_people(dance: &Path) -> Error {
+/// A dance that drafts cannot be made of.
+pub fn drafts_need_people(dance: &Path) -> Error {
     Error::input(
         dance,
         "is a video of drawn skeletons, or pictures; a draft needs a video of somebody, or a pose file",

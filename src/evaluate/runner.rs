@@ -19,7 +19,7 @@ use crate::interrupt::Interrupt;
 use crate::model::StableDiffusion;
 use crate::outputs::{Reservation, write_json, write_png, write_whole};
 use crate::puppet::Identity;
-use crate::render::animator::{Animator, ClipInputs};
+use crate::render::animator::{Animator, ClipInputs, FrameInputs};
 use crate::render::feature_store::FeatureCache;
 use crate::render::pipeline::Pipeline;
 use crate::render::settings::RenderSettings;
@@ -206,7 +206,8 @@ fn render(
     let mut frames = Vec::with_capacity(truth.frames.len());
     for (index, frame) in truth.frames.iter().enumerate() {
         let seen = vec![Some(frame.control_image()); pipeline.controls.len()];
-        let rendered = animator.render(&seen, &mut |_| {}).map_err(|error| error.at_frame(index))?;
+        let rendered =
+            animator.render(FrameInputs::new(&seen), &mut |_| {}).map_err(|error| error.at_frame(index))?;
         frames.push(rendered.image);
         on_event(BenchmarkEvent::Frame);
     }

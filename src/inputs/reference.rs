@@ -25,6 +25,8 @@ pub enum FileChoice {
     Auto,
     /// There is none.
     None,
+    /// The picture itself, for ControlNets that are shown pictures.
+    Itself,
     /// A file.
     File(PathBuf),
 }
@@ -34,7 +36,7 @@ impl FileChoice {
     pub fn file(&self) -> Option<&Path> {
         match self {
             Self::File(path) => Some(path),
-            Self::Auto | Self::None => None,
+            Self::Auto | Self::None | Self::Itself => None,
         }
     }
 }
@@ -101,7 +103,7 @@ impl ReferenceFiles {
             FileChoice::Auto => {
                 (alpha.map_or(ReferenceMask::Foreground, ReferenceMask::Picture), &self.picture)
             }
-            FileChoice::None => (ReferenceMask::Whole, &self.picture),
+            FileChoice::None | FileChoice::Itself => (ReferenceMask::Whole, &self.picture),
             FileChoice::File(path) => (ReferenceMask::Picture(read_mask(path, size)?), path),
         };
         if matches!(&mask, ReferenceMask::Picture(mask) if is_black(mask)) {
@@ -121,6 +123,7 @@ impl ReferenceFiles {
         };
         let control = |choice: &FileChoice| match choice {
             FileChoice::None => Ok(None),
+            FileChoice::Itself => Ok(Some(ReferenceControl::Picture(picture.clone()))),
             FileChoice::Auto => {
                 Ok(estimated.clone().map(|person| ReferenceControl::Poses(alone(person, size))))
             }

@@ -4,15 +4,21 @@ use image::{GrayImage, Rgb, RgbImage, Rgba, RgbaImage};
 
 /// The picture on one colour.
 pub fn on_colour(picture: &RgbaImage, background: Rgb<u8>) -> RgbImage {
-    let [behind_red, behind_green, behind_blue] = background.0;
+    RgbImage::from_fn(picture.width(), picture.height(), |x, y| over(*picture.get_pixel(x, y), background))
+}
+
+/// A picture before another one of the same size.
+pub fn over_picture(picture: &RgbaImage, background: &RgbImage) -> RgbImage {
     RgbImage::from_fn(picture.width(), picture.height(), |x, y| {
-        let [red, green, blue, alpha] = picture.get_pixel(x, y).0;
-        let (above, below) = (u32::from(alpha), 255 - u32::from(alpha));
-        let over = |colour: u8, behind: u8| {
-            ((u32::from(colour) * above + u32::from(behind) * below + 127) / 255) as u8
-        };
-        Rgb([over(red, behind_red), over(green, behind_green), over(blue, behind_blue)])
+        over(*picture.get_pixel(x, y), *background.get_pixel(x, y))
     })
+}
+
+fn over(Rgba([red, green, blue, alpha]): Rgba<u8>, behind: Rgb<u8>) -> Rgb<u8> {
+    let (above, below) = (u32::from(alpha), 255 - u32::from(alpha));
+    let mixed =
+        |colour: u8, behind: u8| ((u32::from(colour) * above + u32::from(behind) * below + 127) / 255) as u8;
+    Rgb([mixed(red, behind.0[0]), mixed(green, behind.0[1]), mixed(blue, behind.0[2])])
 }
 
 /// A picture that lies on white, transparent as `mask` says: 0 nowhere to be seen, 255 wholly. Both have the same size.

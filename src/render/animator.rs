@@ -15,8 +15,9 @@ use crate::model::transformer::KeysValues;
 use crate::render::attention_maps::{AttentionSource, Watch, Watched};
 use crate::render::deep_cache::DeepCache;
 use crate::render::denoiser::{FrameControls, SubjectDenoiser};
+use crate::render::draft::{DraftFrame, EncodedDraft, composited};
 use crate::render::feature_store::{FeatureCache, FeatureStore};
-use crate::render::networks::{ControlUnit, GuidanceTexts, Networks, TextKeysValues};
+use crate::render::networks::{ControlSource, ControlUnit, GuidanceTexts, Networks, TextKeysValues};
 use crate::render::pipeline::Pipeline;
 use crate::render::prompts::PromptEmbeddings;
 use crate::render::reference::{CachedReference, Reference};
@@ -97,6 +98,22 @@ impl ClipInputs {
     }
 }
 
+/// What a frame is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct FrameInputs<'a> {
+    /// Its control image for each ControlNet.
+    pub controls: &'a [Option<RgbImage>],
+    /// Its draft, where [`RenderSettings::draft`] or a ControlNet asks for one.
+    pub draft: Option<&'a DraftFrame>,
+}
+
+impl<'a> FrameInputs<'a> {
+    /// A frame without a draft.
+    pub fn new(controls: &'a [Option<RgbImage>]) -> Self {
+        Self { controls, draft: None }
+    }
+}
+
 /// A finished frame.
 #[derive(Debug, Clone)]
 pub struct Rendered {
@@ -119,6 +136,8 @@ pub struct Animator<'a> {
     plan: SamplingPlan,
     texts: GuidanceTexts,
     subject: Option<KeysValues>,
+    /// The latent that every frame begins from, if there is one.
+    init: Option<Tensor>,
     /// The noise that references carry.
     reference_noise: Tensor,
     references: References,
@@ -148,7 +167,8 @@ impl Animator<'_> {
         let shape = [1, model.latent_channels, height, width];
         let schedule = pipeline.weights.schedule(&settings)?;
         let place = (&shape[..], &model.device);
-        let plan = SamplingPlan::new(&settings, schedule, noise.clone(), place, init.as_ref())?;
+        let strength = init.as_ref().map(|init| init.strength).or(settings.draft.strength);
+        let plan = SamplingPlan::new(&settings, schedule, noise.clone(), place, strength)?;
         let reference_noise = noise.normal(Purpose::Reference, 0, &shape, DType::F32, &model.device)?;
 
         let keys_values = |text| TextKeysValues::new(text, &model.unet, controls);
@@ -164,7 +184,7 @@ impl Animator<'_> {
             noise: reference_noise.clone(),
             mask: reference.mask,
             text: Arc::new(keys_values(&prompts.reference)?),
-            controls: embed(pipeline, &reference.controls, &settings)?,
+            controls: embed(pipeline, FrameInputs::new(&reference.controls), &settings)?,
             weight: settings.reference_weight,
         };
         let reference = CachedReference::new(reference, FeatureStore::new(cache));
@@ -179,6 +199,7 @@ impl Animator<'_> {
             plan,
             texts,
             subject,
+            init: init.map(|init| init.latent),
             reference_noise,
             references: References::new(vec![reference], look_back),
             next: 0,
@@ -203,21 +224,21 @@ impl Animator<'_> {
         self.plan.steps()
     }
 
-    /// Renders the next frame. `controls` holds its control image for each ControlNet; `after_step` is called with the
-    /// number of steps done.
+    /// Renders the next frame. `after_step` is called with the number of steps done.
     ///
     /// # Errors
-    /// [`Error::Interrupted`], images of the wrong size, failures of the networks. Unless decoding failed, the animator then
-    /// stands where it stood before the call.
-    pub fn render(
-        &mut self,
-        controls: &[Option<RgbImage>],
-        after_step: &mut dyn FnMut(usize),
-    ) -> Result<Rendered> {
-        // 1. What the ControlNets see, embedded once a frame.
-        let embedded = embed(self.pipeline, controls, &self.settings)?;
+    /// [`Error::Interrupted`], images of the wrong size, no draft where one is needed, failures of the networks. Unless decoding
+    /// failed, the animator then stands where it stood before the call.
+    pub fn render(&mut self, frame: FrameInputs, after_step: &mut dyn FnMut(usize)) -> Result<Rendered> {
+        // 1. What the ControlNets see, embedded once a frame; its draft.
+        let embedded = embed(self.pipeline, frame, &self.settings)?;
+        let draft = self.encoded_draft(frame)?;
+        let keep = |draft: &EncodedDraft| draft.keep(self.plan.start());
+        let kept = draft.as_ref().filter(|_| self.settings.draft.keep_sure).map(keep).transpose()?;
         // 2. Sampling with every reference.
-        self.references.begin_frame();
+        let looked_at = draft.as_ref().filter(|_| self.settings.draft.weight > 0.0);
+        let looked_at = looked_at.map(|draft| self.draft_reference(draft, &embedded));
+        self.references.begin_frame(looked_at);
         let mut denoiser = SubjectDenoiser {
             networks: Networks {
                 unet: &self.pipeline.model.unet,
@@ -231,15 +252,23 @@ impl Animator<'_> {
             texts: &self.texts,
             frame: FrameControls { index: self.next, controls: &embedded },
             references: &mut self.references,
+            kept,
             watch: self.watch.as_mut(),
             after_step: Some(after_step),
         };
-        let latent = self.plan.sample(&mut denoiser)?;
+        let begin = self.init.as_ref().or(draft.as_ref().map(|draft| &draft.latent));
+        let mut latent = self.plan.sample(begin, &mut denoiser)?;
+        if let Some(kept) = &denoiser.kept {
+            latent = kept.apply_at_end(&latent)?;
+        }
         // 3. This frame is the previous one; then the picture, which takes the memory that frame before gave back.
         self.look_back_at(latent.clone(), embedded);
         self.references.end_frame();
         memory::give_back();
-        let image = self.pipeline.model.decode(&latent, self.settings.vae_tile)?;
+        let mut image = self.pipeline.model.decode(&latent, self.settings.vae_tile)?;
+        if let Some(draft) = frame.draft.filter(|_| self.settings.draft.keep_sure) {
+            image = composited(&image, draft);
+        }
         Ok(Rendered { image, latent, trajectory: self.references.trajectory().map(Trajectory::tensors) })
     }
 
@@ -248,7 +277,7 @@ impl Animator<'_> {
         self.references.trajectory().is_some()
     }
 
-    /// Takes up a clip after frame `index`, which was rendered before: `latent`, `controls` and `trajectory` are that frame's.
+    /// Takes up a clip after frame `index`, which was rendered before: `latent`, `frame` and `trajectory` are that frame's.
     /// To be called for the clip's first frame, then for the last one that is finished; only there a trajectory is wanted.
     ///
     /// # Errors
@@ -257,14 +286,14 @@ impl Animator<'_> {
         &mut self,
         index: usize,
         latent: Tensor,
-        controls: &[Option<RgbImage>],
+        frame: FrameInputs,
         trajectory: Option<TrajectoryTensors>,
     ) -> Result<()> {
         let device = &self.pipeline.model.device;
         if let Some(tensors) = trajectory {
             self.references.resume(tensors, device)?;
         }
-        let embedded = embed(self.pipeline, controls, &self.settings)?;
+        let embedded = embed(self.pipeline, frame, &self.settings)?;
         self.next = index;
         self.look_back_at(latent.to_device(device)?, embedded);
         Ok(())
@@ -273,6 +302,30 @@ impl Animator<'_> {
     /// Leaves the previous frame out of the next one's references, as at a cut.
     pub fn forget_previous(&mut self) {
         self.references.forget_previous();
+    }
+
+    /// The draft of a frame, where it is more than shown to a ControlNet.
+    fn encoded_draft(&self, frame: FrameInputs) -> Result<Option<EncodedDraft>> {
+        if !self.settings.draft.are_used() {
+            return Ok(None);
+        }
+        let draft = frame.draft.ok_or_else(|| Error::setting("draft", "the frame has none"))?;
+        check_size("draft", &draft.image, &self.settings)?;
+        EncodedDraft::new(draft, &self.pipeline.model, self.settings.vae_tile).map(Some)
+    }
+
+    /// The draft as a reference in the frame's own pose.
+    fn draft_reference(&self, draft: &EncodedDraft, controls: &[Option<Tensor>]) -> CachedReference {
+        let reference = Reference {
+            source: AttentionSource::Draft,
+            latent: draft.latent.clone(),
+            noise: self.reference_noise.clone(),
+            mask: Some(draft.mask.clone()),
+            text: self.texts.prompt.clone(),
+            controls: controls.to_vec(),
+            weight: self.settings.draft.weight,
+        };
+        CachedReference::new(reference, FeatureStore::new(FeatureCache::Recompute))
     }
 
     /// Lets the frames after this one, the next, look back at it.
@@ -299,7 +352,7 @@ impl Animator<'_> {
 /// Each ControlNet's view of its image.
 fn embed(
     Pipeline { model, controls: units, .. }: &Pipeline,
-    images: &[Option<RgbImage>],
+    FrameInputs { controls: images, draft }: FrameInputs,
     settings: &RenderSettings,
 ) -> Result<Vec<Option<Tensor>>> {
     if images.len() != units.len() {
@@ -309,8 +362,11 @@ fn embed(
     let embed = |(unit, image): (&ControlUnit, &Option<RgbImage>)| {
         let Some(image) = image else { return Ok(None) };
         check_size("control image", image, settings)?;
-        let pixels = crate::frame::image_to_tensor(image, &model.device)?.to_dtype(model.dtype)?;
-        Ok(Some(unit.network.embed(&pixels)?))
+        let mut pixels = crate::frame::image_to_tensor(image, &model.device)?;
+        if let (ControlSource::DraftInpaint, Some(draft)) = (unit.source, draft) {
+            pixels = draft.without_unsure(&pixels)?;
+        }
+        Ok(Some(unit.network.embed(&pixels.to_dtype(model.dtype)?)?))
     };
     units.iter().zip(images).map(embed).collect()
 }

@@ -22,6 +22,8 @@ pub enum AttentionSource {
     First,
     /// The previous frame.
     Previous,
+    /// The frame's draft.
+    Draft,
 }
 
 impl AttentionSource {
@@ -32,6 +34,7 @@ impl AttentionSource {
             Self::Reference => "reference",
             Self::First => "first",
             Self::Previous => "previous",
+            Self::Draft => "draft",
         }
     }
 }

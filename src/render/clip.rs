@@ -8,7 +8,8 @@ use image::RgbImage;
 
 use crate::error::{Error, Result};
 use crate::frame::Frame;
-use crate::render::animator::Animator;
+use crate::render::animator::{Animator, FrameInputs};
+use crate::render::draft::DraftFrame;
 use crate::render::journal::Journal;
 
 /// Control images of one frame.
@@ -18,8 +19,17 @@ pub struct ControlFrame {
     pub time: f64,
     /// One image for each ControlNet, of the frames' size.
     pub images: Vec<Option<RgbImage>>,
+    /// Its draft, if frames use any.
+    pub draft: Option<DraftFrame>,
     /// Whether another scene begins: the frame before is then no reference.
     pub is_cut: bool,
+}
+
+impl ControlFrame {
+    /// What the frame is made from.
+    pub fn inputs(&self) -> FrameInputs<'_> {
+        FrameInputs { controls: &self.images, draft: self.draft.as_ref() }
+    }
 }
 
 /// A rendered frame with the control images that it was rendered from.
@@ -121,7 +131,7 @@ fn render_frames(
             if index == 0 || index + 1 == already {
                 let last = index + 1 == already && animator.wants_trajectory();
                 let trajectory = last.then(|| journal.trajectory(index)).transpose()?;
-                animator.resume_after(index, journal.latent(index)?, &control.images, trajectory)?;
+                animator.resume_after(index, journal.latent(index)?, control.inputs(), trajectory)?;
             }
             progress(Progress::Resumed { frame: index });
             journal.picture(index)?
@@ -130,7 +140,7 @@ fn render_frames(
                 animator.forget_previous();
             }
             let mut after_step = |done| progress(Progress::Step { frame: index, done, steps });
-            let rendered = match animator.render(&control.images, &mut after_step) {
+            let rendered = match animator.render(control.inputs(), &mut after_step) {
                 Ok(rendered) => rendered,
                 Err(Error::Interrupted) => return Ok(Outcome::Interrupted { frames: index }),
                 Err(error) => return Err(error.at_frame(index)),

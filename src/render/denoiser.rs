@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use candle_core::Tensor;
 
-use crate::diffusion::{Denoiser, Pass, PassText, Prediction, Step};
+use crate::diffusion::{Denoiser, KeptLatent, Pass, PassText, Prediction, Step};
 use crate::error::{Error, Result};
 use crate::model::transformer::{LayerFeatures, PassPicture};
 use crate::model::unet::ControlResiduals;
@@ -29,6 +29,8 @@ pub struct SubjectDenoiser<'a> {
     pub frame: FrameControls<'a>,
     /// What the frame looks at; what the next one looks back at is kept there.
     pub references: &'a mut References,
+    /// What of the frame is known and stays.
+    pub kept: Option<KeptLatent>,
     /// Keeps what attention saw, if it is to be shown.
     pub watch: Option<&'a mut Watch>,
     /// Called after each step with the number of steps done.
@@ -164,6 +166,9 @@ impl Denoiser for SubjectDenoiser<'_> {
         if let Some(after_step) = &mut self.after_step {
             after_step(self.plan.done(step));
         }
-        Ok(prediction)
+        match &self.kept {
+            Some(kept) => kept.apply(&prediction),
+            None => Ok(prediction),
+        }
     }
 }

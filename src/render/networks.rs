@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::Tensor;
+use serde::Serialize;
 
 use crate::diffusion::{PassText, Schedule, Step};
 use crate::error::{Error, Result};
@@ -24,12 +25,27 @@ pub struct ControlUnit {
     pub start: f64,
     /// It acts up to this fraction of the steps, 0 to 1.
     pub end: f64,
+    /// What it is shown.
+    pub source: ControlSource,
+}
+
+/// What a ControlNet is shown of each frame.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ControlSource {
+    /// The dance: skeletons, or a video of its own.
+    #[default]
+    Dance,
+    /// The frame's draft, as it is: for tiles, edges that are found by the network itself, and the like.
+    Draft,
+    /// The frame's draft, −1 where it is not sure, as the inpainting ControlNet of Stable Diffusion 1.5 is shown what it is to paint.
+    DraftInpaint,
 }
 
 impl ControlUnit {
     /// A ControlNet that acts in every step.
     pub fn new(network: ControlNet, strength: f64) -> Self {
-        Self { network, strength, start: 0.0, end: 1.0 }
+        Self { network, strength, start: 0.0, end: 1.0, source: ControlSource::Dance }
     }
 
     /// Whether the ControlNet acts in `step`.

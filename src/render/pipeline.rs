@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::model::weights::{LoadReport, PartFiles};
 use crate::model::{DeviceSettings, LoadOptions, StableDiffusion};
 use crate::render::networks::ControlUnit;
-use crate::render::weights::OpenWeights;
+use crate::render::weights::{ControlNetFile, OpenWeights};
 
 /// The networks of renders, loaded once. Nothing changes them afterwards: any number of renders share them, at the same time too.
 #[derive(Debug)]
@@ -41,7 +41,8 @@ impl OpenWeights {
         for (part, file) in &self.controlnets {
             let (network, report) = model.load_controlnet(part)?;
             note(part, &report);
-            controls.push(ControlUnit { network, strength: file.strength, start: file.start, end: file.end });
+            let ControlNetFile { strength, start, end, source, .. } = *file;
+            controls.push(ControlUnit { network, strength, start, end, source });
         }
         Ok(Pipeline { model, controls, weights: self })
     }

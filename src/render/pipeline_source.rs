@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::error::Result;
 use crate::model::DeviceSettings;
+use crate::render::networks::ControlSource;
 use crate::render::pipeline::Pipeline;
 use crate::render::settings::RenderSettings;
 use crate::render::weights::{OpenWeights, WeightFiles};
@@ -46,6 +47,14 @@ impl PipelineSource {
         match self {
             Self::Files(weights, _) => weights.controlnets.len(),
             Self::Loaded(pipeline) => pipeline.controls.len(),
+        }
+    }
+
+    /// What each ControlNet is shown.
+    pub fn control_sources(&self) -> Vec<ControlSource> {
+        match self {
+            Self::Files(weights, _) => weights.controlnets.iter().map(|file| file.source).collect(),
+            Self::Loaded(pipeline) => pipeline.controls.iter().map(|unit| unit.source).collect(),
         }
     }
 

@@ -19,6 +19,8 @@ use crate::render::trajectory::{Trajectory, TrajectoryTensors};
 pub struct References {
     /// Those that stay the same for the whole clip.
     pub(super) lasting: Vec<CachedReference>,
+    /// The frame's own draft.
+    pub(super) draft: Option<CachedReference>,
     /// The previous frame.
     pub(super) look_back: LookBack,
 }
@@ -40,7 +42,7 @@ pub type AttendedPasses = Vec<(AttentionSource, Arc<ReferencePass>)>;
 impl References {
     /// `lasting` references, and what is known of the previous frame.
     pub fn new(lasting: Vec<CachedReference>, look_back: LookBack) -> Self {
-        Self { lasting, look_back }
+        Self { lasting, draft: None, look_back }
     }
 
     /// What every self-attention layer attends to in a pass.
@@ -61,7 +63,7 @@ impl References {
             LookBack::Nothing | LookBack::Trajectory(_) => None,
         };
         let mut passes = Vec::new();
-        for reference in self.lasting.iter_mut().chain(previous) {
+        for reference in self.lasting.iter_mut().chain(&mut self.draft).chain(previous) {
             let pass = reference.pass(networks, step, (step.index, noise), time)?;
             passes.extend(pass.map(|pass| (reference.source(), pass)));
         }
@@ -90,8 +92,9 @@ impl References {
         }
     }
 
-    /// A new frame begins.
-    pub(super) fn begin_frame(&mut self) {
+    /// A new frame begins, with its draft if it looks at one.
+    pub(super) fn begin_frame(&mut self, draft: Option<CachedReference>) {
+        self.draft = draft;
         if let LookBack::Trajectory(trajectory) = &mut self.look_back {
             trajectory.begin();
         }

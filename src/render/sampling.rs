@@ -14,8 +14,7 @@ use crate::render::settings::RenderSettings;
 pub struct InitialLatent {
     /// Its latent, `(1, channels, height, width)`.
     pub latent: Tensor,
-    /// How much of it may change, 0 to 1: so large a share of the steps is taken. They start from the latent with as much noise as
-    /// belongs to the first of them.
+    /// How much of it may change, 0 to 1, as [`SamplingPlan::new`] says.
     pub strength: f64,
 }
 
@@ -30,32 +29,26 @@ pub struct SamplingPlan {
     /// λ of each step, for interleaved guidance.
     lambdas: Vec<f64>,
     noise: NoiseSource,
-    start: Start,
-}
-
-#[derive(Debug)]
-enum Start {
-    Noise(Tensor),
-    /// A latent with noise, as the sampler leaves it after `skipped` steps.
-    Noised {
-        latent: Tensor,
-        skipped: usize,
-    },
+    /// The noise that latents begin from, or that pictures are given to begin from.
+    start: Tensor,
+    /// Steps that are left out where frames begin from pictures; `None` where they begin from noise.
+    skipped: Option<usize>,
 }
 
 impl SamplingPlan {
-    /// Plans the sampling of latents of a `shape` `(1, channels, height, width)`, and draws λ and the noise that they begin from, as
-    /// far as they do not begin from `init`.
+    /// Plans the sampling of latents of a `shape` `(1, channels, height, width)`, and draws λ and noise. With a `strength`, frames begin
+    /// from pictures, of which so much may change, 0 to 1: so large a share of the steps is taken, from the picture's latent with as
+    /// much noise as belongs to the first of them.
     ///
     /// # Errors
     /// Steps that the schedule does not have; noise files without λ or noise of this shape. A strength out of range or so small
-    /// that no step is left; an initial latent of another shape.
+    /// that no step is left.
     pub fn new(
         settings: &RenderSettings,
         schedule: Schedule,
         noise: NoiseSource,
         (shape, device): (&[usize], &Device),
-        init: Option<&InitialLatent>,
+        strength: Option<f64>,
     ) -> Result<Self> {
         let steps = settings.sampler.steps(&schedule, settings.steps)?;
         let lambdas = match settings.guidance {
@@ -71,29 +64,28 @@ impl SamplingPlan {
             guidance_interval: settings.guidance_interval,
             lambdas,
             noise,
-            start: Start::Noise(start.clone()),
+            start,
+            skipped: None,
         };
-        match init {
-            Some(init) => plan.beginning_from(init, &start),
+        match strength {
+            Some(strength) => plan.beginning_later(strength),
             None => Ok(plan),
         }
     }
 
-    /// This plan, from a picture to which `noise` is added.
-    fn beginning_from(mut self, init: &InitialLatent, noise: &Tensor) -> Result<Self> {
-        let (count, strength) = (self.steps.len(), init.strength);
+    fn beginning_later(mut self, strength: f64) -> Result<Self> {
+        let count = self.steps.len();
         if !(0.0..=1.0).contains(&strength) {
             return Err(Error::setting("strength", format!("{strength}; 0 to 1 is allowed")));
         }
         let skipped = count - (count as f64 * strength) as usize;
-        let Some(first) = self.steps.get(skipped) else {
+        if skipped >= count {
             let least = 1.0 / count as f64;
             let problem = format!("{strength} leaves none of {count} steps; {least:.3} or more is needed");
             return Err(Error::setting("strength", problem));
-        };
-        let latent = first.level().mix(&init.latent.to_dtype(DType::F32)?, noise)?;
+        }
         self.steps.drain(..skipped);
-        self.start = Start::Noised { latent, skipped };
+        self.skipped = Some(skipped);
         Ok(self)
     }
 
@@ -104,11 +96,12 @@ impl SamplingPlan {
 
     /// How many of a frame's steps are done after `step`.
     pub(super) fn done(&self, step: &Step) -> usize {
-        let skipped = match self.start {
-            Start::Noise(_) => 0,
-            Start::Noised { skipped, .. } => skipped,
-        };
-        step.index + 1 - skipped
+        step.index + 1 - self.skipped.unwrap_or(0)
+    }
+
+    /// The noise that sampling begins with.
+    pub(super) fn start(&self) -> &Tensor {
+        &self.start
     }
 
     /// The noise schedule.
@@ -133,16 +126,18 @@ impl SamplingPlan {
         Ok(made_together(passes, latent))
     }
 
-    /// Samples the clean latent of a frame.
+    /// Samples the clean latent of a frame; from the latent of a picture, where the plan has a strength.
     ///
     /// # Errors
-    /// Those of `denoiser`.
-    pub fn sample(&self, denoiser: &mut dyn Denoiser) -> Result<Tensor> {
-        let Self { sampler, schedule, steps, noise, .. } = self;
-        match &self.start {
-            Start::Noise(start) => sample(*sampler, schedule, steps, start, noise, denoiser),
-            Start::Noised { latent, .. } => sample_from(*sampler, schedule, steps, latent, noise, denoiser),
+    /// Those of `denoiser`; no picture where one is needed, or one of another shape.
+    pub fn sample(&self, picture: Option<&Tensor>, denoiser: &mut dyn Denoiser) -> Result<Tensor> {
+        let Self { sampler, schedule, steps, noise, start, .. } = self;
+        if self.skipped.is_none() {
+            return sample(*sampler, schedule, steps, start, noise, denoiser);
         }
+        let picture = picture.ok_or_else(|| Error::setting("init", "there is no picture to begin from"))?;
+        let noised = steps[0].level().mix(&picture.to_dtype(DType::F32)?, start)?;
+        sample_from(*sampler, schedule, steps, &noised, noise, denoiser)
     }
 }
 

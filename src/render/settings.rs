@@ -6,6 +6,7 @@ use crate::diffusion::{Guidance, GuidanceInterval, PredictionType, Sampler, Sche
 use crate::error::{Error, Result};
 use crate::frame::MAX_SIDE;
 use crate::model::weights::{ModelDefaults, SubjectPhrase};
+use crate::render::draft::DraftSettings;
 
 /// Settings of a render. Together with the inputs and the weights they decide every byte of every frame.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,6 +54,9 @@ pub struct RenderSettings {
     pub first_weight: f64,
     /// Side in pixels of the tiles that the VAE works in; whole pictures where absent.
     pub vae_tile: Option<usize>,
+    /// What frames take from their drafts.
+    #[serde(default, skip_serializing_if = "DraftSettings::are_unused")]
+    pub draft: DraftSettings,
 }
 
 /// Where the features of the previous frame come from.
@@ -107,6 +111,7 @@ impl RenderSettings {
             previous_features: PreviousFeatures::default(),
             first_weight: 0.0,
             vae_tile: None,
+            draft: DraftSettings::default(),
         }
     }
 
@@ -138,10 +143,14 @@ impl RenderSettings {
             ("reference-weight", self.reference_weight),
             ("previous-weight", self.previous_weight),
             ("first-weight", self.first_weight),
+            ("draft-weight", self.draft.weight),
         ] {
             if !(0.0..=LARGEST_WEIGHT).contains(&weight) {
                 return Err(Error::setting(name, format!("{weight}; 0 to {LARGEST_WEIGHT} is allowed")));
             }
+        }
+        if let Some(strength) = self.draft.strength.filter(|strength| !(0.0..=1.0).contains(strength)) {
+            return Err(Error::setting("strength", format!("{strength}; 0 to 1 is allowed")));
         }
         if !(0.0..=LARGEST_BETA).contains(&self.beta) {
             return Err(Error::setting("beta", format!("{}; 0 to {LARGEST_BETA} is allowed", self.beta)));

@@ -4,8 +4,9 @@ use image::RgbImage;
 
 use crate::error::Result;
 use crate::interrupt::Interrupt;
-use crate::render::animator::{Animator, ClipInputs, ReferencePicture};
+use crate::render::animator::{Animator, ClipInputs, FrameInputs, ReferencePicture};
 use crate::render::attention_maps::{Watch, Watched};
+use crate::render::draft::DraftFrame;
 use crate::render::feature_store::FeatureCache;
 use crate::render::pipeline::Pipeline;
 use crate::render::sampling::InitialLatent;
@@ -20,6 +21,8 @@ pub struct StillInputs {
     pub controls: Vec<Option<RgbImage>>,
     /// A picture to begin from in place of noise, and how much of it may change: 0 to 1.
     pub init: Option<(RgbImage, f64)>,
+    /// Its draft, where [`RenderSettings::draft`] or a ControlNet asks for one.
+    pub draft: Option<DraftFrame>,
 }
 
 impl Pipeline {
@@ -49,7 +52,7 @@ impl Pipeline {
         interrupt: &Interrupt,
         after_step: &mut dyn FnMut(usize, usize),
     ) -> Result<(RgbImage, Watched)> {
-        let StillInputs { reference, controls, init } = inputs;
+        let StillInputs { reference, controls, init, draft } = inputs;
         let init = init.map(|(picture, strength)| -> Result<_> {
             Ok(InitialLatent { latent: self.model.encode_image(&picture, settings.vae_tile)?, strength })
         });
@@ -60,7 +63,8 @@ impl Pipeline {
             animator.watch(watch);
         }
         let steps = animator.steps();
-        let picture = animator.render(&controls, &mut |done| after_step(done, steps))?.image;
+        let frame = FrameInputs { controls: &controls, draft: draft.as_ref() };
+        let picture = animator.render(frame, &mut |done| after_step(done, steps))?.image;
         Ok((picture, animator.take_watched()))
     }
 }

@@ -12,6 +12,7 @@ use crate::model::weights::{
     Lora, ModelFiles, NetworkFiles, Part, SubjectEncoderFiles, SubjectFile, SubjectPhrase, TextualInversion,
     TokenizerFiles,
 };
+use crate::render::networks::ControlSource;
 use crate::render::settings::RenderSettings;
 
 /// Which weights a render uses.
@@ -62,6 +63,8 @@ pub struct ControlNetFile {
     pub start: f64,
     /// It acts up to this fraction of the steps, 0 to 1.
     pub end: f64,
+    /// What it is shown.
+    pub source: ControlSource,
 }
 
 /// Weights that have been opened: what they are is known, their tensors are not read yet.
@@ -80,7 +83,7 @@ pub struct OpenWeights {
 impl ControlNetFile {
     /// The model's own, at strength 1 in every step.
     pub fn own() -> Self {
-        Self { path: None, strength: 1.0, start: 0.0, end: 1.0 }
+        Self { path: None, strength: 1.0, start: 0.0, end: 1.0, source: ControlSource::Dance }
     }
 
     /// One in a diffusers folder or single file, at strength 1 in every step.
@@ -264,8 +267,13 @@ impl OpenWeights {
     /// A tokenizer that cannot be read.
     pub fn fingerprints(&self) -> Result<Value> {
         let controlnet = |(part, file): &(NetworkFiles<UNetConfig>, ControlNetFile)| {
-            let ControlNetFile { strength, start, end, .. } = file;
-            json!({"file": part.fingerprint(), "strength": strength, "start": start, "end": end})
+            let ControlNetFile { strength, start, end, source, .. } = file;
+            let mut unit =
+                json!({"file": part.fingerprint(), "strength": strength, "start": start, "end": end});
+            if *source != ControlSource::Dance {
+                unit["source"] = json!(source);
+            }
+            unit
         };
         Ok(json!({
             "unet": self.model.unet.fingerprint(),

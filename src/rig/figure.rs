@@ -11,7 +11,7 @@ use super::file::{RigFile, check_place};
 use super::names::JointEdit;
 use crate::error::{Error, Result};
 use crate::files::read_picture;
-use crate::inputs::reference::{ReferenceFiles, ReferenceInput};
+use crate::inputs::reference::{FileChoice, ReferenceFiles, ReferenceInput};
 use crate::picture::off_white;
 use crate::pose::{BoundingBox, Joint, Keypoint, Person, Pose, vector};
 
@@ -40,6 +40,12 @@ pub struct Figure {
 }
 
 impl RigFiles {
+    /// A figure of which all is found in its picture.
+    pub fn found_in(reference: &ReferenceFiles) -> Self {
+        let reference = ReferenceFiles { controls: vec![FileChoice::Auto], ..reference.clone() };
+        Self { reference, rig: None, joints: Vec::new() }
+    }
+
     /// The files that are read.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         self.reference.files().chain(self.rig.as_deref())

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use image::RgbImage;
 
+use crate::draft::FrameDrafts;
 use crate::error::{Error, Result};
 use crate::files::{check_rereadable, read_picture};
 use crate::inputs::check_picture;
@@ -15,11 +16,14 @@ use crate::kept::Kept;
 use crate::picture::{Fit, WHITE, fit_image};
 use crate::render::animator::ReferencePicture;
 use crate::render::attention_maps::{Watch, Watched};
+use crate::render::draft::{DraftFrame, DraftSettings};
+use crate::render::networks::{ControlSource, ControlUnit};
 use crate::render::pipeline::Pipeline;
 use crate::render::pipeline_source::PipelineSource;
 use crate::render::settings::RenderSettings;
 use crate::render::still::StillInputs;
 use crate::render::weights::WeightFiles;
+use crate::rig::{Doubts, RigFiles};
 
 /// All that a still is made from.
 #[derive(Debug, Clone)]
@@ -38,6 +42,8 @@ pub struct Still {
     pub vae_tile: Option<usize>,
     /// A picture to begin from.
     pub init: Option<Init>,
+    /// The reference's figure, for a draft.
+    pub figure: RigFiles,
     /// Makes a refined reference first, in the reference's own pose and text, with subject encoder and S-S-A, and looks at that.
     pub refine: bool,
 }
@@ -49,6 +55,12 @@ impl Still {
     /// [`Error::Setting`] for settings out of range, [`Error::Io`] for files that are not there.
     pub fn check(&self) -> Result<()> {
         check_picture(self.size, &self.settings)?;
+        if self.needs_draft() && self.pose.is_none() {
+            return Err(Error::setting("draft", "needs a pose: --pose FILE"));
+        }
+        if self.init.is_some() && self.settings.draft.strength.is_some() {
+            return Err(Error::setting("init", "a picture cannot begin from a picture and from its draft"));
+        }
         self.own_inputs().try_for_each(check_rereadable)
     }
 
@@ -60,7 +72,13 @@ impl Still {
     /// All but the weights.
     fn own_inputs(&self) -> impl Iterator<Item = &Path> {
         let own = self.pose.iter().chain(self.init.as_ref().map(|init| &init.path)).map(PathBuf::as_path);
-        self.reference.files().chain(own)
+        let figure = self.needs_draft().then(|| self.figure.files());
+        self.reference.files().chain(own).chain(figure.into_iter().flatten())
+    }
+
+    fn needs_draft(&self) -> bool {
+        let sources = self.pipeline.control_sources();
+        self.settings.draft.are_used() || sources.iter().any(|source| *source != ControlSource::Dance)
     }
 }
 
@@ -78,6 +96,8 @@ pub struct Init {
 pub enum StillEvent {
     /// Something that the user should know.
     Note(String),
+    /// The joints of the reference's figure may be wrong.
+    Doubts(Doubts),
     /// A step is done.
     Step {
         /// Steps done.
@@ -96,6 +116,8 @@ pub struct Made {
     pub settings: RenderSettings,
     /// The reference that it was made from.
     pub reference: ReferencePicture,
+    /// The draft that it took from, if it did.
+    pub draft: Option<DraftFrame>,
     /// What attention saw, if it was watched.
     pub watched: Watched,
     /// The networks.
@@ -159,6 +181,7 @@ impl Stills {
         let init = init.map(|(picture, strength)| {
             (fit_image(&opaque(picture), width, height, Fit::Contain, WHITE), strength)
         });
+        let draft = still.needs_draft().then(|| draft(still, width, height, on_event)).transpose()?;
         let mut reference = input.fit(width, height)?;
         // 4. The picture.
         let (mut before, pictures) = (0, 1 + usize::from(still.refine));
@@ -177,17 +200,33 @@ impl Stills {
             // A ControlNet holds the subject where it was; else it may be anywhere in the new picture.
             reference.mask = reference.mask.filter(|_| reference.controls.iter().any(Option::is_some));
         }
-        let controls = pipeline.controls.iter().map(|_| pose.clone()).collect();
-        let inputs = StillInputs { reference: reference.clone(), controls, init };
+        let shown = |unit: &ControlUnit| match (unit.source, &draft) {
+            (ControlSource::Draft | ControlSource::DraftInpaint, Some(draft)) => Some(draft.image.clone()),
+            _ => pose.clone(),
+        };
+        let controls = pipeline.controls.iter().map(shown).collect();
+        let inputs = StillInputs { reference: reference.clone(), controls, init, draft: draft.clone() };
         let (picture, watched) = make(inputs, settings.clone(), watch)?;
-        Ok(Made { picture, settings, reference, watched, pipeline })
+        Ok(Made { picture, settings, reference, draft, watched, pipeline })
     }
+}
+
+/// The reference's figure in the still's pose.
+fn draft(still: &Still, width: u32, height: u32, on_event: &mut dyn FnMut(StillEvent)) -> Result<DraftFrame> {
+    let Some(path) = &still.pose else { return Err(Error::setting("draft", "needs a pose")) };
+    let figure = still.figure.read()?;
+    let doubts = figure.doubts();
+    if !doubts.is_empty() {
+        on_event(StillEvent::Doubts(doubts));
+    }
+    let pose = ReferenceFiles::body(path, &still.reference.model)?.fit(width, height, Fit::Contain);
+    FrameDrafts::new(&figure, path, &[pose], Fit::Contain)?.frame(0)
 }
 
 /// How the model makes the reference again: with subject encoder and S-S-A, in its own text and pose.
 fn refining(reference: &ReferencePicture, settings: &RenderSettings) -> (StillInputs, RenderSettings) {
     let prompt = settings.reference_prompt.as_ref().unwrap_or(&settings.prompt).clone();
     let (reference, controls) = (reference.clone(), reference.controls.clone());
-    let inputs = StillInputs { reference, controls, init: None };
-    (inputs, RenderSettings { prompt, ..settings.clone() })
+    let inputs = StillInputs { reference, controls, init: None, draft: None };
+    (inputs, RenderSettings { prompt, draft: DraftSettings::default(), ..settings.clone() })
 }

@@ -35,10 +35,11 @@ const MARGIN: u32 = 8;
 const BOX: u32 = 8;
 
 /// In the order in which bars are stacked.
-const COLOURS: [(AttentionSource, Rgb<u8>); 4] = [
+const COLOURS: [(AttentionSource, Rgb<u8>); 5] = [
     (AttentionSource::Reference, Rgb([255, 180, 60])),
     (AttentionSource::Previous, Rgb([90, 170, 255])),
     (AttentionSource::First, Rgb([120, 200, 120])),
+    (AttentionSource::Draft, Rgb([215, 120, 190])),
     (AttentionSource::Itself, Rgb([70, 70, 80])),
 ];
 

@@ -53,6 +53,7 @@ pub fn sheet(
                 },
                 controls: for_each(&truth.control),
                 init: None,
+                draft: None,
             };
             let settings = settings(job, side, &example.caption, beta);
             cells.push(pipeline.picture(inputs, settings, interrupt, &mut |_, _| {})?);

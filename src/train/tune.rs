@@ -131,6 +131,7 @@ impl TuneJob {
             reference: self.reference_picture(masked),
             controls: self.model.controlnet.iter().map(|_| control.cloned()).collect(),
             init: None,
+            draft: None,
         }
     }
 }

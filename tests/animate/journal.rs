@@ -442,18 +442,31 @@ fn a_killed_render_that_looks_back_at_steps_goes_on_alike() {
 /// Steps that follow the reference have no pass to be kept where that guidance is off.
 #[test]
 fn steps_without_a_kept_pass_stay_in_their_places() {
-    goes_on_alike("--steps 6 --reference-scale 0 --reference-probability 0.5");
+    goes_on_alike(&Stage::new(4), "--steps 6 --reference-scale 0 --reference-probability 0.5");
 }
 
 /// Steps with shallow passes have features of some layers only.
 #[test]
 fn steps_with_shallow_passes_go_on_alike() {
-    goes_on_alike("--steps 5 --deep-cache 2");
+    goes_on_alike(&Stage::new(4), "--steps 5 --deep-cache 2");
 }
 
 /// A render that is killed after its first frame ends like one that is not.
-fn goes_on_alike(arguments: &str) {
-    let stage = Stage::new(4);
+#[test]
+fn frames_from_drafts_go_on_alike() {
+    for features in ["trajectory", "renoise"] {
+        let stage = Stage::of_figure(4);
+        goes_on_alike(
+            &stage,
+            &format!(
+                "--steps 4 --init draft --strength 0.5 --draft-weight 3 --keep sure --controlnet model,source=draft-inpaint \
+             --previous-features {features}"
+            ),
+        );
+    }
+}
+
+fn goes_on_alike(stage: &Stage, arguments: &str) {
     let arguments = format!("--keep-frames {arguments}");
     stage.animate(&format!("-o straight.mkv {arguments}")).succeeded();
     let mut running = Running::start(stage.animate_command(&arguments));

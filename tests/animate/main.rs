@@ -5,6 +5,7 @@ mod bad_input;
 mod bad_settings;
 mod bad_weights;
 mod commands;
+mod drafts;
 mod identical;
 mod inputs;
 mod journal;

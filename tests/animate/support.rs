@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use dreamtuner::outputs::HIDDEN_PREFIX;
 use dreamtuner::video::{DecodeSettings, open_frames};
-use image::{Rgb, RgbImage};
+use image::{Rgb, RgbImage, Rgba, RgbaImage};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -86,6 +86,18 @@ impl Stage {
         let stage = Self { folder };
         stage.write("hero.json", json!([frame(&[figure(0.0, 32.0)])]).to_string());
         stage.write("dance.json", dance(frames).to_string());
+        stage
+    }
+
+    /// One whose reference is the figure alone, transparent around.
+    pub fn of_figure(frames: usize) -> Self {
+        let (stage, picture) = (Self::new(frames), hero());
+        let alone = RgbaImage::from_fn(64, 64, |x, y| {
+            let [red, green, blue] = picture.get_pixel(x, y).0;
+            let is_figure = (16..48).contains(&x) && (4..62).contains(&y);
+            Rgba([red, green, blue, if is_figure { 255 } else { 0 }])
+        });
+        alone.save(stage.path("hero.png")).unwrap();
         stage
     }
 

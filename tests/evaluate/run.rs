@@ -45,6 +45,7 @@ fn settings() -> RenderSettings {
         first_weight: 0.0,
         beta: 0.0,
         vae_tile: None,
+        draft: Default::default(),
     }
 }
 

@@ -6,6 +6,7 @@ mod captioner;
 mod common;
 mod dataset;
 mod diffusion;
+mod drafts;
 mod ip_adapter;
 mod layers;
 mod method;

@@ -17,7 +17,7 @@ use dreamtuner::model::controlnet::ControlNet;
 use dreamtuner::model::transformer::{PassPicture, ReferencePass};
 use dreamtuner::model::unet::UNet;
 use dreamtuner::model::weights::{ModelDefaults, Part, PartFiles};
-use dreamtuner::render::animator::{Animator, ClipInputs, EncodedReference};
+use dreamtuner::render::animator::{Animator, ClipInputs, EncodedReference, FrameInputs};
 use dreamtuner::render::attention_maps::AttentionSource;
 use dreamtuner::render::deep_cache::DeepCache;
 use dreamtuner::render::denoiser::{FrameControls, SubjectDenoiser};
@@ -140,7 +140,7 @@ impl Fixture {
     ) -> Tensor {
         let plan = self.plan(self.number("steps") as usize, guidance);
         self.with_denoiser(every, &plan, references, &self.embedded("control"), |denoiser| {
-            plan.sample(denoiser).unwrap()
+            plan.sample(None, denoiser).unwrap()
         })
     }
 
@@ -161,6 +161,7 @@ impl Fixture {
             texts: &texts,
             frame: FrameControls { index: 0, controls },
             references,
+            kept: None,
             watch: None,
             after_step: None,
         })
@@ -366,7 +367,7 @@ fn beginning_from_a_picture_is_image_to_image() {
         };
         let (cache, interrupt) = (FeatureCache::Recompute, Interrupt::default());
         let mut animator = Animator::new(&pipeline, inputs, settings.clone(), cache, interrupt).unwrap();
-        let rendered = animator.render(&[], &mut |_| {}).unwrap();
+        let rendered = animator.render(FrameInputs::new(&[]), &mut |_| {}).unwrap();
         assert_close(strength, &rendered.latent, expected, 1e-4);
     }
 }

@@ -46,6 +46,7 @@ fn frame(pipeline: &Pipeline, truth: &Truth, watch: Option<Watch>) -> (RgbImage,
         reference: truth.reference_picture(true, 1).unwrap(),
         controls: vec![Some(truth.frames[0].control_image())],
         init: None,
+        draft: None,
     };
     let (picture, watched) =
         pipeline.watched(inputs, settings, watch, &Interrupt::default(), &mut |_, _| {}).unwrap();

@@ -84,6 +84,20 @@ fn sizes_sheets_and_the_same_bytes() {
 }
 
 #[test]
+fn a_map_says_how_sure_each_pixel_is() {
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let map = format!("--confidence={}/", at("map").display());
+    done(draft(&at("frames/"), &["--size", "160x160", &map]));
+    let maps: Vec<RgbImage> = (0..4).map(|number| frame(&at("map"), number)).collect();
+    for map in &maps {
+        assert_eq!((map.dimensions(), map.get_pixel(0, 0).0), ((160, 160), [255; 3]));
+        assert!(map.pixels().any(|pixel| pixel.0[0] < 64), "everything is sure");
+    }
+    assert_ne!(maps[0], maps[3]);
+}
+
+#[test]
 fn what_cannot_be_drafted_is_refused() {
     let folder = TempDir::new().unwrap();
     let at = |name: &str| folder.path().join(name);

@@ -168,6 +168,31 @@ fn poses_beginnings_and_refined_references_act() {
     assert!(image::open(at("unrefined")).unwrap().into_rgb8() == posed);
 }
 
+/// A still begins from the reference in its pose, and such a picture is made again from what it says.
+#[test]
+fn stills_take_from_drafts() {
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(format!("{name}.png"));
+    let pose = root().join("poses/disco.json").display().to_string();
+    let options = ["--prompt", "smile, white background", "--steps", "4", "--pose", &pose];
+    let with = |name: &str, more: &[&str]| made(&at(name), &[&options[..], more].concat());
+    let plain = with("plain", &[]);
+    let begun = ["--init", "draft", "--strength", "0.25", "--draft-weight", "3"];
+    let begun = with("begun", &begun);
+    let kept = with("kept", &["--keep", "sure"]);
+    assert!(difference(&plain, &begun) > 1.0 && difference(&plain, &kept) > 1.0);
+    // Both are mostly the draft.
+    assert!(difference(&begun, &kept) < difference(&plain, &kept), "{}", difference(&begun, &kept));
+    let from = at("begun").display().to_string();
+    let again = program(&at("again"), &["--from", &from]);
+    assert!(again.status.success(), "{}", words(&again));
+    assert!(fs::read(at("begun")).unwrap() == fs::read(at("again")).unwrap());
+    let mut options = options.to_vec();
+    options.truncate(4);
+    let unposed = still(&at("unposed"), &[&options[..], &["--keep", "sure"]].concat());
+    assert!(words(&unposed).contains("--pose"), "{}", words(&unposed));
+}
+
 /// What is transparent in a picture to begin from is white, whatever colour it hides.
 #[test]
 fn beginnings_stand_on_white() {

@@ -1,6 +1,24 @@
 //! Colours where there are none: the nearest ones, blurred the more the farther they are (push-pull, Gortler et al. 1996).
 
-use image::RgbaImage;
+use image::{GrayImage, Rgb, RgbImage, Rgba, RgbaImage};
+use imageproc::morphology::{Mask, grayscale_dilate};
+
+/// Pixels of the figure's edge that are mixed with it, and belong to neither.
+const EDGE: u8 = 2;
+
+/// What is behind the figure where `mask` is white: the colours around it, blurred the more the farther they are.
+pub fn without_figure(picture: &RgbImage, mask: &GrayImage) -> RgbImage {
+    let mask = grayscale_dilate(mask, &Mask::square(EDGE));
+    let seen = RgbaImage::from_fn(picture.width(), picture.height(), |x, y| {
+        let Rgb([red, green, blue]) = *picture.get_pixel(x, y);
+        Rgba(if mask.get_pixel(x, y).0[0] == 0 { [red, green, blue, 255] } else { [0; 4] })
+    });
+    let full = continued(&seen);
+    RgbImage::from_fn(picture.width(), picture.height(), |x, y| {
+        let Rgba([red, green, blue, _]) = *full.get_pixel(x, y);
+        Rgb([red, green, blue])
+    })
+}
 
 /// Premultiplied colours of one size.
 struct Level {

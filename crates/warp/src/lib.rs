@@ -7,9 +7,11 @@
 //! 2. Each part becomes a layer; the trunk is continued where arms lay over it.
 //! 3. A net of triangles covers the layers, which share corners at shoulders and neck. Each corner follows the bones that are near
 //!    along the net.
-//! 4. [`Rig::draw`] carries the net to a pose, and draws its textured triangles, layer over layer.
+//! 4. [`Rig::draw`] carries the net to a pose, and draws its textured triangles, layer over layer. [`Rig::confidence`] says of each
+//!    pixel how sure that is.
 
 mod bones;
+mod confidence;
 mod edges;
 mod error;
 mod field;
@@ -27,6 +29,7 @@ mod skin;
 mod split;
 
 pub use error::{Error, Result};
+pub use fill::without_figure;
 pub use geometry::Vector;
 pub use joints::Joints;
 pub use parts::Part;

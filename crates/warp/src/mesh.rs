@@ -20,6 +20,10 @@ pub(crate) struct Mesh {
     pub triangles: Vec<Vec<[u32; 3]>>,
     /// For each corner the shares of the bones, the torso and the head; together 1.
     pub weights: Vec<[f32; MOVERS]>,
+    /// Corners of two layers in the same place.
+    pub seams: Vec<[u32; 2]>,
+    /// Side of its squares in pixels.
+    pub step: f32,
 }
 
 /// Share of a bone beside a joint that bends with its neighbour.
@@ -59,7 +63,8 @@ impl Mesh {
             triangles[index] = builder.triangles(&layers[index]);
         }
         let weights = builder.weights(&triangles);
-        Self { rest: builder.rest, triangles, weights }
+        let seams = builder.seams();
+        Self { rest: builder.rest, triangles, weights, seams, step }
     }
 }
 
@@ -117,6 +122,15 @@ impl Builder<'_> {
             self.owners.push(layer.part);
             self.rest.len() as u32 - 1
         })
+    }
+
+    fn seams(&self) -> Vec<[u32; 2]> {
+        let with_others = |(&(part, column, row), &corner): (&(Part, i32, i32), &u32)| {
+            let others = Part::ALL.into_iter().filter(move |other| *other > part);
+            let corners = others.filter_map(move |other| self.corners.get(&(other, column, row)));
+            corners.map(move |other| [corner, *other]).collect::<Vec<_>>()
+        };
+        self.corners.iter().flat_map(with_others).collect()
     }
 
     /// Corners around a point of a part.

@@ -5,7 +5,7 @@ use image::{Rgb, RgbImage, RgbaImage};
 use crate::field::{Field, spread};
 
 /// A part of the figure that moves by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Part {
     /// Tails, capes, held things: they hang on the trunk.
     Loose,

@@ -13,16 +13,36 @@ pub(crate) struct Layer<'a> {
     /// Premultiplied.
     pub texture: &'a RgbaImage,
     pub triangles: &'a [[u32; 3]],
+    /// What becomes of the texture in each triangle; it stays as it is where there are none.
+    pub shades: &'a [Shade],
 }
 
-/// The layers on a transparent canvas of `width` × `height`, the first at the back. `rest` is where vertices are in the textures,
-/// `posed` where they are on the canvas. Premultiplied. The same bytes for any number of threads.
+/// Turns a texture's red into `always` (where there is anything) and `own` times itself; green stays, blue goes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shade {
+    pub always: f32,
+    pub own: f32,
+}
+
+impl Shade {
+    fn apply(self, [red, green, _, alpha]: [f32; 4]) -> [f32; 4] {
+        [self.always * alpha + self.own * red, green, 0.0, alpha]
+    }
+}
+
+/// Lays a premultiplied colour over another.
+pub(crate) fn over(below: &mut [f32; 4], above: [f32; 4]) {
+    let through = 1.0 - above[3];
+    below.iter_mut().zip(above).for_each(|(below, above)| *below = above + through * *below);
+}
+
+/// The layers on a transparent canvas of `width` × `height`, the first at the back, each laid `over` the others. `rest` is where
+/// vertices are in the textures, `posed` where they are on the canvas. Premultiplied. The same bytes for any number of threads.
 pub(crate) fn draw(
-    width: usize,
-    height: usize,
+    (width, height): (usize, usize),
     layers: &[Layer],
-    rest: &[Vector],
-    posed: &[Vector],
+    (rest, posed): (&[Vector], &[Vector]),
+    over: fn(&mut [f32; 4], [f32; 4]),
 ) -> Vec<[f32; 4]> {
     let mut canvas = vec![[0.0; 4]; width * height];
     let bands = canvas.par_chunks_mut((width * ROWS).max(1)).enumerate();
@@ -32,8 +52,7 @@ pub(crate) fn draw(
         for layer in layers {
             if band.draw(layer, rest, posed, &mut drawn) {
                 canvas.iter_mut().zip(&mut drawn).for_each(|(below, above)| {
-                    let through = 1.0 - above[3];
-                    below.iter_mut().zip(*above).for_each(|(below, above)| *below = above + through * *below);
+                    over(below, *above);
                     *above = [0.0; 4];
                 });
             }
@@ -53,7 +72,8 @@ impl Band {
     /// Draws a layer; whether anything of it lies here. Where its triangles overlap, the more opaque pixel stays.
     fn draw(&self, layer: &Layer, rest: &[Vector], posed: &[Vector], drawn: &mut [[f32; 4]]) -> bool {
         let mut any = false;
-        for triangle in layer.triangles {
+        for (number, triangle) in layer.triangles.iter().enumerate() {
+            let shade = layer.shades.get(number);
             let corners = triangle.map(|vertex| posed[vertex as usize]);
             let (first, end) = extent(corners.map(|corner| corner.y), self.top, self.top + self.rows);
             let (left, right) = extent(corners.map(|corner| corner.x), 0, self.width);
@@ -78,6 +98,7 @@ impl Band {
                     }
                     let place = ra + (rb - ra) * of_b + (rc - ra) * of_c;
                     let colour = sample(layer.texture, place);
+                    let colour = shade.map_or(colour, |shade| shade.apply(colour));
                     if colour[3] >= pixel[3] {
                         *pixel = colour;
                     }

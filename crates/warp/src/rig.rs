@@ -1,14 +1,19 @@
 //! A drawn figure that can be moved.
 
-use image::imageops::{FilterType, resize};
-use image::{RgbImage, Rgba, RgbaImage};
+use std::sync::OnceLock;
 
+use image::imageops::{FilterType, resize};
+use image::{GrayImage, RgbImage, Rgba, RgbaImage};
+
+use crate::confidence;
 use crate::error::{Error, Result};
+use crate::field::Field;
+use crate::geometry::Vector;
 use crate::joints::Joints;
 use crate::layers::{Cut, Layer, Shares};
 use crate::mesh::Mesh;
 use crate::parts::{self, Part};
-use crate::raster;
+use crate::raster::{self, Shade};
 use crate::segment::Segmentation;
 use crate::skin::posed;
 use crate::split::split;
@@ -20,8 +25,12 @@ pub struct Rig {
     layers: Vec<Layer>,
     mesh: Mesh,
     segmentation: Segmentation,
+    /// The row below which legs are two things.
+    split: Option<f32>,
     /// Width and height of the picture.
     size: (u32, u32),
+    /// What [`confidence::own_pixels`] says of each layer, once somebody asks.
+    own_pixels: OnceLock<Vec<RgbaImage>>,
 }
 
 /// What is known better than the rig would find it.
@@ -84,7 +93,8 @@ impl Rig {
         };
         let layers = cut.layers(&edits.order);
         let mesh = Mesh::new(&layers, joints, &torso, split, (height / SQUARES).max(LEAST_SQUARE));
-        Ok(Self { joints: *joints, layers, mesh, segmentation, size: picture.dimensions() })
+        let (size, own_pixels) = (picture.dimensions(), OnceLock::new());
+        Ok(Self { joints: *joints, layers, mesh, segmentation, split, size, own_pixels })
     }
 
     /// The joints in the picture.
@@ -107,15 +117,43 @@ impl Rig {
     /// of the canvas.
     pub fn draw(&self, pose: &Joints, width: u32, height: u32) -> RgbaImage {
         let corners = posed(&self.mesh, &self.joints, pose);
-        let layers: Vec<raster::Layer> = self
-            .layers
-            .iter()
-            .zip(&self.mesh.triangles)
-            .map(|(layer, triangles)| raster::Layer { texture: &layer.texture, triangles })
-            .collect();
-        let canvas = raster::draw(width as usize, height as usize, &layers, &self.mesh.rest, &corners);
-        let bytes = canvas.iter().flat_map(|pixel| straight(*pixel)).collect();
+        let textures = self.layers.iter().map(|layer| &layer.texture);
+        let canvas = self.drawn(textures, &[], &corners, (width, height), raster::over);
+        let bytes = canvas.values.iter().flat_map(|pixel| straight(*pixel)).collect();
         RgbaImage::from_raw(width, height, bytes).unwrap_or_else(|| RgbaImage::new(width, height))
+    }
+
+    /// How sure each pixel of [`Rig::draw`] is, 0 to 255. Sure is what the picture shows, turned and moved; not so what is stretched or
+    /// squeezed much, what was hidden in the picture, slits that have opened, and what is laid over another part, as the order may be
+    /// wrong. What is beside the figure is sure, apart from a seam beside unsure places.
+    pub fn confidence(&self, pose: &Joints, width: u32, height: u32) -> GrayImage {
+        let corners = posed(&self.mesh, &self.joints, pose);
+        let scale = self.segmentation.parts.height as f32 / self.size.1 as f32;
+        let textures = self.own_pixels.get_or_init(|| {
+            confidence::own_pixels(&self.layers, &self.segmentation, self.split.map(|row| row * scale))
+        });
+        let shades = confidence::shades(&self.mesh, &corners);
+        let canvas = self.drawn(textures.iter(), &shades, &corners, (width, height), confidence::over);
+        confidence::map(&canvas, self.mesh.step)
+    }
+
+    /// The layers with some textures, each laid `over` those behind it.
+    fn drawn<'a>(
+        &'a self,
+        textures: impl Iterator<Item = &'a RgbaImage>,
+        shades: &'a [Vec<Shade>],
+        corners: &[Vector],
+        (width, height): (u32, u32),
+        over: fn(&mut [f32; 4], [f32; 4]),
+    ) -> Field<[f32; 4]> {
+        let layer = |(index, (texture, triangles)): (usize, (&'a RgbaImage, &'a Vec<[u32; 3]>))| {
+            let shades = shades.get(index).map_or(&[][..], Vec::as_slice);
+            raster::Layer { texture, triangles, shades }
+        };
+        let layers: Vec<raster::Layer> = textures.zip(&self.mesh.triangles).enumerate().map(layer).collect();
+        let (width, height) = (width as usize, height as usize);
+        let values = raster::draw((width, height), &layers, (&self.mesh.rest, corners), over);
+        Field { width, height, values }
     }
 }
 

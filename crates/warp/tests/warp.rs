@@ -151,6 +151,50 @@ fn what_a_pose_does_not_tell_goes_with_the_body() {
     assert!(error < 0.05, "{error}");
 }
 
+/// In its own pose a figure is sure. In other poses, what is sure is nearly true, and what is not is often wrong.
+#[test]
+fn confidence_tells_where_a_drawing_is_right() {
+    let random = &mut Random::new(7, 0);
+    let (mut sure, mut unsure) = ((0.0, 0.0), (0.0, 0.0));
+    for seed in 0..24 {
+        let (picture, identity) = (reference(seed), Identity::from_seed(seed));
+        let rig = Rig::new(&figure(&picture), &joints(&picture)).unwrap();
+        let own = rig.confidence(&joints(&picture), SIDE, SIDE);
+        let at_rest = own.pixels().filter(|sure| sure.0[0] > 230).count() as f64 / f64::from(SIDE * SIDE);
+        assert!(at_rest > 0.98, "puppet {seed}: {at_rest} is sure");
+        let shot = dreamtuner_puppet::Shot {
+            pose: random_pose(&identity, View::Front, random),
+            ..reference_shot(Expression::Smile)
+        };
+        let truth = render(&identity, &shot, SIDE);
+        let (drawn, map) =
+            (rig.draw(&joints(&truth), SIDE, SIDE), rig.confidence(&joints(&truth), SIDE, SIDE));
+        let truth = figure(&truth);
+        for ((one, other), confidence) in drawn.pixels().zip(truth.pixels()).zip(map.pixels()) {
+            if one.0[3] == 0 && other.0[3] == 0 {
+                continue;
+            }
+            let seen = |pixel: &Rgba<u8>, channel: usize| {
+                f64::from(pixel.0[channel]) * f64::from(pixel.0[3]) / 255.0
+            };
+            let error =
+                (0..3).map(|channel| (seen(one, channel) - seen(other, channel)).abs()).sum::<f64>() / 3.0;
+            let side = if confidence.0[0] > 191 {
+                &mut sure
+            } else if confidence.0[0] < 64 {
+                &mut unsure
+            } else {
+                continue;
+            };
+            *side = (side.0 + error, side.1 + 1.0);
+        }
+    }
+    let (sure, unsure) = ((sure.0 / sure.1, sure.1), (unsure.0 / unsure.1, unsure.1));
+    println!("error {:.1} in {} sure pixels, {:.1} in {} unsure ones", sure.0, sure.1, unsure.0, unsure.1);
+    assert!(unsure.0 > 2.0 * sure.0, "{sure:?} {unsure:?}");
+    assert!(sure.1 > unsure.1, "{sure:?} {unsure:?}");
+}
+
 #[test]
 fn what_lies_beside_the_figure_is_noticed() {
     let picture = reference(9);

@@ -20,8 +20,10 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::config_file::{self, FileOption};
+use crate::draft_args::DraftUseArgs;
 use crate::exit;
-use crate::parse::{ControlNetOption, Size, beside, pixels};
+use crate::figure_args::sentences;
+use crate::parse::{Size, beside, named_beside, pixels};
 use crate::progress::Display;
 use crate::render_options::{CoherenceArgs, RenderArgs, TimeArgs, as_text};
 use crate::signal::stop_on_signal;
@@ -117,6 +119,16 @@ pub struct AnimateArgs {
     #[arg(long, value_name = "TEXT", help_heading = "Text")]
     reference_prompt: Option<String>,
 
+    /// What frames begin from in place of noise: `draft`, which is the reference bent to the frame's pose (see `dreamtuner draft`)
+    #[arg(long, value_name = "draft", value_parser = ["draft"], hide_possible_values = true, requires = "strength",
+        help_heading = "Draft")]
+    init: Option<String>,
+    /// How much of it may change
+    #[arg(long, value_name = "0-1", requires = "init", help_heading = "Draft")]
+    strength: Option<f64>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    draft: DraftUseArgs,
     #[command(flatten)]
     #[serde(flatten)]
     coherence: CoherenceArgs,
@@ -147,18 +159,15 @@ pub struct AnimateArgs {
 impl AnimateArgs {
     fn job(&self) -> Result<Job> {
         let device = self.render.device.choose()?;
+        let reference = ReferenceFiles {
+            picture: self.reference.clone(),
+            mask: self.mask.as_str().into(),
+            controls: self.reference_controls(),
+            model: self.pose_model.clone(),
+        };
         Ok(Job {
-            reference: ReferenceFiles {
-                picture: self.reference.clone(),
-                mask: self.mask.as_str().into(),
-                controls: self
-                    .render
-                    .controlnet
-                    .iter()
-                    .map(|option| self.reference_control(option))
-                    .collect(),
-                model: self.pose_model.clone(),
-            },
+            figure: self.draft.figure(&reference, &self.reference_pose),
+            reference,
             pose: self.pose.clone(),
             pose_settings: PoseSettings {
                 kind: self.pose_kind,
@@ -186,21 +195,20 @@ impl AnimateArgs {
         })
     }
 
-    /// A ControlNet with a video of its own knows nothing of the reference's pose, nor one that is shown other pictures
-    /// than skeletons.
-    fn reference_control(&self, option: &ControlNetOption) -> FileChoice {
-        match (&option.reference, self.reference_pose.as_str()) {
-            (Some(path), _) => FileChoice::File(path.clone()),
-            (None, _) if option.video.is_some() => FileChoice::None,
-            (None, "auto") if self.pose_kind == PoseKind::Control => FileChoice::None,
-            (None, choice) => choice.into(),
-        }
+    /// The reference's control image for each ControlNet. One that is shown other pictures than skeletons knows nothing of its pose.
+    fn reference_controls(&self) -> Vec<FileChoice> {
+        let pose = match self.reference_pose.as_str() {
+            "auto" if self.pose_kind == PoseKind::Control => "none",
+            choice => choice,
+        };
+        self.render.controlnet.iter().map(|option| option.reference_control(pose)).collect()
     }
 
     fn render_settings(&self) -> Result<RenderSettings> {
         Ok(RenderSettings {
             prompt: self.prompt.clone(),
             reference_prompt: self.reference_prompt.clone(),
+            draft: self.draft.settings(self.strength, self.render.shows_drafts())?,
             ..self.coherence.on(self.render.settings()?)
         })
     }
@@ -212,13 +220,10 @@ impl AnimateArgs {
     }
 
     fn outputs(&self) -> OutputFiles {
-        let named =
-            |choice: &Option<String>, extension: &str| beside(&self.output, choice.as_deref(), extension);
-        let extension = self.output.extension().map_or("mp4".into(), |extension| extension.to_string_lossy());
         OutputFiles {
             clip: self.output.clone(),
-            compare: named(&self.compare, &format!("compare.{extension}")),
-            sheet: named(&self.sheet, "sheet.png"),
+            compare: named_beside(&self.output, self.compare.as_deref(), "compare"),
+            sheet: beside(&self.output, self.sheet.as_deref(), "sheet.png"),
         }
     }
 }
@@ -241,12 +246,18 @@ fn render(arguments: &AnimateArgs, display: &mut Display) -> Result<Outcome> {
     let job = arguments.job()?;
     let interrupt = Interrupt::default();
     stop_on_signal(interrupt.clone())?;
-    dreamtuner::animate::run(&job, &interrupt, &mut |event| show(display, &event))
+    dreamtuner::animate::run(&job, &interrupt, &mut |event| match event {
+        ClipEvent::Doubts(doubts) => {
+            sentences(&doubts, &arguments.reference).iter().for_each(|sentence| display.note(sentence));
+        }
+        event => show(display, &event),
+    })
 }
 
 fn show(display: &mut Display, event: &ClipEvent) {
     match event {
         ClipEvent::Note(note) => display.note(note),
+        ClipEvent::Doubts(_) => {}
         ClipEvent::Searched { done, of } => display.search(*done, *of),
         ClipEvent::Begin { frames, finished, width, height } => {
             display.begin(*frames, *finished, (*width, *height))

@@ -25,7 +25,7 @@ use image::RgbImage;
 
 use crate::attention_sheet::{View, sheet};
 use crate::exit;
-use crate::image::PictureArgs;
+use crate::image::{PictureArgs, note_doubts};
 use crate::parse::Point;
 use crate::render_options::{CoherenceArgs, TimeArgs};
 use crate::say::{print, say};
@@ -260,6 +260,7 @@ impl AttentionArgs {
         };
         let made = stills.make_watched(&still, &watch, interrupt, &mut |event| match event {
             StillEvent::Note(note) => display.note(&format!("note: {note}")),
+            StillEvent::Doubts(doubts) => note_doubts(display, &doubts, &still.reference.picture),
             StillEvent::Step { done, of } => display.update("step", done as u64, of as u64, ""),
         })?;
         let mut shares = Shares::default();
@@ -272,8 +273,12 @@ impl AttentionArgs {
     fn write(&self, made: &Made, reserved: &mut Reservation) -> Result<()> {
         let unet = &made.pipeline.model.unet;
         let (captured, points) = (captured(&made.watched)?, self.points(made.picture.dimensions())?);
-        let pictures =
-            [(AttentionSource::Itself, &made.picture), (AttentionSource::Reference, &made.reference.image)];
+        let mut pictures = vec![
+            (AttentionSource::Itself, &made.picture),
+            (AttentionSource::Reference, &made.reference.image),
+        ];
+        let draft = made.draft.as_ref().filter(|_| made.settings.draft.weight > 0.0);
+        pictures.extend(draft.map(|draft| (AttentionSource::Draft, &draft.image)));
         let view = View { pictures: &pictures, mask: made.reference.mask.as_ref(), unet };
         let of_steps = captured.chunk_by(|a, b| a.step == b.step);
         let frames: Vec<(&[Captured], &[Point])> = match self.over() {
@@ -310,6 +315,7 @@ impl AttentionArgs {
         let choose = |model: &StableDiffusion, settings: &RenderSettings| self.watch(&model.unet, settings);
         let mut on_event = |event| match event {
             animate::ClipEvent::Note(note) => display.note(&format!("note: {note}")),
+            animate::ClipEvent::Doubts(doubts) => note_doubts(display, &doubts, &job.reference.picture),
             animate::ClipEvent::Searched { done, of } => {
                 display.update("searching frame", done as u64, of.unwrap_or(done) as u64, "");
             }
@@ -341,6 +347,7 @@ impl AttentionArgs {
             (AttentionSource::Reference, 1.0),
             (AttentionSource::First, settings.first_weight),
             (AttentionSource::Previous, settings.previous_weight),
+            (AttentionSource::Draft, settings.draft.weight),
         ];
         let picture = |source: AttentionSource| {
             let found = frame.pictures.iter().find(|(other, _)| *other == source);
@@ -362,12 +369,14 @@ impl AttentionArgs {
         let settings = RenderSettings {
             prompt: still.settings.prompt,
             reference_prompt: still.settings.reference_prompt,
+            draft: still.settings.draft,
             ..self.coherence.on(options.render.settings()?)
         };
         let pipeline = PipelineSource::from_files(options.render.weights(), device.clone());
         let job = Job::new(&still.reference.picture, dance, &self.output, pipeline, settings);
         Ok(Job {
             reference: ReferenceFiles { controls: options.controls(), ..still.reference },
+            figure: still.figure,
             pose_settings: PoseSettings {
                 decode: self.time.decode(),
                 model: options.pose_model.clone(),

@@ -11,7 +11,7 @@ use dreamtuner::pose::{Camera, PersonChoice, Retarget};
 use image::Rgb;
 
 use crate::figure_args::{self, FigureArgs};
-use crate::parse::{Size, beside, colour};
+use crate::parse::{Size, beside, colour, named_beside};
 use crate::render_options::TimeArgs;
 use crate::say::say;
 use crate::signal::stop_on_signal;
@@ -63,6 +63,9 @@ pub struct DraftArgs {
     /// Leave the dance's sound out
     #[arg(long, help_heading = "Output")]
     no_audio: bool,
+    /// Also write a clip of how sure each pixel is, from black to white; out.confidence.mp4 for out.mp4 where no name is given
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "", require_equals = true, help_heading = "Output")]
+    confidence: Option<String>,
     /// Also write a contact sheet; out.sheet.png for out.mp4 where no name is given
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "", require_equals = true, help_heading = "Output")]
     sheet: Option<String>,
@@ -89,6 +92,7 @@ impl DraftArgs {
             audio: !self.no_audio,
             quality: self.quality,
             output: self.output.clone(),
+            confidence: named_beside(&self.output, self.confidence.as_deref(), "confidence"),
             sheet: beside(&self.output, self.sheet.as_deref(), "sheet.png"),
             overwrite: self.overwrite,
         }

@@ -6,16 +6,30 @@ use clap::Args;
 use dreamtuner::detect::PoseModel;
 use dreamtuner::inputs::reference::ReferenceFiles;
 use dreamtuner::rig::{Doubts, JointEdit, RigFiles, joint_name};
+use serde::{Serialize, Serializer};
+
+/// What is known better of a figure than its picture shows.
+#[derive(Debug, Args, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RigEditArgs {
+    /// What `dreamtuner rig` wrote of the reference, and what was edited there: nothing is looked for then
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["reference_pose", "mask"], help_heading = "Draft")]
+    pub rig: Option<PathBuf>,
+    /// A joint that is known better, in pixels of the reference: left-elbow=412,300, or left-elbow=none where it is not to be seen;
+    /// can be repeated
+    #[arg(long, value_name = "NAME=X,Y", help_heading = "Draft")]
+    #[serde(serialize_with = "as_texts")]
+    pub joint: Vec<JointEdit>,
+}
+
+fn as_texts<S: Serializer>(edits: &[JointEdit], serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.collect_seq(edits.iter().map(JointEdit::to_string))
+}
 
 #[derive(Debug, Args)]
 pub struct FigureArgs {
-    /// What `dreamtuner rig` wrote of this picture, and what was edited there: nothing is looked for then
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["reference_pose", "mask"], help_heading = "Input")]
-    rig: Option<PathBuf>,
-    /// A joint that is known better, in pixels of the picture: left-elbow=412,300, or left-elbow=none where it is not to be seen;
-    /// can be repeated
-    #[arg(long, value_name = "NAME=X,Y", help_heading = "Input")]
-    joint: Vec<JointEdit>,
+    #[command(flatten)]
+    edits: RigEditArgs,
     /// The reference's own pose: pose JSON, or `auto` (found in the picture)
     #[arg(long, default_value = "auto", value_name = "FILE|auto", help_heading = "Input")]
     reference_pose: String,
@@ -40,8 +54,8 @@ impl FigureArgs {
                 controls: vec![self.reference_pose.as_str().into()],
                 model: self.pose_model.clone(),
             },
-            rig: self.rig.clone(),
-            joints: self.joint.clone(),
+            rig: self.edits.rig.clone(),
+            joints: self.edits.joint.clone(),
         }
     }
 }

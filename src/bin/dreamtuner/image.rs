@@ -13,13 +13,16 @@ use dreamtuner::model::weights::ModelDefaults;
 use dreamtuner::outputs::{self, Reservation, Wanted, read_png_text};
 use dreamtuner::render::pipeline_source::PipelineSource;
 use dreamtuner::render::settings::RenderSettings;
+use dreamtuner::rig::Doubts;
 use dreamtuner::still::parameters::{OPTIONS, PARAMETERS, Parameters};
 use dreamtuner::still::{Init, Still, StillEvent, Stills, labelled_grid};
 use dreamtuner::{Error, Result};
 use serde::Serialize;
 
 use crate::config_file::{self, FileOption};
+use crate::draft_args::DraftUseArgs;
 use crate::exit;
+use crate::figure_args::sentences;
 use crate::image_grid::{Axis, Grid};
 use crate::parse::{ControlNetOption, Size, pixels};
 use crate::render_options::{RenderArgs, as_text};
@@ -87,8 +90,8 @@ pub struct PictureArgs {
     /// background) or `none`
     #[arg(long, default_value = "auto", value_name = "FILE|auto|none", help_heading = "Input")]
     mask: String,
-    /// A picture to begin from in place of noise
-    #[arg(long, value_name = "FILE", requires = "strength", help_heading = "Input")]
+    /// A picture to begin from in place of noise, or `draft`: the reference bent to the pose (see `dreamtuner draft`)
+    #[arg(long, value_name = "FILE|draft", requires = "strength", help_heading = "Input")]
     init: Option<PathBuf>,
     /// How much of it may change
     #[arg(long, value_name = "0-1", requires = "init", help_heading = "Input")]
@@ -110,6 +113,9 @@ pub struct PictureArgs {
     /// absent
     #[arg(long, value_name = "WIDTHxHEIGHT", help_heading = "Output")]
     size: Option<Size>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    draft: DraftUseArgs,
     #[command(flatten)]
     #[serde(flatten)]
     pub render: RenderArgs,
@@ -144,6 +150,7 @@ pub fn run(arguments: &ImageArgs) -> Result<i32> {
         }
         let made = maker.make(still, &interrupt, &mut |event| match event {
             StillEvent::Note(note) => display.note(&format!("note: {note}")),
+            StillEvent::Doubts(doubts) => note_doubts(&mut display, &doubts, &still.reference.picture),
             StillEvent::Step { done, of } => {
                 let (done, of) = ((place * of + done) as u64, (stills.len() * of) as u64);
                 display.update("step", done, of, "");
@@ -168,6 +175,11 @@ pub fn run(arguments: &ImageArgs) -> Result<i32> {
     reserved.finish()?;
     print(&arguments.output.display().to_string())?;
     Ok(exit::SUCCESS)
+}
+
+/// Says what may be wrong with the reference's joints.
+pub fn note_doubts(display: &mut StepDisplay, doubts: &Doubts, reference: &Path) {
+    sentences(doubts, reference).iter().for_each(|sentence| display.note(&format!("note: {sentence}")));
 }
 
 /// The files of the pictures.
@@ -238,30 +250,33 @@ impl PictureArgs {
             return Err(Error::setting("controlnet", "video has no place here: --pose is what is shown"));
         }
         let shown = self.pose.is_some() || self.refine;
+        let reference = ReferenceFiles {
+            picture: self.reference.clone(),
+            mask: self.mask.as_str().into(),
+            controls: if shown { self.controls() } else { Vec::new() },
+            model: self.pose_model.clone(),
+        };
+        let init = self.init.clone().filter(|_| !self.begins_from_draft());
         Ok(Still {
-            reference: ReferenceFiles {
-                picture: self.reference.clone(),
-                mask: self.mask.as_str().into(),
-                controls: if shown { self.controls() } else { Vec::new() },
-                model: self.pose_model.clone(),
-            },
+            figure: self.draft.figure(&reference, &self.reference_pose),
+            reference,
             pose: self.pose.clone(),
             size: self.size.map(|size| (size.width, size.height)),
             pipeline: PipelineSource::from_files(self.render.weights_where(shown)?, device.clone()),
             settings: self.settings()?,
             vae_tile: self.vae_tile,
-            init: self.init.clone().zip(self.strength).map(|(path, strength)| Init { path, strength }),
+            init: init.zip(self.strength).map(|(path, strength)| Init { path, strength }),
             refine: self.refine,
         })
     }
 
     /// The reference's control image for each ControlNet.
     pub fn controls(&self) -> Vec<FileChoice> {
-        let choice = |option: &ControlNetOption| match &option.reference {
-            Some(path) => FileChoice::File(path.clone()),
-            None => self.reference_pose.as_str().into(),
-        };
-        self.render.controlnet.iter().map(choice).collect()
+        self.render.controlnet.iter().map(|option| option.reference_control(&self.reference_pose)).collect()
+    }
+
+    fn begins_from_draft(&self) -> bool {
+        self.init.as_deref() == Some(Path::new("draft"))
     }
 
     fn settings(&self) -> Result<RenderSettings> {
@@ -270,6 +285,9 @@ impl PictureArgs {
         Ok(RenderSettings {
             prompt: self.prompt.clone(),
             reference_prompt: self.reference_prompt.clone(),
+            draft: self
+                .draft
+                .settings(self.strength.filter(|_| self.begins_from_draft()), self.render.shows_drafts())?,
             reference_weight: self.render.reference_weight.unwrap_or(defaults.still_reference_weight),
             ..settings
         })

@@ -8,6 +8,7 @@ mod attention_sheet;
 mod config_file;
 mod device;
 mod draft;
+mod draft_args;
 mod evaluate;
 mod evaluate_clip;
 mod evaluate_dreambooth;

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use dreamtuner::frame::MAX_SIDE;
+use dreamtuner::inputs::reference::FileChoice;
+use dreamtuner::render::networks::ControlSource;
 use dreamtuner::render::weights::ControlNetFile;
 use image::Rgb;
 use serde::{Serialize, Serializer};
@@ -101,6 +103,12 @@ pub fn beside(output: &Path, choice: Option<&str>, extension: &str) -> Option<Pa
     }
 }
 
+/// A clip of the same kind that is written beside `output`: where it is asked for without a name, the output's `name` before its ending.
+pub fn named_beside(output: &Path, choice: Option<&str>, name: &str) -> Option<PathBuf> {
+    let extension = output.extension().map_or("mp4".into(), |extension| extension.to_string_lossy());
+    beside(output, choice, &format!("{name}.{extension}"))
+}
+
 /// `PATH` or `PATH:WEIGHT`.
 #[derive(Debug, Clone)]
 pub struct LoraOption {
@@ -126,7 +134,16 @@ impl Serialize for LoraOption {
     }
 }
 
-/// `PATH|model[,strength=…][,start=…][,end=…][,video=FILE][,reference=FILE]`.
+fn source(value: &str) -> Result<ControlSource, String> {
+    match value {
+        "dance" => Ok(ControlSource::Dance),
+        "draft" => Ok(ControlSource::Draft),
+        "draft-inpaint" => Ok(ControlSource::DraftInpaint),
+        other => Err(format!("source={other}: dance, draft and draft-inpaint are known")),
+    }
+}
+
+/// `PATH|model[,strength=…][,start=…][,end=…][,video=FILE][,reference=FILE][,source=…]`.
 #[derive(Debug, Clone)]
 pub struct ControlNetOption {
     text: String,
@@ -139,6 +156,22 @@ impl ControlNetOption {
     /// Whether this is the model's own ControlNet, without settings.
     pub fn is_models_own(&self) -> bool {
         self.text == "model"
+    }
+
+    /// Whether it is shown the frame's draft.
+    pub fn is_shown_draft(&self) -> bool {
+        self.file.source != ControlSource::Dance
+    }
+
+    /// The reference's control image, where its `pose` is one: a ControlNet with a video of its own knows nothing of that pose, and one
+    /// that is shown drafts is shown the reference itself.
+    pub fn reference_control(&self, pose: &str) -> FileChoice {
+        match &self.reference {
+            Some(path) => FileChoice::File(path.clone()),
+            None if self.is_shown_draft() => FileChoice::Itself,
+            None if self.video.is_some() => FileChoice::None,
+            None => pose.into(),
+        }
     }
 }
 
@@ -161,8 +194,16 @@ impl FromStr for ControlNetOption {
                 "end" => option.file.end = number()?,
                 "video" => option.video = Some(value.into()),
                 "reference" => option.reference = Some(value.into()),
-                other => return Err(format!("{other}: strength, start, end, video and reference are known")),
+                "source" => option.file.source = source(value)?,
+                other => {
+                    return Err(format!(
+                        "{other}: strength, start, end, video, reference and source are known"
+                    ));
+                }
             }
+        }
+        if option.video.is_some() && option.is_shown_draft() {
+            return Err("it is shown either a video or the draft".into());
         }
         Ok(option)
     }

@@ -44,7 +44,8 @@ pub struct RenderArgs {
     #[arg(long, value_name = "PATH", help_heading = "Weights")]
     tiny_vae: Option<PathBuf>,
     /// A ControlNet: PATH or `model` (the model's own); can be repeated. Then if needed ,strength=1,start=0,end=1
-    /// (fractions of the steps),video=FILE (in place of the dance),reference=FILE (the reference's control image)
+    /// (fractions of the steps),video=FILE (in place of the dance),reference=FILE (the reference's control image),source=draft
+    /// (for tile and the like: it is shown the draft) or source=draft-inpaint (for inpaint: the draft where it is sure)
     #[arg(long, value_name = "CONTROLNET", default_value = "model", help_heading = "Weights")]
     #[serde(skip_serializing_if = "is_models_own")]
     pub controlnet: Vec<ControlNetOption>,
@@ -205,6 +206,11 @@ enum GuidanceOption {
 }
 
 impl RenderArgs {
+    /// Whether a ControlNet is shown drafts.
+    pub fn shows_drafts(&self) -> bool {
+        self.controlnet.iter().any(ControlNetOption::is_shown_draft)
+    }
+
     /// The files of the weights.
     pub fn weights(&self) -> WeightFiles {
         WeightFiles {

@@ -25,6 +25,7 @@ use crate::picture::{Fit, WHITE, fit_image};
 use crate::render::pipeline_source::PipelineSource;
 use crate::render::settings::RenderSettings;
 use crate::render::weights::WeightFiles;
+use crate::rig::RigFiles;
 use crate::still::{self, Labels, Still, Stills, labelled_grid};
 
 /// Changes when a measure does: what was measured otherwise is measured again.
@@ -189,13 +190,15 @@ impl SubjectBenchmark {
 
     fn still(&self, reference: &Path, weights: WeightFiles, settings: RenderSettings) -> Still {
         let controls = weights.controlnets.iter().map(|_| FileChoice::Auto).collect();
+        let reference = ReferenceFiles {
+            picture: reference.to_path_buf(),
+            mask: self.mask.clone(),
+            controls,
+            model: self.pose_model.clone(),
+        };
         Still {
-            reference: ReferenceFiles {
-                picture: reference.to_path_buf(),
-                mask: self.mask.clone(),
-                controls,
-                model: self.pose_model.clone(),
-            },
+            figure: RigFiles::found_in(&reference),
+            reference,
             pose: self.pose.clone(),
             size: self.size,
             pipeline: PipelineSource::from_files(weights, self.device.clone()),
