@@ -195,8 +195,8 @@ fn sized(
     on_event: &mut dyn FnMut(ClipEvent),
 ) -> Result<RenderSettings> {
     let shape = (pose.width, pose.height);
-    let (settings, note) = sizes::sized(job.settings.clone(), model, job.size, job.vae_tile, shape)?;
-    note.into_iter().for_each(|note| on_event(ClipEvent::Note(note)));
+    let (settings, notes) = sizes::sized(job.settings.clone(), model, job.size, job.vae_tile, shape)?;
+    notes.into_iter().for_each(|note| on_event(ClipEvent::Note(note)));
     Ok(settings)
 }
 

@@ -9,9 +9,13 @@ const TILE_ABOVE: usize = 1024;
 /// Side in pixels of its tiles then.
 const TILE: usize = 512;
 
+/// Pictures with so many times more or fewer pixels a side than a model was trained on come out wrong: figures are doubled, or fall
+/// to pieces.
+const FAR: f64 = 1.7;
+
 /// `settings` with width, height and the side of the VAE's tiles, of which 0 means none. Width and height are those
-/// `wanted`, rounded to what the VAE allows, or those of `shape` at the model's native number of pixels. A note tells
-/// of rounding.
+/// `wanted`, rounded to what the VAE allows, or those of `shape` at the model's native number of pixels. Notes tell
+/// of rounding, and of sizes that the model was not trained for.
 ///
 /// # Errors
 /// Those of [`RenderSettings::check`].
@@ -21,7 +25,7 @@ pub fn sized(
     wanted: Option<(u32, u32)>,
     vae_tile: Option<usize>,
     shape: (u32, u32),
-) -> Result<(RenderSettings, Option<String>)> {
+) -> Result<(RenderSettings, Vec<String>)> {
     let (width, height, step) = match wanted {
         Some((width, height)) => (f64::from(width), f64::from(height), model.factor()),
         None => {
@@ -33,17 +37,26 @@ pub fn sized(
     let rounded = |side: f64| ((side / step as f64).round() as usize).max(1) * step;
     (settings.width, settings.height) = (rounded(width), rounded(height));
     let (to_width, to_height) = (settings.width, settings.height);
-    let note = wanted.filter(|(width, height)| (*width as usize, *height as usize) != (to_width, to_height));
-    let note = note.map(|(width, height)| {
-        format!(
-            "--size {width}x{height} rounded to {to_width}x{to_height}: this model's sizes are multiples of {step}"
-        )
-    });
+    let mut notes = Vec::new();
+    if let Some((width, height)) = wanted {
+        if (width as usize, height as usize) != (to_width, to_height) {
+            notes.push(format!(
+                "--size {width}x{height} rounded to {to_width}x{to_height}: this model's sizes are multiples of {step}"
+            ));
+        }
+        let (native, side) = (model.native_side, ((to_width * to_height) as f64).sqrt());
+        if !(1.0 / FAR..=FAR).contains(&(side / native as f64)) && settings.draft.strength.is_none() {
+            notes.push(format!(
+                "--size {width}x{height} is far from the {native}x{native} pixels that this model knows, and figures may fall to \
+                 pieces; leave --size out, or let frames begin from drafts, which have any size (--init draft --strength 0.3 --keep sure)"
+            ));
+        }
+    }
     settings.vae_tile = match vae_tile {
         Some(0) => None,
         Some(tile) => Some(tile),
         None => (to_width.max(to_height) > TILE_ABOVE).then_some(TILE),
     };
     settings.check(model.factor())?;
-    Ok((settings, note))
+    Ok((settings, notes))
 }

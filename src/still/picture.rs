@@ -171,8 +171,8 @@ impl Stills {
             PipelineSource::Loaded(pipeline) => pipeline.clone(),
         };
         // 3. Everything in its size.
-        let (settings, note) = sized(settings, &pipeline.model, still.size, still.vae_tile, input.size())?;
-        note.into_iter().for_each(|note| on_event(StillEvent::Note(note)));
+        let (settings, notes) = sized(settings, &pipeline.model, still.size, still.vae_tile, input.size())?;
+        notes.into_iter().for_each(|note| on_event(StillEvent::Note(note)));
         let settings = settings.with_subject(pipeline.weights.subject_phrase());
         let watch = watch(&pipeline, &settings)?;
         let (width, height) = (settings.width as u32, settings.height as u32);
