@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use image::Rgb;
-
+use super::background::Background;
 use crate::inputs::dance::PoseSettings;
 use crate::rig::{Doubts, RigFiles};
 
@@ -19,7 +18,7 @@ pub struct DraftJob {
     /// Width and height of the frames, each 16 to 8192. Default: what the whole dance needs at the reference's own size.
     pub size: Option<(u32, u32)>,
     /// What is behind the figure.
-    pub background: Rgb<u8>,
+    pub background: Background,
     /// Whether the dance's sound is copied.
     pub audio: bool,
     /// CRF of the encoder.

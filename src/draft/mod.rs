@@ -1,11 +1,13 @@
 //! Drafts: a picture that dances by geometry alone. Its figure is cut into layers and bent to each pose (`dreamtuner_warp`); no
 //! network is asked but those that find joints and foreground.
 
+mod background;
 mod frames;
 mod job;
 mod layout;
 mod run;
 
+pub use background::Background;
 pub use frames::FrameDrafts;
 pub use job::{DraftEvent, DraftJob};
 pub use run::{drafts_need_people, run};

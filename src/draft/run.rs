@@ -3,17 +3,21 @@
 use std::path::{Path, PathBuf};
 
 use dreamtuner_warp::Joints;
-use image::{DynamicImage, GrayImage};
+use image::DynamicImage;
 
+use super::background::Background;
+use super::frames::FrameDrafts;
 use super::job::{DraftEvent, DraftJob};
 use super::layout::{Layout, check_size, with_room};
 use crate::error::{Error, Result};
+use crate::files::check_rereadable;
 use crate::frame::Frame;
 use crate::inputs::dance::{PoseSource, Surroundings};
 use crate::interrupt::Interrupt;
 use crate::outputs::{PartFile, Reservation, Wanted, check_sheet_name};
-use crate::picture::{SheetBuilder, on_colour};
+use crate::picture::{Fit, SheetBuilder, WHITE, on_colour, with_colours_beyond};
 use crate::pose::Pose;
+use crate::rig::Figure;
 use crate::video::{AudioSource, Container, EncodeSettings, VideoWriter};
 
 /// Share of a picture that may lie beside the figure without a word.
@@ -35,30 +39,44 @@ pub fn run(job: &DraftJob, interrupt: &Interrupt, on_event: &mut dyn FnMut(Draft
     }
     let dance = open_dance(job, figure.pose(), interrupt, on_event)?;
     let poses = dance.poses().ok_or_else(|| drafts_need_people(&job.pose))?;
-    let (joints, times): (Vec<Joints>, Vec<f64>) =
-        poses.map(|(pose, time)| (Joints::of_first(pose), time)).unzip();
-    let layout = Layout::new(&joints, figure.bounds(), &Joints::of(figure.person()), job.size);
-    let rig = figure.rig(layout.scale)?;
-    if rig.apart() > MUCH {
-        let (picture, share) = (job.figure.reference.picture.display(), 100.0 * rig.apart());
+    let (poses, times): (Vec<&Pose>, Vec<f64>) = poses.unzip();
+    let drafts = match job.background {
+        Background::Reference => on_reference(job, &figure, &poses)?,
+        _ => laid_out(job, &figure, &poses)?,
+    };
+    if drafts.apart() > MUCH {
+        let (picture, share) = (job.figure.reference.picture.display(), 100.0 * drafts.apart());
         on_event(DraftEvent::Note(format!(
             "{picture}: {share:.0} % of what it shows does not hang together with the figure, and is carried along; \
              a mask leaves it out"
         )));
     }
-    let mut outputs = Outputs::begin(job, &mut reserved, &dance, &layout)?;
-    for (index, (joints, time)) in joints.iter().zip(times).enumerate() {
+    let mut outputs = Outputs::begin(job, &mut reserved, &dance, drafts.size())?;
+    for (index, time) in times.into_iter().enumerate() {
         interrupt.check()?;
-        let pose = joints.placed(layout.scale, layout.offset);
-        let drawn = rig.draw(&pose, layout.width, layout.height);
-        outputs.write(Frame { image: on_colour(&drawn, job.background), time })?;
-        outputs.write_confidence(time, || rig.confidence(&pose, layout.width, layout.height))?;
+        outputs.write(&drafts, index, time)?;
         on_event(DraftEvent::Frame { done: index + 1, of: dance.frames });
     }
     for path in outputs.finish()? {
         on_event(DraftEvent::Written(path));
     }
     reserved.finish()
+}
+
+/// The dance where the reference stands, on its canvas or one of the same shape.
+fn on_reference(job: &DraftJob, figure: &Figure, poses: &[&Pose]) -> Result<FrameDrafts> {
+    let (width, height) = job.size.unwrap_or(figure.picture().dimensions());
+    let poses: Vec<Pose> = poses.iter().map(|pose| pose.fit(width, height, Fit::Contain)).collect();
+    FrameDrafts::new(figure, &job.pose, &poses, Fit::Contain)
+}
+
+/// The whole dance in frames of the size that is asked for, or that it needs.
+fn laid_out(job: &DraftJob, figure: &Figure, poses: &[&Pose]) -> Result<FrameDrafts> {
+    let joints: Vec<Joints> = poses.iter().map(|pose| Joints::of_first(pose)).collect();
+    let layout = Layout::new(&joints, figure.bounds(), &Joints::of(figure.person()), job.size);
+    let background = job.background.drawn(figure, layout.width, layout.height)?;
+    let placed = joints.iter().map(|joints| joints.placed(layout.scale, layout.offset)).collect();
+    Ok(FrameDrafts::before(figure.rig(layout.scale)?, placed, background))
 }
 
 /// What can be found wrong before anything is read.
@@ -69,6 +87,7 @@ fn check(job: &DraftJob) -> Result<()> {
         .try_for_each(|path| Container::from_path(path).map(drop))?;
     job.sheet.as_deref().map_or(Ok(()), check_sheet_name)?;
     check_size(job.size)?;
+    job.background.file().map_or(Ok(()), check_rereadable)?;
     job.pose_settings.check()
 }
 
@@ -76,7 +95,8 @@ fn reserve(job: &DraftJob) -> Result<Reservation> {
     let mut wanted = vec![Wanted::clip(&job.output)];
     wanted.extend(job.confidence.as_deref().map(Wanted::clip));
     wanted.extend(job.sheet.iter().map(|path| Wanted::File(path.clone())));
-    let inputs: Vec<&Path> = job.figure.files().chain([job.pose.as_path()]).collect();
+    let inputs: Vec<&Path> =
+        job.figure.files().chain([job.pose.as_path()]).chain(job.background.file()).collect();
     Reservation::begin(wanted, &inputs, job.overwrite, &format!("{job:?}"))
 }
 
@@ -86,7 +106,8 @@ fn open_dance(
     interrupt: &Interrupt,
     on_event: &mut dyn FnMut(DraftEvent),
 ) -> Result<PoseSource> {
-    let body = with_room(rest);
+    // Frames that are the reference's leave no more room than that has.
+    let body = if job.background == Background::Reference { rest.clone() } else { with_room(rest) };
     let dance = {
         let mut on_frame = |done, of| on_event(DraftEvent::Searched { done, of });
         let mut around =
@@ -112,7 +133,7 @@ impl<'a> Outputs<'a> {
         job: &'a DraftJob,
         reserved: &mut Reservation,
         dance: &PoseSource,
-        layout: &Layout,
+        (width, height): (u32, u32),
     ) -> Result<Self> {
         let sound = || AudioSource::beside(&job.pose, &job.pose_settings.decode);
         let audio = (job.audio && dance.has_audio).then(sound);
@@ -120,13 +141,13 @@ impl<'a> Outputs<'a> {
             frame_rate: dance.frame_rate,
             quality: job.quality,
             audio,
+            transparent: job.background == Background::Transparent,
             ..Default::default()
         };
         settings.validate(Container::from_path(&job.output)?)?;
-        let clip = VideoWriter::begin(reserved.clip(&job.output)?, layout.width, layout.height, &settings)?;
-        let silent = EncodeSettings { audio: None, ..settings };
-        let begin_map =
-            |path: &PathBuf| VideoWriter::begin(reserved.clip(path)?, layout.width, layout.height, &silent);
+        let clip = VideoWriter::begin(reserved.clip(&job.output)?, width, height, &settings)?;
+        let silent = EncodeSettings { audio: None, transparent: false, ..settings };
+        let begin_map = |path: &PathBuf| VideoWriter::begin(reserved.clip(path)?, width, height, &silent);
         let confidence = job.confidence.as_ref().map(begin_map).transpose()?;
         let begin_sheet = |path: &PathBuf| {
             Ok::<_, Error>((reserved.file(path)?, SheetBuilder::of_clip(dance.frames, SHEET_CELL)))
@@ -135,17 +156,24 @@ impl<'a> Outputs<'a> {
         Ok(Self { job, clip, confidence, sheet })
     }
 
-    fn write(&mut self, frame: Frame) -> Result<()> {
+    fn write(&mut self, drafts: &FrameDrafts, index: usize, time: f64) -> Result<()> {
+        let shown = if self.job.background == Background::Transparent {
+            let figure = drafts.figure(index)?;
+            self.clip.write_transparent(&with_colours_beyond(&figure), time)?;
+            on_colour(&figure, WHITE)
+        } else {
+            let image = drafts.picture(index)?;
+            self.clip.write(&Frame { image: image.clone(), time })?;
+            image
+        };
         if let Some((_, sheet)) = &mut self.sheet {
-            sheet.push(&frame.image);
+            sheet.push(&shown);
         }
-        self.clip.write(&frame)
-    }
-
-    /// Writes the map that `drawn` gives, where one is asked for.
-    fn write_confidence(&mut self, time: f64, drawn: impl Fn() -> GrayImage) -> Result<()> {
-        let Some(clip) = &mut self.confidence else { return Ok(()) };
-        clip.write(&Frame { image: DynamicImage::ImageLuma8(drawn()).into_rgb8(), time })
+        if let Some(clip) = &mut self.confidence {
+            let image = DynamicImage::ImageLuma8(drafts.confidence(index)?).into_rgb8();
+            clip.write(&Frame { image, time })?;
+        }
+        Ok(())
     }
 
     /// Gives everything its name; the names.

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
+use image::{ImageBuffer, PixelWithColorType};
+
 use super::disk;
 use super::folder::MadeFolders;
 use super::part::{PartFile, Replaced};
@@ -52,7 +54,10 @@ impl Pictures {
     ///
     /// # Errors
     /// [`Error::Io`]; [`Error::Output`] where something has its name that may not be replaced.
-    pub fn write(&mut self, image: &image::RgbImage, texts: &[(&str, &str)]) -> Result<()> {
+    pub fn write<P>(&mut self, image: &ImageBuffer<P, Vec<u8>>, texts: &[(&str, &str)]) -> Result<()>
+    where
+        P: PixelWithColorType<Subpixel = u8>,
+    {
         let file = self.pattern.file(self.written);
         PartFile::begin(&file, self.replaced, self.record.clone())?.write_png(image, texts)?;
         self.written += 1;

@@ -14,6 +14,33 @@ pub fn over_picture(picture: &RgbaImage, background: &RgbImage) -> RgbImage {
     })
 }
 
+/// Pixels beyond a figure's edge that take its colours.
+const BEYOND: u32 = 2;
+
+/// A picture whose colours go on a little where it is transparent, so that nothing dark shines through where an encoder or a player
+/// mixes neighbours.
+pub fn with_colours_beyond(picture: &RgbaImage) -> RgbaImage {
+    RgbaImage::from_fn(picture.width(), picture.height(), |x, y| {
+        let pixel = *picture.get_pixel(x, y);
+        if pixel.0[3] > 0 {
+            return pixel;
+        }
+        let (mut sum, mut whole) = ([0; 3], 0);
+        for row in y.saturating_sub(BEYOND)..(y + BEYOND + 1).min(picture.height()) {
+            for column in x.saturating_sub(BEYOND)..(x + BEYOND + 1).min(picture.width()) {
+                let Rgba([red, green, blue, alpha]) = *picture.get_pixel(column, row);
+                let alpha = u32::from(alpha);
+                for (sum, value) in sum.iter_mut().zip([red, green, blue]) {
+                    *sum += alpha * u32::from(value);
+                }
+                whole += alpha;
+            }
+        }
+        let [red, green, blue] = sum.map(|sum| (sum / whole.max(1)) as u8);
+        Rgba([red, green, blue, 0])
+    })
+}
+
 fn over(Rgba([red, green, blue, alpha]): Rgba<u8>, behind: Rgb<u8>) -> Rgb<u8> {
     let (above, below) = (u32::from(alpha), 255 - u32::from(alpha));
     let mixed =

@@ -14,7 +14,7 @@ pub mod label;
 mod sheet;
 mod subject;
 
-pub use alpha::{off_white, on_colour, over_picture};
+pub use alpha::{off_white, on_colour, over_picture, with_colours_beyond};
 pub use compare::side_by_side;
 pub use fit::{Fit, fit_image};
 pub use sheet::{BACKGROUND, GAP, SheetBuilder, contact_sheet};

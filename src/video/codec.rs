@@ -32,13 +32,15 @@ pub(super) struct Recipe {
 struct EncoderChoice {
     name: &'static str,
     pixel_format: &'static str,
+    /// The same with transparency, where the encoder has it.
+    transparent_format: Option<&'static str>,
     options: &'static [(&'static str, &'static str)],
     /// Name of the constant-quality option; encoders without one get a generous bit rate.
     quality_option: Option<&'static str>,
 }
 
 const fn plain(name: &'static str, pixel_format: &'static str) -> EncoderChoice {
-    EncoderChoice { name, pixel_format, options: &[], quality_option: None }
+    EncoderChoice { name, pixel_format, transparent_format: None, options: &[], quality_option: None }
 }
 
 /// The encoders with constant quality come first; the others are in FFmpeg builds without GPL parts.
@@ -46,6 +48,7 @@ const H264_ENCODERS: [EncoderChoice; 7] = [
     EncoderChoice {
         name: "libx264",
         pixel_format: "yuv420p",
+        transparent_format: None,
         options: &[("preset", "medium")],
         quality_option: Some("crf"),
     },
@@ -60,6 +63,7 @@ const H264_ENCODERS: [EncoderChoice; 7] = [
 const VP9_ENCODER: EncoderChoice = EncoderChoice {
     name: "libvpx-vp9",
     pixel_format: "yuv420p",
+    transparent_format: Some("yuva420p"),
     options: &[("b", "0"), ("deadline", "good"), ("cpu-used", "2"), ("row-mt", "1")],
     quality_option: Some("crf"),
 };
@@ -67,6 +71,7 @@ const VP9_ENCODER: EncoderChoice = EncoderChoice {
 const PRORES_ENCODER: EncoderChoice = EncoderChoice {
     name: "prores_ks",
     pixel_format: "yuv444p10le",
+    transparent_format: Some("yuva444p10le"),
     options: &[("profile", "4444"), ("vendor", "apl0")],
     quality_option: None,
 };
@@ -75,6 +80,7 @@ const PRORES_ENCODER: EncoderChoice = EncoderChoice {
 const FFV1_ENCODER: EncoderChoice = EncoderChoice {
     name: "ffv1",
     pixel_format: "bgr0",
+    transparent_format: Some("bgra"),
     options: &[("level", "3"), ("slicecrc", "1")],
     quality_option: None,
 };
@@ -163,6 +169,8 @@ pub(super) struct StreamShape {
     pub height: u32,
     pub frame_rate: (u32, u32),
     pub time_base: Rational,
+    /// Whether pictures are transparent.
+    pub transparent: bool,
     /// Whether the file format wants the codec's headers in its own header.
     pub global_header: bool,
 }
@@ -222,7 +230,11 @@ fn open_choice(
     video.set_aspect_ratio(Rational::new(1, 1));
     video.set_time_base(shape.time_base);
     video.set_frame_rate(Some(rate));
-    video.set_format(choice.pixel_format.parse().map_err(|_| ffmpeg::Error::InvalidData)?);
+    let format = match shape.transparent {
+        false => choice.pixel_format,
+        true => choice.transparent_format.ok_or(ffmpeg::Error::InvalidData)?,
+    };
+    video.set_format(format.parse().map_err(|_| ffmpeg::Error::InvalidData)?);
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
     video.set_threading(codec::threading::Config::count(threads));
     if shape.global_header {
@@ -235,13 +247,17 @@ fn open_choice(
         video.set_color_transfer_characteristic(color::TransferCharacteristic::BT709);
     }
     let mut options = Dictionary::from_iter(choice.options);
+    if shape.transparent && choice.name == VP9_ENCODER.name {
+        // Frames that are never shown are more than this encoder can do with transparency.
+        options.set("auto-alt-ref", "0");
+    }
     match (choice.quality_option, recipe.quality) {
         (Some(option), Some((default, _))) => options.set(option, &quality.unwrap_or(default).to_string()),
         (None, Some(_)) => video.set_bit_rate(generous_bit_rate(shape)),
         (_, None) => {}
     }
     let encoder = video.open_as_with(found, options)?;
-    Ok(OpenedEncoder { encoder, conversion: conversion(recipe, choice) })
+    Ok(OpenedEncoder { encoder, conversion: conversion(recipe, format) })
 }
 
 /// A fifth of a bit for each pixel of each frame.
@@ -250,8 +266,7 @@ fn generous_bit_rate(shape: &StreamShape) -> usize {
     (f64::from(shape.width) * f64::from(shape.height) * rate * 0.2).max(200_000.0) as usize
 }
 
-fn conversion(recipe: &Recipe, choice: &EncoderChoice) -> String {
-    let format = choice.pixel_format;
+fn conversion(recipe: &Recipe, format: &str) -> String {
     if recipe.ycbcr {
         format!("scale=flags={SCALE_FLAGS}:out_color_matrix=bt709:out_range=limited,format={format}")
     } else {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use image::RgbaImage;
 use serde::{Deserialize, Serialize};
 
 use super::audio::AudioSource;
@@ -84,13 +85,15 @@ pub struct EncodeSettings {
     /// Fields for the file's metadata, such as `title` and `comment`; keys of 1 to 79 printable ASCII characters.
     /// GIF keeps `comment` only.
     pub metadata: Vec<(String, String)>,
+    /// Whether pictures are transparent, and written by [`VideoWriter::write_transparent`]; default no. H.264 and GIF cannot be.
+    pub transparent: bool,
     /// Sound to go with the pictures; default none. GIF and PNG cannot hold it and leave it out.
     pub audio: Option<AudioSource>,
 }
 
 impl Default for EncodeSettings {
     fn default() -> Self {
-        Self { frame_rate: (24, 1), quality: None, metadata: Vec::new(), audio: None }
+        Self { frame_rate: (24, 1), quality: None, metadata: Vec::new(), transparent: false, audio: None }
     }
 }
 
@@ -110,6 +113,10 @@ impl EncodeSettings {
         if container == Container::Gif && rate > gif::MAX_RATE {
             let problem = format!("{rate:.2}; allowed for GIF: up to {}", gif::MAX_RATE);
             return Err(Error::setting("fps", problem));
+        }
+        if self.transparent && matches!(container, Container::Mp4H264 | Container::Gif) {
+            let problem = "transparent; .webm, .mov, .mkv and PNG files can be, this kind of output cannot";
+            return Err(Error::setting("background", problem));
         }
         let range = Recipe::of(container).and_then(|recipe| recipe.quality);
         match (self.quality, range) {
@@ -154,6 +161,7 @@ pub struct VideoWriter {
     target: PathBuf,
     width: u32,
     height: u32,
+    transparent: bool,
     frames: usize,
     last_time: Option<f64>,
 }
@@ -212,7 +220,8 @@ impl VideoWriter {
                 (Sink::Png(PngWriter::create(pictures, settings)?), target)
             }
         };
-        Ok(Self { sink, target, width, height, frames: 0, last_time: None })
+        let transparent = settings.transparent;
+        Ok(Self { sink, target, width, height, transparent, frames: 0, last_time: None })
     }
 
     /// Adds a frame, shown from `frame.time` on.
@@ -220,26 +229,50 @@ impl VideoWriter {
     /// # Errors
     /// A frame of another size; a time that is not finite, negative, or not after the one before; a full disk.
     pub fn write(&mut self, frame: &Frame) -> Result<()> {
+        self.check(frame.image.dimensions(), frame.time, false)?;
+        match &mut self.sink {
+            Sink::Mux { writer, .. } => writer.write(&frame.image, frame.time)?,
+            Sink::Gif { writer, .. } => writer.write(frame)?,
+            Sink::Png(writer) => writer.write(&frame.image, frame.time)?,
+        }
+        self.last_time = Some(frame.time);
+        self.frames += 1;
+        Ok(())
+    }
+
+    /// Adds a transparent picture, shown from `time` on.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write); a writer without [`EncodeSettings::transparent`].
+    pub fn write_transparent(&mut self, image: &RgbaImage, time: f64) -> Result<()> {
+        self.check(image.dimensions(), time, true)?;
+        match &mut self.sink {
+            Sink::Mux { writer, .. } => writer.write(image, time)?,
+            Sink::Gif { .. } => {}
+            Sink::Png(writer) => writer.write(image, time)?,
+        }
+        self.last_time = Some(time);
+        self.frames += 1;
+        Ok(())
+    }
+
+    /// Refuses what cannot be the next frame.
+    fn check(&self, (width, height): (u32, u32), time: f64, transparent: bool) -> Result<()> {
         let refuse = |problem: String| Err(Error::output(&self.target, problem).at_frame(self.frames));
-        if frame.image.dimensions() != (self.width, self.height) {
-            let (width, height) = frame.image.dimensions();
+        if (width, height) != (self.width, self.height) {
             return refuse(format!(
                 "the picture is {width}×{height}, the file {}×{}",
                 self.width, self.height
             ));
         }
+        if transparent != self.transparent {
+            return refuse("pictures of a file are all transparent, or none is".to_owned());
+        }
         let least = self.last_time.unwrap_or(0.0);
-        let follows = frame.time > least || (self.last_time.is_none() && frame.time == least);
-        if !frame.time.is_finite() || !follows {
-            return refuse(format!("its time is {} s; allowed: after {least} s", frame.time));
+        let follows = time > least || (self.last_time.is_none() && time == least);
+        if !time.is_finite() || !follows {
+            return refuse(format!("its time is {time} s; allowed: after {least} s"));
         }
-        match &mut self.sink {
-            Sink::Mux { writer, .. } => writer.write(frame)?,
-            Sink::Gif { writer, .. } => writer.write(frame)?,
-            Sink::Png(writer) => writer.write(frame)?,
-        }
-        self.last_time = Some(frame.time);
-        self.frames += 1;
         Ok(())
     }
 

@@ -14,7 +14,7 @@ use super::decode::{DecodeSettings, VideoReader};
 use super::encode::{EncodeSettings, Written};
 use super::graph::{FilterGraph, is_again, video_arguments};
 use super::mux::MuxWriter;
-use super::pixels::write_rgb;
+use super::pixels::filled;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::outputs::PartFile;
@@ -63,11 +63,11 @@ impl GifWriter {
     }
 
     pub fn write(&mut self, frame: &Frame) -> Result<()> {
-        let picture = write_rgb(&frame.image, self.size.0, self.size.1);
+        let picture = filled(&frame.image, self.size.0, self.size.1);
         // Pulling makes the filter take the picture in at once; the palette itself comes at the end.
         let taken = self.palette.push("in", &picture).and_then(|()| self.palette.pull_video());
         taken.map_err(|problem| failure(&self.target, problem))?;
-        self.spool.write(frame)
+        self.spool.write(&frame.image, frame.time)
     }
 
     /// Writes the GIF.
@@ -141,7 +141,7 @@ impl SecondPass {
         let ticks = (frame.time * f64::from(CLOCK.1)).round() as i64;
         let ticks = self.last.map_or(ticks, |last| ticks.max(last + LEAST_DELAY));
         self.last = Some(ticks);
-        let mut picture = write_rgb(&frame.image, self.size.0, self.size.1);
+        let mut picture = filled(&frame.image, self.size.0, self.size.1);
         picture.set_pts(Some(ticks));
         if self.frames > 0 && self.frames.is_multiple_of(FRAMES_PER_GRAPH) {
             self.graph.end("in")?;

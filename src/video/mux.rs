@@ -6,15 +6,15 @@ use ffmpeg_next as ffmpeg;
 use ffmpeg_next::format::context::{Output, StreamIo};
 use ffmpeg_next::format::{self, Pixel};
 use ffmpeg_next::{Dictionary, Packet, Rational, color, encoder, frame};
+use image::{ImageBuffer, PixelWithColorType};
 
 use super::audio::Sound;
 use super::codec::{Recipe, StreamShape, open_encoder};
 use super::demux::{self, open_input, read_packet, video_stream};
 use super::encode::{EncodeSettings, Written};
 use super::graph::{FilterGraph, is_again, video_arguments};
-use super::pixels::write_rgb;
+use super::pixels::filled;
 use crate::error::{Error, Result};
-use crate::frame::Frame;
 use crate::outputs::PartFile;
 
 /// Bytes that are collected before they are written.
@@ -59,6 +59,7 @@ impl MuxWriter {
             height: even(height),
             frame_rate: settings.frame_rate,
             time_base: clock(settings.frame_rate),
+            transparent: settings.transparent,
             global_header: output.format().flags().contains(format::Flags::GLOBAL_HEADER),
         };
         let opened = open_encoder(recipe, &shape, settings.quality, target)?;
@@ -74,7 +75,8 @@ impl MuxWriter {
         let fields = settings.metadata.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         output.set_metadata(Dictionary::from_iter(fields));
         output.write_header_with(recipe.muxer_options(&settings.metadata)).map_err(failed)?;
-        let arguments = video_arguments(shape.width, shape.height, Pixel::RGB24, shape.time_base);
+        let pixel = if shape.transparent { Pixel::RGBA } else { Pixel::RGB24 };
+        let arguments = video_arguments(shape.width, shape.height, pixel, shape.time_base);
         let graph = FilterGraph::video(&[("in", arguments)], &opened.conversion).map_err(failed)?;
         let (target, encoder) = (target.to_path_buf(), opened.encoder);
         let ycbcr = recipe.ycbcr;
@@ -82,16 +84,19 @@ impl MuxWriter {
     }
 
     /// Adds a frame, and the sound up to it.
-    pub fn write(&mut self, frame: &Frame) -> Result<()> {
-        let ticks = (frame.time / f64::from(self.shape.time_base)).round() as i64;
+    pub fn write<P>(&mut self, image: &ImageBuffer<P, Vec<u8>>, time: f64) -> Result<()>
+    where
+        P: PixelWithColorType<Subpixel = u8>,
+    {
+        let ticks = (time / f64::from(self.shape.time_base)).round() as i64;
         let ticks = self.last.map_or(ticks, |last| ticks.max(last.ticks + 1));
-        let mut picture = write_rgb(&frame.image, self.shape.width, self.shape.height);
+        let mut picture = filled(image, self.shape.width, self.shape.height);
         picture.set_pts(Some(ticks));
-        self.last = Some(LastFrame { time: frame.time, ticks });
+        self.last = Some(LastFrame { time, ticks });
         self.encode(&picture).map_err(|problem| self.failure(problem))?;
         self.frames += 1;
         match &mut self.sound {
-            Some(sound) => sound.advance(frame.time, &mut self.output),
+            Some(sound) => sound.advance(time, &mut self.output),
             None => Ok(()),
         }
     }

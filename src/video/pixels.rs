@@ -4,7 +4,7 @@ use ffmpeg_next as ffmpeg;
 use ffmpeg_next::format::Pixel;
 use ffmpeg_next::{Rational, frame};
 use image::metadata::Orientation;
-use image::{DynamicImage, RgbImage};
+use image::{DynamicImage, ImageBuffer, PixelWithColorType, RgbImage};
 
 use super::color_tags::{matrix_name, range_name};
 use super::graph::{FilterGraph, video_arguments};
@@ -121,12 +121,17 @@ fn read_rgb(frame: &frame::Video) -> Result<RgbImage> {
     RgbImage::from_raw(frame.width(), frame.height(), bytes).ok_or(ffmpeg::Error::InvalidData)
 }
 
-/// `image` as an `rgb24` frame of `width` × `height`, at least the image's size; its last column and row are repeated
+/// `image` as an `rgb24` or `rgba` frame of `width` × `height`, at least the image's size; its last column and row are repeated
 /// to fill what is more.
-pub(super) fn write_rgb(image: &RgbImage, width: u32, height: u32) -> frame::Video {
-    let mut frame = frame::Video::new(Pixel::RGB24, width, height);
+pub(super) fn filled<P>(image: &ImageBuffer<P, Vec<u8>>, width: u32, height: u32) -> frame::Video
+where
+    P: PixelWithColorType<Subpixel = u8>,
+{
+    let channels = usize::from(P::CHANNEL_COUNT);
+    let format = if channels == 4 { Pixel::RGBA } else { Pixel::RGB24 };
+    let mut frame = frame::Video::new(format, width, height);
     let stride = frame.stride(0);
-    let row_length = image.width() as usize * 3;
+    let row_length = image.width() as usize * channels;
     let rows: Vec<&[u8]> = image.as_raw().chunks_exact(row_length.max(1)).collect();
     let Some(last) = rows.last().copied() else { return frame };
     let target = frame.data_mut(0);
@@ -134,8 +139,8 @@ pub(super) fn write_rgb(image: &RgbImage, width: u32, height: u32) -> frame::Vid
         let source = rows.get(y).copied().unwrap_or(last);
         let (inner, surplus) = target_row.split_at_mut(row_length);
         inner.copy_from_slice(source);
-        let edge = &source[row_length - 3..];
-        for pixel in surplus.chunks_exact_mut(3).take((width - image.width()) as usize) {
+        let edge = &source[row_length - channels..];
+        for pixel in surplus.chunks_exact_mut(channels).take((width - image.width()) as usize) {
             pixel.copy_from_slice(edge);
         }
     }

@@ -1,8 +1,9 @@
 //! PNG sequences.
 
+use image::{ImageBuffer, PixelWithColorType};
+
 use super::encode::{EncodeSettings, Written};
 use crate::error::{Error, Result};
-use crate::frame::Frame;
 use crate::outputs::Pictures;
 
 /// Writes each frame to its own file. The settings are in the first file's text.
@@ -28,12 +29,15 @@ impl PngWriter {
         })
     }
 
-    pub fn write(&mut self, frame: &Frame) -> Result<()> {
+    pub fn write<P>(&mut self, image: &ImageBuffer<P, Vec<u8>>, time: f64) -> Result<()>
+    where
+        P: PixelWithColorType<Subpixel = u8>,
+    {
         let metadata = std::mem::take(&mut self.metadata);
         let texts: Vec<(&str, &str)> = metadata.iter().map(|(key, text)| (&**key, &**text)).collect();
-        self.pictures.write(&frame.image, &texts)?;
+        self.pictures.write(image, &texts)?;
         self.frames += 1;
-        self.last_time = frame.time;
+        self.last_time = time;
         Ok(())
     }
 

@@ -4,10 +4,11 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use dreamtuner::video::{DecodeSettings, open_frames};
 use image::RgbImage;
 use tempfile::TempDir;
 
-use crate::support::{done, program, refused, root};
+use crate::support::{difference, done, program, refused, root};
 
 fn draft(output: &Path, options: &[&str]) -> Command {
     let mut command = draft_of("wave", output);
@@ -81,6 +82,47 @@ fn sizes_sheets_and_the_same_bytes() {
     assert!(fs::read(at("a.mp4")).unwrap() == fs::read(at("b.mp4")).unwrap(), "other bytes");
     done(draft(&at("small/"), &["--size", "160x200"]));
     assert_eq!(frame(&at("small"), 0).dimensions(), (160, 200));
+}
+
+#[test]
+fn the_background_is_what_is_asked_for() {
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let first = |name: &str, options: &[&str]| {
+        done(draft(&at(name), &[&["--size", "160x160"], options].concat()));
+        open_frames(at(name), &DecodeSettings::default()).unwrap().next().unwrap().unwrap().image
+    };
+    // Transparent: black shows through where files of that kind are read.
+    for name in ["a.mov", "a.mkv", "a/"] {
+        let black = first(&format!("black-{name}"), &["--background", "black"]);
+        let transparent = first(name, &["--background", "transparent"]);
+        assert!(difference(&black, &transparent) < 2.0, "{name}: {}", difference(&black, &transparent));
+    }
+    let picture = image::open(at("a/000000.png")).unwrap().into_rgba8();
+    let alphas: Vec<u8> = picture.pixels().map(|pixel| pixel.0[3]).collect();
+    assert!(alphas.contains(&0) && alphas.contains(&255));
+    for name in ["b.mp4", "b.gif"] {
+        let said = refused(draft(&at(name), &["--background", "transparent"]));
+        assert!(said.contains("--background") && said.contains(".webm"), "{said}");
+    }
+    // A picture, and the reference's own background, of which nothing is left where the figure stood.
+    let blue = at("blue.png").display().to_string();
+    RgbImage::from_pixel(40, 20, image::Rgb([20, 40, 200])).save(&blue).unwrap();
+    assert_eq!(first("c/", &["--background", &blue]).get_pixel(3, 3).0, [20, 40, 200]);
+    let hero = image::open(root().join("examples/hero.png")).unwrap().into_rgb8();
+    let own = first("d/", &["--background", "reference", "--mask", &mask_of(&hero, &at("mask.png"))]);
+    assert!(own.pixels().filter(|pixel| pixel.0 == hero.get_pixel(0, 0).0).count() > 160 * 60);
+    assert!(refused(draft(&at("e.mp4"), &["--background", "absent.png"])).contains("absent.png"));
+}
+
+/// Where the example stands in front of its background, written to a file.
+fn mask_of(picture: &RgbImage, path: &Path) -> String {
+    let background = picture.get_pixel(0, 0).0;
+    let mask = image::GrayImage::from_fn(picture.width(), picture.height(), |x, y| {
+        image::Luma([if picture.get_pixel(x, y).0 == background { 0 } else { 255 }])
+    });
+    mask.save(path).unwrap();
+    path.display().to_string()
 }
 
 #[test]

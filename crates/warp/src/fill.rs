@@ -3,12 +3,15 @@
 use image::{GrayImage, Rgb, RgbImage, Rgba, RgbaImage};
 use imageproc::morphology::{Mask, grayscale_dilate};
 
-/// Pixels of the figure's edge that are mixed with it, and belong to neither.
-const EDGE: u8 = 2;
+/// The edge of a figure, which is mixed with it and belongs to neither, is at least so many pixels wide, ...
+const EDGE: u32 = 2;
+/// ... and such a part of the picture's longer side: masks are a little too small.
+const EDGES: u32 = 150;
 
 /// What is behind the figure where `mask` is white: the colours around it, blurred the more the farther they are.
 pub fn without_figure(picture: &RgbImage, mask: &GrayImage) -> RgbImage {
-    let mask = grayscale_dilate(mask, &Mask::square(EDGE));
+    let edge = (picture.width().max(picture.height()) / EDGES).clamp(EDGE, 40) as u8;
+    let mask = grayscale_dilate(mask, &Mask::square(edge));
     let seen = RgbaImage::from_fn(picture.width(), picture.height(), |x, y| {
         let Rgb([red, green, blue]) = *picture.get_pixel(x, y);
         Rgba(if mask.get_pixel(x, y).0[0] == 0 { [red, green, blue, 255] } else { [0; 4] })

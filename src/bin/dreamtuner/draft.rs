@@ -4,14 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 use dreamtuner::Result;
-use dreamtuner::draft::{DraftEvent, DraftJob};
+use dreamtuner::draft::{Background, DraftEvent, DraftJob};
 use dreamtuner::inputs::dance::{PoseKind, PoseSettings};
 use dreamtuner::interrupt::Interrupt;
 use dreamtuner::pose::{Camera, PersonChoice, Retarget};
-use image::Rgb;
 
 use crate::figure_args::{self, FigureArgs};
-use crate::parse::{Size, beside, colour, named_beside};
+use crate::parse::{Size, background, beside, named_beside};
 use crate::render_options::TimeArgs;
 use crate::say::say;
 use crate::signal::stop_on_signal;
@@ -54,9 +53,10 @@ pub struct DraftArgs {
     /// Size of the frames, 16 to 8192 a side; as large as the whole dance needs at the picture's own size where absent
     #[arg(long, value_name = "WIDTHxHEIGHT", help_heading = "Output")]
     size: Option<Size>,
-    /// What is behind the figure: #rrggbb, white, black or green
-    #[arg(long, default_value = "white", value_name = "COLOUR", value_parser = colour, help_heading = "Output")]
-    background: Rgb<u8>,
+    /// What is behind the figure: white, black, green or #rrggbb; a picture's file; `reference`, its own background, where the figure
+    /// then dances; or `transparent` (.webm, .mov, .mkv, PNG files)
+    #[arg(long, default_value = "white", value_name = "WHAT", value_parser = background, help_heading = "Output")]
+    background: Background,
     /// CRF of the encoder, smaller is better: H.264 0-51, 16 where absent; VP9 0-63, 20 where absent; others have none
     #[arg(long, value_name = "CRF", help_heading = "Output")]
     quality: Option<u8>,
@@ -88,7 +88,7 @@ impl DraftArgs {
                 camera: self.camera,
             },
             size: self.size.map(|size| (size.width, size.height)),
-            background: self.background,
+            background: self.background.clone(),
             audio: !self.no_audio,
             quality: self.quality,
             output: self.output.clone(),

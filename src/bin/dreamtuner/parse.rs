@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use dreamtuner::draft::Background;
 use dreamtuner::frame::MAX_SIDE;
 use dreamtuner::inputs::reference::FileChoice;
 use dreamtuner::render::networks::ControlSource;
@@ -58,8 +59,18 @@ pub fn pixels(text: &str) -> Result<usize, String> {
     number.ok_or_else(|| format!("{text}; 0 to {} is allowed", allowed.end()))
 }
 
+/// A colour, a picture's file, or a word.
+pub fn background(text: &str) -> Result<Background, String> {
+    match text {
+        "transparent" => Ok(Background::Transparent),
+        "reference" => Ok(Background::Reference),
+        file if file.contains(['.', '/', '\\']) => Ok(Background::Picture(file.into())),
+        other => colour(other).map(Background::Colour),
+    }
+}
+
 /// `#rrggbb`, or a colour's name.
-pub fn colour(text: &str) -> Result<Rgb<u8>, String> {
+fn colour(text: &str) -> Result<Rgb<u8>, String> {
     let hexadecimal = match text {
         "white" => "#ffffff",
         "black" => "#000000",
@@ -68,8 +79,11 @@ pub fn colour(text: &str) -> Result<Rgb<u8>, String> {
     };
     let digits = hexadecimal.strip_prefix('#').filter(|digits| digits.len() == 6);
     let value = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());
-    let [_, red, green, blue] =
-        value.ok_or_else(|| format!("{text}: #rrggbb, white, black or green is allowed"))?.to_be_bytes();
+    let [_, red, green, blue] = value
+        .ok_or_else(|| {
+            format!("{text}: #rrggbb, white, black, green, transparent, reference or a picture is allowed")
+        })?
+        .to_be_bytes();
     Ok(Rgb([red, green, blue]))
 }
 
