@@ -78,8 +78,9 @@
 //! 7. [`detect`], [`puppet`], [`train`]
 //! 8. [`inputs`]: reference, dance, sizes
 //! 9. [`rig`]: figures that can be bent
-//! 10. [`animate`], [`draft`], [`still`]
-//! 11. [`evaluate`]; then the program
+//! 10. [`draft`]: figures that dance
+//! 11. [`animate`], [`still`]
+//! 12. [`evaluate`]; then the program
 //!
 //! Below them are crates of their own: `dreamtuner-kernels`, which networks run on; `dreamtuner-random`; `dreamtuner-pose` and
 //! `dreamtuner-puppet`, to which [`pose`] and [`puppet`] add the files; and `dreamtuner-warp`, by which [`rig`] and [`draft`] cut and bend a picture.

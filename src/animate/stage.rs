@@ -7,7 +7,7 @@ use image::RgbImage;
 
 use super::job::{ClipEvent, Job};
 use crate::diffusion::NoiseSource;
-use crate::draft::{FrameDrafts, drafts_need_people};
+use crate::draft::{Danced, FrameDrafts};
 use crate::error::{Error, Result};
 use crate::inputs::dance::{PoseKind, PoseSource, Surroundings};
 use crate::inputs::extract::Extracted;
@@ -65,8 +65,8 @@ impl Stage {
         let figure = job.needs_drafts().then(|| read_figure(job, on_event)).transpose()?;
         let body = figure.as_ref().map(Figure::pose).or(reference.pose());
         let (pose, videos) = open_poses(job, body, known, interrupt, on_event)?;
-        if figure.is_some() && pose.poses().is_none() {
-            return Err(drafts_need_people(&job.pose));
+        if figure.is_some() {
+            Danced::of(&pose)?;
         }
         let encode = encode_settings(job, &pose)?;
         interrupt.check()?;
@@ -142,10 +142,8 @@ fn read_figure(job: &Job, on_event: &mut dyn FnMut(ClipEvent)) -> Result<Figure>
 
 /// The drafts of every frame of the dance.
 fn drafts(figure: &Figure, dance: &PoseSource, settings: &RenderSettings, fit: Fit) -> Result<FrameDrafts> {
-    let (width, height) = (settings.width as u32, settings.height as u32);
-    let poses = dance.poses().ok_or_else(|| drafts_need_people(dance.path()))?;
-    let poses: Vec<Pose> = poses.map(|(pose, _)| pose.fit(width, height, fit)).collect();
-    FrameDrafts::new(figure, dance.path(), &poses, fit)
+    let size = (settings.width as u32, settings.height as u32);
+    FrameDrafts::new(figure, &Danced::of(dance)?, size, fit)
 }
 
 /// The dance, and the videos of their own that ControlNets have.

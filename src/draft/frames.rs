@@ -2,49 +2,81 @@
 
 use std::path::Path;
 
-use dreamtuner_warp::{Joints, Rig};
+use dreamtuner_warp::{Joints, Moment, Rig, moments};
 use image::{DynamicImage, GrayImage, Luma, RgbImage, RgbaImage};
 
 use super::background::of_reference;
 use super::layout::scale_between;
 use crate::error::{Error, Result};
+use crate::inputs::dance::PoseSource;
 use crate::picture::{Fit, WHITE, fit_image, over_picture};
 use crate::pose::Pose;
 use crate::render::draft::DraftFrame;
 use crate::rig::Figure;
 
+/// A dance on the reference's body.
+#[derive(Debug)]
+pub struct Danced<'a> {
+    /// Its file.
+    pub path: &'a Path,
+    /// The pose of each frame.
+    pub poses: Vec<&'a Pose>,
+    /// When each frame is shown, in seconds.
+    pub times: Vec<f64>,
+    /// Frames that begin another scene.
+    pub cuts: &'a [usize],
+}
+
+impl<'a> Danced<'a> {
+    /// That of a source of poses.
+    ///
+    /// # Errors
+    /// Pictures that are used as they are.
+    pub fn of(dance: &'a PoseSource) -> Result<Self> {
+        let poses = dance.poses().ok_or_else(|| {
+            Error::input(
+                dance.path(),
+                "is a video of drawn skeletons, or pictures; a draft needs a video of somebody, or a pose file",
+            )
+        })?;
+        let (poses, times) = poses.unzip();
+        Ok(Self { path: dance.path(), poses, times, cuts: &dance.cuts })
+    }
+}
+
 /// The drafts of a clip's frames: the figure in each pose, before a background.
 #[derive(Debug)]
 pub struct FrameDrafts {
     rig: Rig,
-    poses: Vec<Joints>,
+    moments: Vec<Moment>,
     background: RgbImage,
     /// Where the background is known, 255, or filled in, 0.
     known: GrayImage,
 }
 
 impl FrameDrafts {
-    /// Drafts of a figure in `poses`, which are places on the `background`, as large as the rig.
-    pub(super) fn before(rig: Rig, poses: Vec<Joints>, background: RgbImage) -> Self {
+    /// Drafts of a figure at `moments`, whose joints are places on the `background`, as large as the rig.
+    pub(super) fn before(rig: Rig, moments: Vec<Moment>, background: RgbImage) -> Self {
         let known = GrayImage::from_pixel(background.width(), background.height(), Luma([255]));
-        Self { rig, poses, background, known }
+        Self { rig, moments, background, known }
     }
 
-    /// Drafts of `poses`, whose canvases are the frames, before the reference's own background. That is laid into them as the dance is,
-    /// by `fit`.
+    /// Drafts of `figure` as it dances, in frames of `width` × `height`, before the reference's own background. That is laid into them
+    /// as the dance is, by `fit`.
     ///
     /// # Errors
-    /// A figure without shoulders; poses that show too little of a body.
-    pub fn new(figure: &Figure, dance: &Path, poses: &[Pose], fit: Fit) -> Result<Self> {
-        let joints: Vec<Joints> = poses.iter().map(Joints::of_first).collect();
+    /// A figure without shoulders; a dance that shows too little of a body.
+    pub fn new(figure: &Figure, dance: &Danced, (width, height): (u32, u32), fit: Fit) -> Result<Self> {
+        let place = |pose: &Pose| Joints::of_first(&pose.fit(width, height, fit));
+        let joints: Vec<Joints> = dance.poses.iter().map(|pose| place(pose)).collect();
         let scale = scale_between(&Joints::of(figure.person()), &joints)
-            .ok_or_else(|| Error::input(dance, "shows too little of a body for drafts"))?;
-        let (width, height) = poses.first().map_or((1, 1), |pose| (pose.width, pose.height));
+            .ok_or_else(|| Error::input(dance.path, "shows too little of a body for drafts"))?;
         let (background, known) = of_reference(figure);
         let background = fit_image(&background, width, height, fit, WHITE);
         let known = DynamicImage::ImageLuma8(known).into_rgb8();
         let known = DynamicImage::ImageRgb8(fit_image(&known, width, height, fit, WHITE)).into_luma8();
-        Ok(Self { rig: figure.rig(scale)?, poses: joints, background, known })
+        let moments = moments(&joints, &dance.times, dance.cuts);
+        Ok(Self { rig: figure.rig(scale)?, moments, background, known })
     }
 
     /// Width and height of the frames.
@@ -63,7 +95,7 @@ impl FrameDrafts {
     /// A number for which there is no pose.
     pub fn figure(&self, index: usize) -> Result<RgbaImage> {
         let (width, height) = self.size();
-        Ok(self.rig.draw(self.pose(index)?, width, height))
+        Ok(self.rig.draw(self.moment(index)?, width, height))
     }
 
     /// The figure before its background.
@@ -80,7 +112,7 @@ impl FrameDrafts {
     /// A number for which there is no pose.
     pub fn confidence(&self, index: usize) -> Result<GrayImage> {
         let (width, height) = self.size();
-        Ok(self.rig.confidence(self.pose(index)?, width, height))
+        Ok(self.rig.confidence(self.moment(index)?, width, height))
     }
 
     /// The draft of a frame: what was behind the figure in the reference is not sure, unless the background has one colour.
@@ -96,7 +128,7 @@ impl FrameDrafts {
         Ok(DraftFrame { image: over_picture(&figure, &self.background), confidence })
     }
 
-    fn pose(&self, index: usize) -> Result<&Joints> {
-        self.poses.get(index).ok_or_else(|| Error::setting("draft", "the frame has no pose"))
+    fn moment(&self, index: usize) -> Result<Moment> {
+        self.moments.get(index).copied().ok_or_else(|| Error::setting("draft", "the frame has no pose"))
     }
 }

@@ -8,6 +8,6 @@ mod layout;
 mod run;
 
 pub use background::Background;
-pub use frames::FrameDrafts;
+pub use frames::{Danced, FrameDrafts};
 pub use job::{DraftEvent, DraftJob};
-pub use run::{drafts_need_people, run};
+pub use run::run;

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use dreamtuner_warp::Joints;
+use dreamtuner_warp::{Joints, moments};
 use image::DynamicImage;
 
 use super::background::Background;
-use super::frames::FrameDrafts;
+use super::frames::{Danced, FrameDrafts};
 use super::job::{DraftEvent, DraftJob};
 use super::layout::{Layout, check_size, with_room};
 use crate::error::{Error, Result};
@@ -38,11 +38,13 @@ pub fn run(job: &DraftJob, interrupt: &Interrupt, on_event: &mut dyn FnMut(Draft
         on_event(DraftEvent::Doubts(doubts));
     }
     let dance = open_dance(job, figure.pose(), interrupt, on_event)?;
-    let poses = dance.poses().ok_or_else(|| drafts_need_people(&job.pose))?;
-    let (poses, times): (Vec<&Pose>, Vec<f64>) = poses.unzip();
+    let danced = Danced::of(&dance)?;
     let drafts = match job.background {
-        Background::Reference => on_reference(job, &figure, &poses)?,
-        _ => laid_out(job, &figure, &poses)?,
+        Background::Reference => {
+            let size = job.size.unwrap_or(figure.picture().dimensions());
+            FrameDrafts::new(&figure, &danced, size, Fit::Contain)?
+        }
+        _ => laid_out(job, &figure, &danced)?,
     };
     if drafts.apart() > MUCH {
         let (picture, share) = (job.figure.reference.picture.display(), 100.0 * drafts.apart());
@@ -52,9 +54,9 @@ pub fn run(job: &DraftJob, interrupt: &Interrupt, on_event: &mut dyn FnMut(Draft
         )));
     }
     let mut outputs = Outputs::begin(job, &mut reserved, &dance, drafts.size())?;
-    for (index, time) in times.into_iter().enumerate() {
+    for (index, time) in danced.times.iter().enumerate() {
         interrupt.check()?;
-        outputs.write(&drafts, index, time)?;
+        outputs.write(&drafts, index, *time)?;
         on_event(DraftEvent::Frame { done: index + 1, of: dance.frames });
     }
     for path in outputs.finish()? {
@@ -63,20 +65,15 @@ pub fn run(job: &DraftJob, interrupt: &Interrupt, on_event: &mut dyn FnMut(Draft
     reserved.finish()
 }
 
-/// The dance where the reference stands, on its canvas or one of the same shape.
-fn on_reference(job: &DraftJob, figure: &Figure, poses: &[&Pose]) -> Result<FrameDrafts> {
-    let (width, height) = job.size.unwrap_or(figure.picture().dimensions());
-    let poses: Vec<Pose> = poses.iter().map(|pose| pose.fit(width, height, Fit::Contain)).collect();
-    FrameDrafts::new(figure, &job.pose, &poses, Fit::Contain)
-}
-
 /// The whole dance in frames of the size that is asked for, or that it needs.
-fn laid_out(job: &DraftJob, figure: &Figure, poses: &[&Pose]) -> Result<FrameDrafts> {
-    let joints: Vec<Joints> = poses.iter().map(|pose| Joints::of_first(pose)).collect();
+fn laid_out(job: &DraftJob, figure: &Figure, dance: &Danced) -> Result<FrameDrafts> {
+    let joints: Vec<Joints> = dance.poses.iter().map(|pose| Joints::of_first(pose)).collect();
     let layout = Layout::new(&joints, figure.bounds(), &Joints::of(figure.person()), job.size);
     let background = job.background.drawn(figure, layout.width, layout.height)?;
-    let placed = joints.iter().map(|joints| joints.placed(layout.scale, layout.offset)).collect();
-    Ok(FrameDrafts::before(figure.rig(layout.scale)?, placed, background))
+    let placed: Vec<Joints> =
+        joints.iter().map(|joints| joints.placed(layout.scale, layout.offset)).collect();
+    let moments = moments(&placed, &dance.times, dance.cuts);
+    Ok(FrameDrafts::before(figure.rig(layout.scale)?, moments, background))
 }
 
 /// What can be found wrong before anything is read.
@@ -190,12 +187,4 @@ impl<'a> Outputs<'a> {
         }
         Ok(written)
     }
-}
-
-/// A dance that drafts cannot be made of.
-pub fn drafts_need_people(dance: &Path) -> Error {
-    Error::input(
-        dance,
-        "is a video of drawn skeletons, or pictures; a draft needs a video of somebody, or a pose file",
-    )
 }

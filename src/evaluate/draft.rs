@@ -1,6 +1,6 @@
 //! Drafts of the benchmark's clips: the reference itself, bent to the true poses.
 
-use dreamtuner_warp::{Joints, Rig};
+use dreamtuner_warp::{Joints, Rig, moments};
 use image::RgbImage;
 
 use super::job::BenchmarkEvent;
@@ -18,6 +18,7 @@ use crate::puppet::Picture;
 /// The network that finds joints cannot be read.
 pub fn draft(
     truth: &Truth,
+    frames_per_second: f32,
     known: KnownJoints,
     interrupt: &Interrupt,
     on_event: &mut dyn FnMut(BenchmarkEvent),
@@ -29,16 +30,19 @@ pub fn draft(
         KnownJoints::Found => found(reference)?,
     };
     let figure = off_white(&reference.image, &reference.mask);
-    let rig = found.and_then(|found| Some((Rig::new(&figure, &found).ok()?, found)));
+    let rig = found.as_ref().and_then(|found| Rig::new(&figure, found).ok());
     let (width, height) = reference.image.dimensions();
-    let mut frames = Vec::with_capacity(truth.frames.len());
-    for frame in &truth.frames {
+    let poses: Vec<Joints> = truth.frames.iter().map(|frame| Joints::of_first(&frame.pose)).collect();
+    let poses: Vec<Joints> = match &found {
+        Some(found) => poses.iter().map(|pose| moved(found, &rest, pose)).collect(),
+        None => poses,
+    };
+    let times: Vec<f64> = (0..poses.len()).map(|index| index as f64 / f64::from(frames_per_second)).collect();
+    let mut frames = Vec::with_capacity(poses.len());
+    for moment in moments(&poses, &times, &[]) {
         interrupt.check()?;
         frames.push(match &rig {
-            Some((rig, found)) => {
-                let pose = moved(found, &rest, &Joints::of_first(&frame.pose));
-                on_colour(&rig.draw(&pose, width, height), WHITE)
-            }
+            Some(rig) => on_colour(&rig.draw(moment, width, height), WHITE),
             None => RgbImage::from_pixel(width, height, WHITE),
         });
         on_event(BenchmarkEvent::Frame);

@@ -121,7 +121,7 @@ impl Benchmark {
         let loaded = models.load(&name, &job.device)?;
         let start = Instant::now();
         let frames = match &row.source {
-            Source::Draft { joints } => draft(&truth, *joints, interrupt, on_event)?,
+            Source::Draft { joints } => draft(&truth, dance.frames_per_second, *joints, interrupt, on_event)?,
             Source::RoundTrip => round_trip(&loaded.model, &truth, interrupt, on_event)?,
             Source::Render { settings, caption, mask } => {
                 let settings = filled(settings, *caption, &truth, &known);

@@ -107,7 +107,8 @@ impl ReferenceFiles {
             FileChoice::File(path) => (ReferenceMask::Picture(read_mask(path, size)?), path),
         };
         if matches!(&mask, ReferenceMask::Picture(mask) if is_black(mask)) {
-            return Err(Error::input(mask_path, BLACK_MASK));
+            let problem = if *mask_path == self.picture { TRANSPARENT } else { BLACK_MASK };
+            return Err(Error::input(mask_path, problem));
         }
         let searched = self.controls.contains(&FileChoice::Auto);
         let estimated = match (searched, &mask) {
@@ -260,6 +261,7 @@ impl ReferenceControl {
     }
 }
 
+const TRANSPARENT: &str = "is transparent all over: there is no subject";
 const BLACK_MASK: &str = "as a mask is black all over: no subject is left";
 
 fn is_black(mask: &GrayImage) -> bool {

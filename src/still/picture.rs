@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use image::RgbImage;
 
-use crate::draft::FrameDrafts;
+use crate::draft::{Danced, FrameDrafts};
 use crate::error::{Error, Result};
 use crate::files::{check_rereadable, read_picture};
 use crate::inputs::check_picture;
@@ -219,8 +219,9 @@ fn draft(still: &Still, width: u32, height: u32, on_event: &mut dyn FnMut(StillE
     if !doubts.is_empty() {
         on_event(StillEvent::Doubts(doubts));
     }
-    let pose = ReferenceFiles::body(path, &still.reference.model)?.fit(width, height, Fit::Contain);
-    FrameDrafts::new(&figure, path, &[pose], Fit::Contain)?.frame(0)
+    let pose = ReferenceFiles::body(path, &still.reference.model)?;
+    let danced = Danced { path, poses: vec![&pose], times: vec![0.0], cuts: &[] };
+    FrameDrafts::new(&figure, &danced, (width, height), Fit::Contain)?.frame(0)
 }
 
 /// How the model makes the reference again: with subject encoder and S-S-A, in its own text and pose.

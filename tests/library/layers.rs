@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A module uses only modules of layers before its own.
-const LAYERS: [&[&str]; 11] = [
+const LAYERS: [&[&str]; 12] = [
     &["error", "memory", "plan"],
     &["frame", "interrupt", "kept", "mask", "threads"],
     &["files", "picture"],
@@ -15,7 +15,8 @@ const LAYERS: [&[&str]; 11] = [
     &["detect", "puppet", "train"],
     &["inputs"],
     &["rig"],
-    &["animate", "draft", "still"],
+    &["draft"],
+    &["animate", "still"],
     &["evaluate"],
 ];
 

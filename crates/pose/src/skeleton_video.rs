@@ -204,6 +204,10 @@ fn is_lit(pixel: &Rgb<u8>) -> bool {
 
 /// How many connected pieces, the largest first, it takes to hold two thirds of the lit pixels.
 fn pieces(image: &RgbImage) -> usize {
+    if image.width() * image.height() < 2 {
+        // `connected_components` has no number for a single pixel.
+        return image.pixels().filter(|pixel| is_lit(pixel)).count();
+    }
     let mask = GrayImage::from_fn(image.width(), image.height(), |x, y| {
         Luma([u8::from(is_lit(image.get_pixel(x, y)))])
     });

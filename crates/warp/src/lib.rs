@@ -26,7 +26,9 @@ mod raster;
 mod rig;
 mod segment;
 mod skin;
+mod slack;
 mod split;
+mod swing;
 
 pub use error::{Error, Result};
 pub use fill::without_figure;
@@ -34,3 +36,4 @@ pub use geometry::Vector;
 pub use joints::Joints;
 pub use parts::Part;
 pub use rig::{Edits, Rig};
+pub use swing::{Moment, moments};

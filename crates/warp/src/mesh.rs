@@ -10,6 +10,7 @@ use crate::geometry::{Vector, vector};
 use crate::joints::{Joints, Torso};
 use crate::layers::Layer;
 use crate::parts::Part;
+use crate::slack::slack;
 
 /// The net, and how much each corner follows each bone.
 #[derive(Debug, Clone)]
@@ -20,6 +21,8 @@ pub(crate) struct Mesh {
     pub triangles: Vec<Vec<[u32; 3]>>,
     /// For each corner the shares of the bones, the torso and the head; together 1.
     pub weights: Vec<[f32; MOVERS]>,
+    /// How much each corner trails behind the motion, 0 to 1: loose things do.
+    pub slack: Vec<f32>,
     /// Corners of two layers in the same place.
     pub seams: Vec<[u32; 2]>,
     /// Side of its squares in pixels.
@@ -62,9 +65,11 @@ impl Mesh {
         for index in order {
             triangles[index] = builder.triangles(&layers[index]);
         }
-        let weights = builder.weights(&triangles);
+        let neighbours = builder.neighbours(&triangles);
+        let weights = builder.weights(&neighbours);
+        let slack = slack(&builder.rest, &builder.loose_things(&neighbours), torso);
         let seams = builder.seams();
-        Self { rest: builder.rest, triangles, weights, seams, step }
+        Self { rest: builder.rest, triangles, weights, slack, seams, step }
     }
 }
 
@@ -124,6 +129,29 @@ impl Builder<'_> {
         })
     }
 
+    /// The corners of each loose thing that hangs together.
+    fn loose_things(&self, neighbours: &[Vec<u32>]) -> Vec<Vec<u32>> {
+        let is_loose = |corner: u32| self.owners[corner as usize] == Part::Loose;
+        let mut seen = vec![false; self.rest.len()];
+        let mut things = Vec::new();
+        for first in (0..self.rest.len() as u32).filter(|corner| is_loose(*corner)) {
+            if std::mem::replace(&mut seen[first as usize], true) {
+                continue;
+            }
+            let (mut thing, mut next) = (vec![first], 0);
+            while let Some(corner) = thing.get(next).copied() {
+                next += 1;
+                for other in neighbours[corner as usize].iter().filter(|other| is_loose(**other)) {
+                    if !std::mem::replace(&mut seen[*other as usize], true) {
+                        thing.push(*other);
+                    }
+                }
+            }
+            things.push(thing);
+        }
+        things
+    }
+
     fn seams(&self) -> Vec<[u32; 2]> {
         let with_others = |(&(part, column, row), &corner): (&(Part, i32, i32), &u32)| {
             let others = Part::ALL.into_iter().filter(move |other| *other > part);
@@ -149,10 +177,9 @@ impl Builder<'_> {
         if joined || !self.layers.iter().any(|layer| layer.part == part) { Part::Body } else { part }
     }
 
-    fn weights(&self, triangles: &[Vec<[u32; 3]>]) -> Vec<[f32; MOVERS]> {
-        let neighbours = self.neighbours(triangles);
+    fn weights(&self, neighbours: &[Vec<u32>]) -> Vec<[f32; MOVERS]> {
         let distances: Vec<Vec<f32>> =
-            (0..MOVERS).map(|mover| self.distances(&neighbours, &self.sources(mover))).collect();
+            (0..MOVERS).map(|mover| self.distances(neighbours, &self.sources(mover))).collect();
         (0..self.rest.len())
             .map(|corner| {
                 if self.owners[corner] == Part::Loose {

@@ -17,6 +17,7 @@ use crate::raster::{self, Shade};
 use crate::segment::Segmentation;
 use crate::skin::posed;
 use crate::split::split;
+use crate::swing::Moment;
 
 /// A figure cut into layers, and the net that bends them.
 #[derive(Debug, Clone)]
@@ -113,10 +114,10 @@ impl Rig {
         parts::picture(&self.segmentation.parts, self.size.0, self.size.1)
     }
 
-    /// The figure in a pose, whose joints are pixels of a transparent canvas of `width` × `height`; one pixel of the picture is one
-    /// of the canvas.
-    pub fn draw(&self, pose: &Joints, width: u32, height: u32) -> RgbaImage {
-        let corners = posed(&self.mesh, &self.joints, pose);
+    /// The figure in a pose, or a moment of a dance, whose joints are pixels of a transparent canvas of `width` × `height`; one pixel
+    /// of the picture is one of the canvas.
+    pub fn draw(&self, moment: impl Into<Moment>, width: u32, height: u32) -> RgbaImage {
+        let corners = posed(&self.mesh, &self.joints, &moment.into());
         let textures = self.layers.iter().map(|layer| &layer.texture);
         let canvas = self.drawn(textures, &[], &corners, (width, height), raster::over);
         let bytes = canvas.values.iter().flat_map(|pixel| straight(*pixel)).collect();
@@ -126,8 +127,8 @@ impl Rig {
     /// How sure each pixel of [`Rig::draw`] is, 0 to 255. Sure is what the picture shows, turned and moved; not so what is stretched or
     /// squeezed much, what was hidden in the picture, slits that have opened, and what is laid over another part, as the order may be
     /// wrong. What is beside the figure is sure, apart from a seam beside unsure places.
-    pub fn confidence(&self, pose: &Joints, width: u32, height: u32) -> GrayImage {
-        let corners = posed(&self.mesh, &self.joints, pose);
+    pub fn confidence(&self, moment: impl Into<Moment>, width: u32, height: u32) -> GrayImage {
+        let corners = posed(&self.mesh, &self.joints, &moment.into());
         let scale = self.segmentation.parts.height as f32 / self.size.1 as f32;
         let textures = self.own_pixels.get_or_init(|| {
             confidence::own_pixels(&self.layers, &self.segmentation, self.split.map(|row| row * scale))

@@ -6,6 +6,7 @@ use crate::bones::{Bone, HEAD, MOVERS, TORSO};
 use crate::geometry::{Vector, angle, middle, vector};
 use crate::joints::{FACE, Joints};
 use crate::mesh::Mesh;
+use crate::swing::Moment;
 
 /// Where a mover takes points: first stretched about `from`, then turned, then put to `to`.
 #[derive(Debug, Clone, Copy)]
@@ -50,16 +51,16 @@ const LONGEST: f32 = 2.0;
 
 /// Where each corner of the net is when the figure's joints, which are at `rest`, are at `pose`. What ends at a joint that the pose
 /// lacks goes with what it hangs on.
-pub(crate) fn posed(mesh: &Mesh, rest: &Joints, pose: &Joints) -> Vec<Vector> {
-    let motions = motions(rest, pose);
-    let corners = mesh.rest.iter().zip(&mesh.weights);
+pub(crate) fn posed(mesh: &Mesh, rest: &Joints, moment: &Moment) -> Vec<Vector> {
+    let motions = motions(rest, &moment.joints);
+    let corners = mesh.rest.iter().zip(&mesh.weights).zip(&mesh.slack);
     corners
-        .map(|(point, weights)| {
+        .map(|((point, weights), slack)| {
             let moved = weights.iter().zip(&motions).filter(|(weight, _)| **weight > 1e-4);
             let (sum, whole) = moved.fold((vector(0.0, 0.0), 0.0), |(sum, whole), (weight, motion)| {
                 (sum + motion.apply(*point) * *weight, whole + weight)
             });
-            sum * (1.0 / whole)
+            sum * (1.0 / whole) + moment.trail * *slack
         })
         .collect()
 }

@@ -4,7 +4,7 @@ use dreamtuner_pose::{Joint, Keypoint, Person};
 use dreamtuner_puppet::{
     Expression, Identity, Picture, Random, View, pose, random_pose, reference_shot, render,
 };
-use dreamtuner_warp::{Error, Joints, Rig, Vector};
+use dreamtuner_warp::{Error, Joints, Moment, Rig, Vector, moments};
 use image::{Rgba, RgbaImage};
 
 const SIDE: u32 = 192;
@@ -193,6 +193,45 @@ fn confidence_tells_where_a_drawing_is_right() {
     println!("error {:.1} in {} sure pixels, {:.1} in {} unsure ones", sure.0, sure.1, unsure.0, unsure.1);
     assert!(unsure.0 > 2.0 * sure.0, "{sure:?} {unsure:?}");
     assert!(sure.1 > unsure.1, "{sure:?} {unsure:?}");
+}
+
+/// A pendulum: it hangs still, trails behind what moves, swings over when that stops, and forgets what was before a cut.
+#[test]
+fn loose_things_trail_behind_the_motion() {
+    let rest = joints(&reference(9));
+    let at = |x: f32| rest.placed(1.0, Vector { x, y: 0.0 });
+    let times: Vec<f64> = (0..48).map(|index| f64::from(index) / 24.0).collect();
+    let still = moments(&vec![rest; 48], &times, &[]);
+    assert!(still.iter().all(|moment| moment.trail == Vector { x: 0.0, y: 0.0 }));
+    let moving: Vec<Joints> = (0..48).map(|index| at(3.0 * index.min(24) as f32)).collect();
+    let trails: Vec<f32> = moments(&moving, &times, &[]).iter().map(|moment| moment.trail.x).collect();
+    // Late: not at once, then as long as it moves, and the other way once it has stopped.
+    assert!(trails[1] > -6.0 && trails[20] < -8.0 && trails[47].abs() < 1.0, "{trails:?}");
+    assert!(trails[25..].iter().any(|trail| *trail > 0.5), "{trails:?}");
+    let cut = moments(&moving, &times, &[20]);
+    assert_eq!(cut[20].trail.x, 0.0);
+    assert_eq!(moments(&moving, &times, &[]), moments(&moving, &times, &[]));
+    // However far somebody jumps, nothing flies off; nor where times stand still.
+    let leap = moments(&[at(0.0), at(1e6)], &[0.0, 0.04], &[]);
+    assert!(leap[1].trail.length() < 192.0, "{:?}", leap[1].trail);
+    assert!(moments(&[at(0.0), at(9.0)], &[0.0, 0.0], &[])[1].trail.length() < 1e-3);
+}
+
+#[test]
+fn only_loose_things_trail() {
+    let (mut swinging, mut stiff) = (0, 0);
+    for seed in 0..24 {
+        let picture = reference(seed);
+        let rig = Rig::new(&figure(&picture), &joints(&picture)).unwrap();
+        let still = rig.draw(&joints(&picture), SIDE, SIDE);
+        let trail = Vector { x: 12.0, y: 0.0 };
+        let trailing = rig.draw(Moment { joints: joints(&picture), trail }, SIDE, SIDE);
+        let head = joints(&picture).at(Joint::Nose).unwrap();
+        let face = |picture: &RgbaImage| *picture.get_pixel(head.x as u32, head.y as u32);
+        assert_eq!(face(&still), face(&trailing), "puppet {seed}");
+        if still == trailing { stiff += 1 } else { swinging += 1 }
+    }
+    assert!(swinging > 4 && stiff > 4, "{swinging} swing, {stiff} do not");
 }
 
 #[test]

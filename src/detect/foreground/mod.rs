@@ -203,6 +203,9 @@ fn usual_difference(grid: Grid, difference: impl Fn(usize, usize) -> f32) -> f32
 
 /// The connected parts that a bone runs through; without bones, the largest one.
 fn whole_figure(mask: &GrayImage, closeness: &[Closeness]) -> GrayImage {
+    if mask.len() < 2 {
+        return mask.clone();
+    }
     let parts = connected_components(mask, Connectivity::Four, Luma([0])).into_raw();
     let mut sizes: HashMap<u32, usize> = HashMap::new();
     let mut kept: HashSet<u32> = HashSet::new();

@@ -14,6 +14,10 @@ const LEAST_SHARE: f64 = 0.8;
 /// `None` where the edge has no such colour.
 pub fn in_front_of_plain(picture: &RgbImage) -> Option<GrayImage> {
     let (width, height) = picture.dimensions();
+    if width * height < 2 {
+        // `connected_components` has no number for a single pixel.
+        return None;
+    }
     let edge: Vec<(u32, u32)> = (0..width)
         .flat_map(|x| [(x, 0), (x, height - 1)])
         .chain((0..height).flat_map(|y| [(0, y), (width - 1, y)]))
