@@ -1,12 +1,11 @@
 """Trains MoveNet Thunder on for drawn figures: drawn.safetensors.
 
     dreamtuner puppet dataset --identities 4000 --first-seed 50000 --variants 3 --size 256 --seed 91 -o puppets
-    python mark.py DRAWINGS
-    python train_drawn.py puppets --marked DRAWINGS --unlabelled PICTURES --out drawn.safetensors --minutes 60
+    python train_drawn.py puppets --unlabelled PICTURES --out drawn.safetensors --minutes 60
 
-Puppets give true joints, and drawings those that mark.py is sure of. They are bent out of shape (large heads, short legs), drawn as silhouettes and line art, and set before
+Puppets give true joints. They are bent out of shape (large heads, short legs), drawn as silhouettes and line art, and set before
 all kinds of backgrounds, so that the network learns bodies and not puppets. On pictures without known joints (photographs of
-dancers) it is to say what it said before, so that it unlearns nothing. The early layers stay as they are.
+dancers, other drawings) it is to say what it said before, so that it unlearns nothing. The early layers stay as they are.
 The state is kept beside the result; the same command goes on. Needs torch 2.15, safetensors, opencv-python-headless, numpy.
 """
 
@@ -81,11 +80,11 @@ def bounds(mask):
 def cut_off(rng, mask, joints):
     """Half a figure, as many drawings are: it ends somewhere between hips and ankles."""
     hips, ankles = joints[[11, 12], 1].mean(), joints[[15, 16], 1].mean()
-    if not (np.isfinite([hips, ankles]).all() and ankles - hips > 8):
+    if not ankles - hips > 8:
         return
     row = int(hips + rng.uniform(0.05, 0.9) * (ankles - hips))
     mask[row:] = 0
-    joints[np.isfinite(joints[:, 1]) & (joints[:, 1] > row)] = np.nan
+    joints[joints[:, 1] > row] = np.nan
 
 
 def restyled(rng, picture, mask):
@@ -114,23 +113,17 @@ def restyled(rng, picture, mask):
 
 
 class Pictures(IterableDataset):
-    """Pictures of SIDE × SIDE with joints in pixels, NaN where they are outside, infinite where nobody knows; all NaN in pictures of
-    which nothing is known."""
+    """Pictures of SIDE × SIDE with joints in pixels, NaN where they are outside; all NaN where they are not known."""
 
-    def __init__(self, puppets, marked, unlabelled, seed):
-        self.puppets, self.marked, self.unlabelled, self.seed = puppets, marked, unlabelled, seed
+    def __init__(self, puppets, unlabelled, share, seed):
+        self.puppets, self.unlabelled, self.share, self.seed = puppets, unlabelled, share, seed
 
     def __iter__(self):
         cv2.setNumThreads(0)
         rng = random.Random(self.seed)
         while True:
-            kind = rng.random()
-            if kind < 0.2 and self.unlabelled:
-                yield self.other(rng)
-            elif kind < 0.6 and self.marked:
-                yield self.drawing(rng)
-            else:
-                yield self.puppet(rng)
+            known = rng.random() >= self.share or not self.unlabelled
+            yield self.puppet(rng) if known else self.other(rng)
 
     def puppet(self, rng):
         path, joints = rng.choice(self.puppets)
@@ -146,23 +139,13 @@ class Pictures(IterableDataset):
             picture = restyled(rng, picture, mask) * alpha + background(rng, mask.shape) * (1 - alpha)
         return self.framed(rng, picture, bounds(mask), joints)
 
-    def drawing(self, rng):
-        path, joints = rng.choice(self.marked)
-        picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED).astype(np.float32)
-        picture, mask, joints = picture[..., 2::-1], picture[..., 3], joints.copy()
-        if rng.random() < 0.4:
-            picture, mask, joints = stretched(rng, picture, mask, joints)
-        if rng.random() < 0.4:
-            picture = restyled(rng, picture, mask)
-        if rng.random() < 0.2:
-            cut_off(rng, mask, joints)
-        alpha = mask[..., None] / 255
-        picture = picture * alpha + background(rng, mask.shape) * (1 - alpha)
-        return self.framed(rng, picture, bounds(mask), joints)
-
     def other(self, rng):
-        picture = cv2.imread(str(rng.choice(self.unlabelled)), cv2.IMREAD_COLOR)
-        colours = picture[..., 2::-1].astype(np.float32)
+        picture = cv2.imread(str(rng.choice(self.unlabelled)), cv2.IMREAD_UNCHANGED)
+        picture = (picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, 2)).astype(np.float32)
+        colours = picture[..., 2::-1]
+        if picture.shape[2] == 4:
+            alpha = picture[..., 3:] / 255
+            colours = restyled(rng, colours, picture[..., 3]) * alpha + background(rng, picture.shape[:2]) * (1 - alpha)
         height, width = picture.shape[:2]
         return self.framed(rng, np.ascontiguousarray(colours), (0, 0, width, height), np.full((JOINTS, 2), np.nan))
 
@@ -191,18 +174,16 @@ class Pictures(IterableDataset):
         picture = cv2.warpAffine(picture, affine, (SIDE, SIDE), flags=cv2.INTER_LINEAR, borderValue=border)
         if rng.random() < 0.3:
             picture = picture + np.float32(np.random.default_rng(rng.getrandbits(32)).normal(0, rng.uniform(1, 10), picture.shape))
-        unknown = np.isinf(joints[:, 0])
-        joints = np.where(unknown[:, None], 0, joints) @ matrix.T + offset
-        joints[((joints < 0) | (joints >= SIDE)).any(1)] = np.nan
-        joints[unknown] = np.inf
+        joints = joints @ matrix.T + offset
         if mirror:
             joints = joints[MIRRORED]
+        joints[((joints < 0) | (joints >= SIDE)).any(1)] = np.nan
         return np.float32(np.clip(picture, 0, 255)).transpose(2, 0, 1), np.float32(joints)
 
 
 def losses(maps, teacher, joints):
     """The heads beside the truth where it is known, else beside what the network said before."""
-    known, unknown = torch.isfinite(joints[..., 0]), torch.isinf(joints[..., 0])
+    known = ~torch.isnan(joints[..., 0])
     labelled = known.any(1)
     result = {}
     told = (~labelled).float().mean()
@@ -219,16 +200,15 @@ def losses(maps, teacher, joints):
             result[f"{name}-before"] = 0.05 * error.sum((2, 3)).mean() * told
     if not labelled.any():
         return result
-    joints, known, unknown = joints[labelled] / SIDE * CELLS, known[labelled], unknown[labelled]
-    places = torch.where(known[..., None], joints, torch.full_like(joints, -99.0))
+    joints, known = joints[labelled] / SIDE * CELLS, known[labelled]
+    places = torch.nan_to_num(joints, nan=-99.0)
     cells = torch.arange(CELLS) + 0.5
     square = (cells[None, None, None, :] - places[..., 0, None, None]) ** 2 + (cells[None, None, :, None] - places[..., 1, None, None]) ** 2
     low = torch.where(known[..., None], places, torch.full_like(places, 1e9)).amin(1)
     high = torch.where(known[..., None], places, torch.full_like(places, -1e9)).amax(1)
     spread = ((high - low).amax(1) * 0.03).clamp(1.0, 2.2)[:, None, None, None]
     target = torch.exp(-square / (2 * spread**2))
-    told = ~unknown[..., None, None].expand_as(target)
-    result["heatmap"] = focal(maps["heatmap"][labelled][told], target[told]) / known.sum()
+    result["heatmap"] = focal(maps["heatmap"][labelled], target) / known.sum()
     # The network takes the middle of what is seen for a person's centre.
     middle = (low + high) / 2
     near = ((cells[None, None, :] - middle[:, 0, None, None]) ** 2 + (cells[None, :, None] - middle[:, 1, None, None]) ** 2)[:, None]
@@ -272,21 +252,9 @@ def read_puppets(folder):
     return puppets
 
 
-def read_marked(folder):
-    """The drawings of which shoulders, hips and most else are known."""
-    marked = []
-    for name, places in json.loads((folder / "joints.json").read_text()).items():
-        joints = np.array([place or [np.inf, np.inf] for place in places], float)
-        known = np.isfinite(joints[:, 0])
-        if known[[5, 6, 11, 12]].all() and known.sum() >= 12:
-            marked.append((folder / name, joints))
-    return marked
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("puppets", type=Path)
-    parser.add_argument("--marked", type=Path, action="append", default=[])
     parser.add_argument("--unlabelled", type=Path, action="append", default=[])
     parser.add_argument("--out", type=Path, default=Path("drawn.safetensors"))
     parser.add_argument("--start", type=Path, default=Path(__file__).parent / "thunder.safetensors")
@@ -317,9 +285,7 @@ def main():
         optimizer.load_state_dict(state["optimizer"])
     suffixes = {".png", ".jpg"}
     unlabelled = [path for folder in options.unlabelled for path in sorted(folder.rglob("*")) if path.suffix in suffixes]
-    marked = [drawing for folder in options.marked for drawing in read_marked(folder)]
-    print(f"{len(marked)} marked drawings, {len(unlabelled)} unlabelled pictures", flush=True)
-    pictures = Pictures(read_puppets(options.puppets), marked, unlabelled, options.seed + step)
+    pictures = Pictures(read_puppets(options.puppets), unlabelled, 0.25, options.seed + step)
     loader = iter(DataLoader(pictures, options.batch, num_workers=1, prefetch_factor=4))
     began = saved = time.time()
     means = {}
