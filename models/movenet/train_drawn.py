@@ -71,22 +71,6 @@ def stretched(rng, picture, mask, joints):
     return picture, mask, np.stack([x, y], 1)
 
 
-def bounds(mask):
-    """Where the figure is: left, top, right, bottom."""
-    ys, xs = np.nonzero(mask > 127)
-    return (xs.min(), ys.min(), xs.max() + 1, ys.max() + 1)
-
-
-def cut_off(rng, mask, joints):
-    """Half a figure, as many drawings are: it ends somewhere between hips and ankles."""
-    hips, ankles = joints[[11, 12], 1].mean(), joints[[15, 16], 1].mean()
-    if not ankles - hips > 8:
-        return
-    row = int(hips + rng.uniform(0.05, 0.9) * (ankles - hips))
-    mask[row:] = 0
-    joints[joints[:, 1] > row] = np.nan
-
-
 def restyled(rng, picture, mask):
     """Other ways to draw: silhouettes, lines alone, thicker or no lines, other colours, coarse pixels."""
     kind = rng.random()
@@ -133,11 +117,10 @@ class Pictures(IterableDataset):
         if rng.random() < 0.6:
             picture, mask, joints = stretched(rng, picture, mask, joints)
         if rng.random() < 0.8:
-            if rng.random() < 0.2:
-                cut_off(rng, mask, joints)
             alpha = mask[..., None] / 255
             picture = restyled(rng, picture, mask) * alpha + background(rng, mask.shape) * (1 - alpha)
-        return self.framed(rng, picture, bounds(mask), joints)
+        ys, xs = np.nonzero(mask > 127)
+        return self.framed(rng, picture, (xs.min(), ys.min(), xs.max() + 1, ys.max() + 1), joints)
 
     def other(self, rng):
         picture = cv2.imread(str(rng.choice(self.unlabelled)), cv2.IMREAD_UNCHANGED)
@@ -257,8 +240,6 @@ def main():
     parser.add_argument("puppets", type=Path)
     parser.add_argument("--unlabelled", type=Path, action="append", default=[])
     parser.add_argument("--out", type=Path, default=Path("drawn.safetensors"))
-    parser.add_argument("--start", type=Path, default=Path(__file__).parent / "thunder.safetensors")
-    parser.add_argument("--bfloat16", action="store_true", help="for processors that have such units")
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=3e-4)
@@ -267,9 +248,10 @@ def main():
     options = parser.parse_args()
     torch.manual_seed(options.seed)
     torch.set_num_threads(options.threads)
+    start = network.from_file(safetensors.torch.load_file(Path(__file__).parent / "thunder.safetensors"))
     teacher, student = network.MoveNet(), network.MoveNet()
-    for model, path in ((teacher, Path(__file__).parent / "thunder.safetensors"), (student, options.start)):
-        model.load_state_dict(network.from_file(safetensors.torch.load_file(path)))
+    for model in (teacher, student):
+        model.load_state_dict(start)
         model.to(memory_format=torch.channels_last)
     teacher.requires_grad_(False)
     for name, weight in student.named_parameters():
@@ -298,12 +280,11 @@ def main():
         batch, joints = next(loader)
         batch = batch.contiguous(memory_format=torch.channels_last)
         other = torch.isnan(joints[..., 0]).all(1)
-        with torch.autocast("cpu", torch.bfloat16, enabled=options.bfloat16):
-            maps = {name: map.float() for name, map in student(batch).items()}
-            said = {}
-            if other.any():
-                with torch.no_grad():
-                    said = {name: map.float() for name, map in teacher(batch[other]).items()}
+        maps = student(batch)
+        said = {}
+        if other.any():
+            with torch.no_grad():
+                said = teacher(batch[other])
             said = {name: torch.zeros_like(maps[name]).index_copy(0, other.nonzero()[:, 0], map) for name, map in said.items()}
         parts = losses(maps, said, joints)
         optimizer.zero_grad()

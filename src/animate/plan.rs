@@ -13,7 +13,8 @@ use crate::pose::Camera;
 use crate::render::pipeline::Pipeline;
 use crate::render::settings::RenderSettings;
 
-/// Two renders with equal plans give equal frames. `search` is what [`search`] says.
+/// Two renders with equal plans give equal frames. `search` is what [`search`] says, `figure` the fingerprint of the figure that drafts
+/// are made of.
 ///
 /// # Errors
 /// A file that cannot be read.
@@ -23,6 +24,7 @@ pub fn plan(
     search: Value,
     pipeline: &Pipeline,
     frames: usize,
+    figure: Option<&str>,
 ) -> Result<Value> {
     let hash = |path: &PathBuf| content_hash(path);
     let maybe = |path: &Option<PathBuf>| path.as_ref().map(hash).transpose();
@@ -57,14 +59,8 @@ pub fn plan(
         "dtype": pipeline.model.weight_dtype.as_str(),
         "features": features(),
     });
-    if job.needs_drafts() {
-        let joints: Vec<String> = job.figure.joints.iter().map(|edit| format!("{edit:?}")).collect();
-        plan["figure"] = json!({
-            "mask": choice(&job.figure.reference.mask)?,
-            "poses": job.figure.reference.controls.iter().map(choice).collect::<Result<Vec<_>>>()?,
-            "rig": maybe(&job.figure.rig)?,
-            "joints": joints,
-        });
+    if let Some(figure) = figure {
+        plan["figure"] = figure.into();
     }
     Ok(plan)
 }

@@ -41,7 +41,8 @@ fn render(job: &Job, interrupt: &Interrupt, on_event: &mut dyn FnMut(ClipEvent))
     let search_key = search.to_string();
     let known = Journal::kept_poses(&folder).and_then(|bytes| kept_poses::from_bytes(&bytes, &search_key));
     let stage = Stage::prepare(job, known, interrupt, on_event)?;
-    let plan = plan(job, &stage.settings, search, &stage.pipeline, stage.pose.frames)?;
+    let figure = stage.figure.as_deref();
+    let plan = plan(job, &stage.settings, search, &stage.pipeline, stage.pose.frames, figure)?;
     let encode =
         EncodeSettings { metadata: vec![("comment".into(), plan.to_string())], ..stage.encode.clone() };
     let before = reserved.resume(&key_of(&format!("{plan} {encode:?}")));

@@ -36,6 +36,8 @@ pub(super) struct Stage {
     pub pose: PoseSource,
     /// The drafts of its frames, if frames use any.
     drafts: Option<FrameDrafts>,
+    /// The fingerprint of the figure that they are made of.
+    pub figure: Option<String>,
     /// How the clip is encoded, but for its metadata.
     pub encode: EncodeSettings,
     /// The videos of their own that ControlNets have.
@@ -66,6 +68,7 @@ impl Stage {
         let body = figure.as_ref().map(Figure::pose).or(reference.pose());
         let (pose, videos) = open_poses(job, body, known, interrupt, on_event)?;
         if figure.is_some() {
+            // Before weights are read.
             Danced::of(&pose)?;
         }
         let encode = encode_settings(job, &pose)?;
@@ -79,8 +82,9 @@ impl Stage {
         let settings = sized(job, &pipeline.model, &pose, on_event)?;
         let settings = settings.with_subject(pipeline.weights.subject_phrase());
         let reference = reference.fit(settings.width as u32, settings.height as u32)?;
-        let drafts = figure.map(|figure| drafts(&figure, &pose, &settings, job.fit)).transpose()?;
-        Ok(Self { pipeline, settings, reference, pose, drafts, encode, videos, noise })
+        let drafts = figure.as_ref().map(|figure| drafts(figure, &pose, &settings, job.fit)).transpose()?;
+        let figure = figure.as_ref().map(Figure::fingerprint);
+        Ok(Self { pipeline, settings, reference, pose, drafts, figure, encode, videos, noise })
     }
 
     /// What the animator begins with.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dreamtuner_warp::{Joints, Moment, Rig, moments};
+use dreamtuner_warp::{Depths, Joints, Moment, Rig, moments};
 use image::{DynamicImage, GrayImage, Luma, RgbImage, RgbaImage};
 
 use super::background::of_reference;
@@ -42,6 +42,15 @@ impl<'a> Danced<'a> {
         let (poses, times) = poses.unzip();
         Ok(Self { path: dance.path(), poses, times, cuts: &dance.cuts })
     }
+
+    /// Its moments, where the joints of each frame are at `places`.
+    pub(super) fn moments(&self, places: &[Joints]) -> Vec<Moment> {
+        let mut moments = moments(places, &self.times, self.cuts);
+        for (moment, pose) in moments.iter_mut().zip(&self.poses) {
+            moment.depths = pose.people.first().and_then(Depths::of);
+        }
+        moments
+    }
 }
 
 /// The drafts of a clip's frames: the figure in each pose, before a background.
@@ -75,7 +84,7 @@ impl FrameDrafts {
         let background = fit_image(&background, width, height, fit, WHITE);
         let known = DynamicImage::ImageLuma8(known).into_rgb8();
         let known = DynamicImage::ImageRgb8(fit_image(&known, width, height, fit, WHITE)).into_luma8();
-        let moments = moments(&joints, &dance.times, dance.cuts);
+        let moments = dance.moments(&joints);
         Ok(Self { rig: figure.rig(scale)?, moments, background, known })
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use dreamtuner_warp::{Joints, moments};
+use dreamtuner_warp::Joints;
 use image::DynamicImage;
 
 use super::background::Background;
@@ -72,8 +72,7 @@ fn laid_out(job: &DraftJob, figure: &Figure, dance: &Danced) -> Result<FrameDraf
     let background = job.background.drawn(figure, layout.width, layout.height)?;
     let placed: Vec<Joints> =
         joints.iter().map(|joints| joints.placed(layout.scale, layout.offset)).collect();
-    let moments = moments(&placed, &dance.times, dance.cuts);
-    Ok(FrameDrafts::before(figure.rig(layout.scale)?, moments, background))
+    Ok(FrameDrafts::before(figure.rig(layout.scale)?, dance.moments(&placed), background))
 }
 
 /// What can be found wrong before anything is read.

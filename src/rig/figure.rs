@@ -11,6 +11,7 @@ use super::file::{RigFile, check_place};
 use super::names::JointEdit;
 use crate::error::{Error, Result};
 use crate::files::read_picture;
+use crate::frame::MAX_SIDE;
 use crate::inputs::reference::{FileChoice, ReferenceFiles, ReferenceInput};
 use crate::picture::off_white;
 use crate::pose::{BoundingBox, Joint, Keypoint, Person, Pose, vector};
@@ -170,13 +171,30 @@ impl Figure {
         Doubts::of(self.person())
     }
 
+    /// A hash of all that decides what it looks like in a pose.
+    pub fn fingerprint(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(self.picture.as_raw()).update(self.cut_out.as_raw());
+        if let Some(parts) = &self.edits.parts {
+            hasher.update(parts.as_raw());
+        }
+        hasher.update(format!("{:?} {:?}", self.pose, self.edits.order).as_bytes());
+        hasher.finalize().to_hex()[..16].to_owned()
+    }
+
     /// The figure, cut, `scale` times as large.
     ///
     /// # Errors
-    /// A picture that shows nothing, or shoulders that are not known.
+    /// A picture that shows nothing or would be too large, or shoulders that are not known.
     pub fn rig(&self, scale: f32) -> Result<Rig> {
         let side = |length: u32| ((length as f32 * scale).round() as u32).max(1);
         let (width, height) = (side(self.cut_out.width()), side(self.cut_out.height()));
+        if width.max(height) > MAX_SIDE {
+            let problem = format!(
+                "would be {width}×{height} pixels large in these frames; {MAX_SIDE} a side are allowed"
+            );
+            return Err(Error::input(&self.path, problem));
+        }
         let rest = Joints::of(self.person());
         let rig = if (width, height) == self.cut_out.dimensions() {
             Rig::with(&self.cut_out, &rest, &self.edits)

@@ -129,6 +129,26 @@ fn names_of_many_programs_are_known() {
 
 /// Who looks at the viewer shows a face; who looks away, ears at most.
 #[test]
+fn the_side_that_the_camera_is_on_is_nearer() {
+    let seen = |angles: &str| {
+        let poses = parse_bvh(&text("mixamo.bvh"), &angles.parse().unwrap()).unwrap();
+        let person = poses.poses[0].people[0].clone();
+        let depths = person.depths.expect("depths of motion capture");
+        [Joint::LeftShoulder, Joint::RightShoulder].map(|joint| depths[joint as usize].unwrap())
+    };
+    let [left, right] = seen("yaw=90");
+    assert!(left < right, "{left} {right}");
+    let [left, right] = seen("yaw=-90");
+    assert!(left > right, "{left} {right}");
+    // Depths have the unit of places: seen from the side, a shoulder is as far behind the other as it is beside it from the front.
+    let [left, right] = seen("yaw=90");
+    let front = parse_bvh(&text("mixamo.bvh"), &Camera::default()).unwrap();
+    let (one, other) = (place(&front, 0, Joint::LeftShoulder), place(&front, 0, Joint::RightShoulder));
+    let across = (one.0 - other.0).abs();
+    assert!(((right - left) / across - 1.0).abs() < 0.2, "{} {across}", right - left);
+}
+
+#[test]
 fn faces_are_seen_from_the_front() {
     let still = |camera| {
         let text = text("mixamo.bvh");

@@ -63,6 +63,7 @@ fn any_person(limit: f32) -> impl Strategy<Value = Person> {
             left_hand: left.map(|hand| Box::new(hand.try_into().unwrap())),
             right_hand: right.map(|hand| Box::new(hand.try_into().unwrap())),
             face: face.map(|face| Box::new(face.try_into().unwrap())),
+            depths: None,
         })
 }
 

@@ -53,8 +53,8 @@ pub use points::{POINTS, Points};
 pub use retarget::{Retarget, rescale, retarget};
 pub use sequence::{MAX_CANVAS, PoseSequence};
 pub use skeleton::{
-    BODY_COLORS, Body, BoundingBox, CONFIDENCE_THRESHOLD, FACE_POINTS, Face, HAND_EDGES, HAND_POINTS, Hand,
-    Joint, Keypoint, LIMBS, Person, Pose,
+    BODY_COLORS, Body, BoundingBox, CONFIDENCE_THRESHOLD, Depths, FACE_POINTS, Face, HAND_EDGES, HAND_POINTS,
+    Hand, Joint, Keypoint, LIMBS, Person, Pose,
 };
 pub use skeleton_video::{ControlKind, classify, swap_red_blue};
 pub use smooth::smooth_poses;

@@ -25,6 +25,9 @@ fn swapped(mut person: Person) -> Person {
         (LeftEar, RightEar),
     ] {
         person.body.swap(left as usize, right as usize);
+        if let Some(depths) = &mut person.depths {
+            depths.swap(left as usize, right as usize);
+        }
     }
     std::mem::swap(&mut person.left_hand, &mut person.right_hand);
     person.face = person.face.map(|face| Box::new(other_side(&face)));

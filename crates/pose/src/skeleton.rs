@@ -229,7 +229,13 @@ pub struct Person {
     pub right_hand: Option<Box<Hand>>,
     /// The face.
     pub face: Option<Box<Face>>,
+    /// How far the body's joints are from the viewer, in pixels, counted from anywhere; known of motion capture alone. Files of poses
+    /// do not hold it.
+    pub depths: Option<Box<Depths>>,
 }
+
+/// How far a body's joints are from the viewer.
+pub type Depths = [Option<f32>; Joint::COUNT];
 
 impl Person {
     /// One joint of the body.
@@ -292,6 +298,9 @@ impl Person {
         for point in groups.into_iter().flatten().flatten().flatten() {
             point.x = point.x * scale.0 + offset.0;
             point.y = point.y * scale.1 + offset.1;
+        }
+        for depth in moved.depths.iter_mut().flat_map(|depths| depths.iter_mut()).flatten() {
+            *depth *= scale.1.abs();
         }
         moved
     }

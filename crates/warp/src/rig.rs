@@ -12,6 +12,7 @@ use crate::geometry::Vector;
 use crate::joints::Joints;
 use crate::layers::{Cut, Layer, Shares};
 use crate::mesh::Mesh;
+use crate::order::order;
 use crate::parts::{self, Part};
 use crate::raster::{self, Shade};
 use crate::segment::Segmentation;
@@ -117,9 +118,9 @@ impl Rig {
     /// The figure in a pose, or a moment of a dance, whose joints are pixels of a transparent canvas of `width` × `height`; one pixel
     /// of the picture is one of the canvas.
     pub fn draw(&self, moment: impl Into<Moment>, width: u32, height: u32) -> RgbaImage {
-        let corners = posed(&self.mesh, &self.joints, &moment.into());
-        let textures = self.layers.iter().map(|layer| &layer.texture);
-        let canvas = self.drawn(textures, &[], &corners, (width, height), raster::over);
+        let moment = moment.into();
+        let textures: Vec<&RgbaImage> = self.layers.iter().map(|layer| &layer.texture).collect();
+        let canvas = self.drawn(&moment, &textures, |_| Vec::new(), (width, height), raster::over);
         let bytes = canvas.values.iter().flat_map(|pixel| straight(*pixel)).collect();
         RgbaImage::from_raw(width, height, bytes).unwrap_or_else(|| RgbaImage::new(width, height))
     }
@@ -128,32 +129,40 @@ impl Rig {
     /// squeezed much, what was hidden in the picture, slits that have opened, and what is laid over another part, as the order may be
     /// wrong. What is beside the figure is sure, apart from a seam beside unsure places.
     pub fn confidence(&self, moment: impl Into<Moment>, width: u32, height: u32) -> GrayImage {
-        let corners = posed(&self.mesh, &self.joints, &moment.into());
+        let moment = moment.into();
         let scale = self.segmentation.parts.height as f32 / self.size.1 as f32;
         let textures = self.own_pixels.get_or_init(|| {
             confidence::own_pixels(&self.layers, &self.segmentation, self.split.map(|row| row * scale))
         });
-        let shades = confidence::shades(&self.mesh, &corners);
-        let canvas = self.drawn(textures.iter(), &shades, &corners, (width, height), confidence::over);
+        let textures: Vec<&RgbaImage> = textures.iter().collect();
+        let shades = |corners: &[Vector]| confidence::shades(&self.mesh, corners);
+        let canvas = self.drawn(&moment, &textures, shades, (width, height), confidence::over);
         confidence::map(&canvas, self.mesh.step)
     }
 
     /// The layers with some textures, each laid `over` those behind it.
-    fn drawn<'a>(
-        &'a self,
-        textures: impl Iterator<Item = &'a RgbaImage>,
-        shades: &'a [Vec<Shade>],
-        corners: &[Vector],
+    fn drawn(
+        &self,
+        moment: &Moment,
+        textures: &[&RgbaImage],
+        shades: impl Fn(&[Vector]) -> Vec<Vec<Shade>>,
         (width, height): (u32, u32),
         over: fn(&mut [f32; 4], [f32; 4]),
     ) -> Field<[f32; 4]> {
-        let layer = |(index, (texture, triangles)): (usize, (&'a RgbaImage, &'a Vec<[u32; 3]>))| {
-            let shades = shades.get(index).map_or(&[][..], Vec::as_slice);
-            raster::Layer { texture, triangles, shades }
+        let corners = posed(&self.mesh, &self.joints, moment);
+        let shades = shades(&corners);
+        let numbers = match &moment.depths {
+            Some(depths) => order(&self.layers, depths),
+            None => (0..self.layers.len()).collect(),
         };
-        let layers: Vec<raster::Layer> = textures.zip(&self.mesh.triangles).enumerate().map(layer).collect();
+        let layer = |number: &usize| raster::Layer {
+            texture: textures[*number],
+            triangles: &self.mesh.triangles[*number],
+            shades: shades.get(*number).map_or(&[][..], Vec::as_slice),
+        };
+        let layers: Vec<raster::Layer> = numbers.iter().map(layer).collect();
         let (width, height) = (width as usize, height as usize);
-        let values = raster::draw((width, height), &layers, (&self.mesh.rest, corners), over);
+        let values = raster::draw((width, height), &layers, (&self.mesh.rest, &corners), over);
         Field { width, height, values }
     }
 }

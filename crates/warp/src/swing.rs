@@ -2,6 +2,7 @@
 
 use crate::geometry::{Vector, vector};
 use crate::joints::Joints;
+use crate::order::Depths;
 
 /// A moment of a dance.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -10,12 +11,14 @@ pub struct Moment {
     pub joints: Joints,
     /// How loose things trail behind them, in pixels, where they are free.
     pub trail: Vector,
+    /// How far away the parts are, where that is known: it decides which lies over which.
+    pub depths: Option<Depths>,
 }
 
 /// A moment in which nothing trails.
 impl From<&Joints> for Moment {
     fn from(joints: &Joints) -> Self {
-        Self { joints: *joints, trail: vector(0.0, 0.0) }
+        Self { joints: *joints, trail: vector(0.0, 0.0), depths: None }
     }
 }
 
@@ -52,7 +55,7 @@ pub fn moments(poses: &[Joints], times: &[f64], cuts: &[usize]) -> Vec<Moment> {
         let most = torso.map_or(0.0, |torso| FARTHEST * (torso.right - torso.left).length());
         let trail = pendulum.velocity * -LATE;
         let long = trail.length().max(1e-6);
-        moments.push(Moment { joints: *joints, trail: trail * (most / long).min(1.0) });
+        moments.push(Moment { joints: *joints, trail: trail * (most / long).min(1.0), depths: None });
     }
     moments
 }

@@ -4,7 +4,7 @@ use dreamtuner_pose::{Joint, Keypoint, Person};
 use dreamtuner_puppet::{
     Expression, Identity, Picture, Random, View, pose, random_pose, reference_shot, render,
 };
-use dreamtuner_warp::{Error, Joints, Moment, Rig, Vector, moments};
+use dreamtuner_warp::{Depths, Error, Joints, Moment, Rig, Vector, moments};
 use image::{Rgba, RgbaImage};
 
 const SIDE: u32 = 192;
@@ -218,6 +218,43 @@ fn loose_things_trail_behind_the_motion() {
 }
 
 #[test]
+fn the_nearer_lies_over_the_farther() {
+    let picture = reference(9);
+    let rest = joints(&picture);
+    let rig = Rig::new(&figure(&picture), &rest).unwrap();
+    // The right forearm across the belly.
+    let torso = |one: Joint, other: Joint, share: f32| {
+        let (a, b) = (rest.at(one).unwrap(), rest.at(other).unwrap());
+        a + (b - a) * share
+    };
+    let belly = torso(Joint::Neck, Joint::RightHip, 0.6);
+    let elbow = rest.at(Joint::RightShoulder).unwrap() + Vector { x: -12.0, y: 18.0 };
+    let places = [(Joint::RightElbow, elbow.x, elbow.y), (Joint::RightWrist, belly.x + 6.0, belly.y)];
+    let crossed = moved(&picture, &places);
+    let at = |depth: Option<f32>| {
+        let mut person: Person = picture.pose.people[0].clone();
+        person.depths = depth.map(|depth| {
+            let mut depths = [Some(0.0); Joint::COUNT];
+            for joint in [Joint::RightElbow, Joint::RightWrist] {
+                depths[joint as usize] = Some(depth);
+            }
+            Box::new(depths)
+        });
+        let moment = Moment { depths: Depths::of(&person), ..Moment::from(&crossed) };
+        (rig.draw(moment, SIDE, SIDE), rig.confidence(moment, SIDE, SIDE))
+    };
+    let (usual, _) = at(None);
+    let (before, behind) = (at(Some(-60.0)), at(Some(60.0)));
+    assert!(difference(&usual, &before.0) < 0.05, "{}", difference(&usual, &before.0));
+    assert!(difference(&usual, &behind.0) > 0.3, "{}", difference(&usual, &behind.0));
+    assert_ne!(before.1, behind.1);
+    // The same figure, in another order: its outline is the same.
+    let outline = |drawn: &RgbaImage| drawn.pixels().map(|pixel| pixel.0[3] > 127).collect::<Vec<_>>();
+    let others = outline(&usual).iter().zip(outline(&behind.0)).filter(|(one, other)| *one != other).count();
+    assert!(others < 20, "{others} pixels");
+}
+
+#[test]
 fn only_loose_things_trail() {
     let (mut swinging, mut stiff) = (0, 0);
     for seed in 0..24 {
@@ -225,7 +262,7 @@ fn only_loose_things_trail() {
         let rig = Rig::new(&figure(&picture), &joints(&picture)).unwrap();
         let still = rig.draw(&joints(&picture), SIDE, SIDE);
         let trail = Vector { x: 12.0, y: 0.0 };
-        let trailing = rig.draw(Moment { joints: joints(&picture), trail }, SIDE, SIDE);
+        let trailing = rig.draw(Moment { trail, ..Moment::from(&joints(&picture)) }, SIDE, SIDE);
         let head = joints(&picture).at(Joint::Nose).unwrap();
         let face = |picture: &RgbaImage| *picture.get_pixel(head.x as u32, head.y as u32);
         assert_eq!(face(&still), face(&trailing), "puppet {seed}");

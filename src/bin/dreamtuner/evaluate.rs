@@ -211,11 +211,13 @@ impl PuppetsArgs {
         let settings = self.coherence.on(self.render.settings()?);
         settings.check_values()?;
         let own =
-            self.render.controlnet.iter().find(|option| option.video.is_some() || option.reference.is_some());
+            self.render.controlnet.iter().find(|option| {
+                option.video.is_some() || option.reference.is_some() || option.is_shown_draft()
+            });
         if own.is_some() {
             return Err(Error::setting(
                 "controlnet",
-                "video and reference have no place here: the puppets' poses are used",
+                "video, reference and source have no place here: the puppets' poses are used",
             ));
         }
         let dances = self

@@ -63,9 +63,11 @@ pub fn parse_bvh(text: &str, camera: &Camera) -> Result<PoseSequence, BvhError> 
 /// The person of a frame, in the file's units, y downwards.
 fn person(nodes: &[Node], frame: &Frame, roles: &Roles, face: &Face, view: &[Point; 3]) -> Person {
     let mut person = Person::default();
+    let mut depths = Box::new([None; Joint::COUNT]);
     let mut put = |joint: Joint, place: Point| {
         let seen = space::rotated(view, place);
         person.body[joint as usize] = Some(Keypoint { x: seen[0], y: -seen[1], confidence: 1.0 });
+        depths[joint as usize] = Some(-seen[2]);
     };
     for (joint, node) in roles.limbs() {
         put(joint, frame.places[node]);
@@ -76,7 +78,7 @@ fn person(nodes: &[Node], frame: &Frame, roles: &Roles, face: &Face, view: &[Poi
     for (joint, place) in face.seen(nodes, frame, view) {
         put(joint, place);
     }
-    person
+    Person { depths: Some(depths), ..person }
 }
 
 /// How high the skeleton stands.

@@ -79,6 +79,7 @@ fn person(value: &Value) -> Parsed<(Person, Option<usize>)> {
         left_hand: seen(group(value, LEFT_HAND_KEY, &[21])?),
         right_hand: seen(group(value, RIGHT_HAND_KEY, &[21])?),
         face: seen(group(value, FACE_KEY, &[FACE_POINTS, 70])?),
+        depths: None,
     };
     Ok((person, number))
 }

@@ -7,7 +7,7 @@ mod skeleton;
 use serde::{Deserialize, Serialize};
 
 use super::points::refuse_crowds;
-use super::{Hand, Joint, Keypoint, Person, Pose, PoseSequence};
+use super::{Depths, Hand, Joint, Keypoint, Person, Pose, PoseSequence};
 use crate::error::{Error, Result};
 use ground::{FEET, Moment, hips, standing};
 use lengths::{Lengths, median, of_dancer, of_reference};
@@ -167,7 +167,9 @@ fn rebuilt(person: &Person, scales: &[f32; Joint::COUNT]) -> Option<Person> {
             let carried = |point: Option<Keypoint>| point.map(|point| carry(point, from, to, scales[14]));
             person.face.as_deref().map(|face| Box::new(face.map(carried)))
         });
-    let result = Person { right_hand, left_hand, face, ..result };
+    let torso = |depths: &Depths| Box::new(depths.map(|depth| depth.map(|depth| depth * scales[0])));
+    let depths = person.depths.as_deref().map(torso);
+    let result = Person { right_hand, left_hand, face, depths, ..result };
     (!result.is_empty()).then_some(result)
 }
 
