@@ -10,6 +10,8 @@ program=${DREAMTUNER:-dreamtuner}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 hero="--reference examples/hero.png --reference-pose examples/hero.pose.json"
+STRANGERS="examples/police.png examples/groom.png tests/drawings/oc_ragazza_rossa.png tests/drawings/woman_nurse_gerald_g._01.png
+    tests/drawings/fluent_woman_standing.png tests/drawings/anime_eileen.png tests/drawings/kid_01.png tests/drawings/peep_hat.png"
 hero2="--reference examples/hero2.png --reference-pose examples/hero2.pose.json"
 
 # still NAME OPTIONS...: a still or a grid
@@ -47,8 +49,27 @@ drafts() {
             [a]palettegen=max_colors=96:stats_mode=diff[p]; [b][p]paletteuse=dither=none" examples/draft.gif
 }
 
+# Drawings of strangers, each in three moments of a video and of two dances
+strangers() {
+    number=0
+    for drawing in $STRANGERS; do
+        for dance in tests/footage/balance.mp4 poses/disco.json poses/kick.json; do
+            rm -rf "$work/frames"
+            "$program" draft --reference "$drawing" --pose "$dance" --size 110x110 -o "$work/frames/" --overwrite
+            count=$(ls "$work/frames" | wc -l)
+            for share in 20 50 80; do
+                cp "$work/frames/$(printf %06d $((count * share / 100))).png" "$work/$(printf %04d "$number").png"
+                number=$((number + 1))
+            done
+        done
+    done
+    ffmpeg -v error -y -i "$work/%04d.png" -vf "tile=9x$(echo $STRANGERS | wc -w)" -frames:v 1 "$work/strangers.png"
+    small strangers
+}
+
 make() {
     case $1 in
+    strangers) strangers ;;
     draft) drafts ;;
     rig) "$program" rig tests/drawings/oc_ragazza_rossa.png -o "$work/rig.json" --sheet=docs/rig.png --overwrite ;;
     stills) still stills --grid reference-weight=0,1,3,10 --grid "prompt=smile, beach|angry, night|laughing, snow" ;;
@@ -84,6 +105,6 @@ make() {
     esac
 }
 
-for picture in "${@:-draft rig stills ablation guidance less-noise attention queries frames animation}"; do
+for picture in "${@:-draft rig strangers stills ablation guidance less-noise attention queries frames animation}"; do
     for name in $picture; do make "$name"; done
 done
