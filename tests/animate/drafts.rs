@@ -1,14 +1,9 @@
 //! Renders that take from drafts.
 
-use super::support::{Stage, difference, repository, run, text};
+use super::support::{Stage, difference, kept, repository, run, text};
 
 /// All that frames can take from their drafts.
 const ALL: &str = "--init draft --strength 0.5 --draft-weight 3 --keep sure";
-
-fn kept(stage: &Stage, arguments: &str, output: &str) -> Vec<String> {
-    stage.animate(&format!("--keep-frames -o {output} {arguments}")).succeeded();
-    stage.kept(output)
-}
 
 #[test]
 fn each_use_of_a_draft_changes_the_frames() {

@@ -1,11 +1,6 @@
 //! Renders that must agree byte for byte.
 
-use super::support::Stage;
-
-fn kept(stage: &Stage, arguments: &str, output: &str) -> Vec<String> {
-    stage.animate(&format!("--keep-frames -o {output} {arguments}")).succeeded();
-    stage.kept(output)
-}
+use super::support::{Stage, kept};
 
 #[test]
 fn cached_spilled_and_recomputed_features() {

@@ -172,6 +172,12 @@ impl Stage {
     }
 }
 
+/// The hashes of the frames of a render.
+pub fn kept(stage: &Stage, arguments: &str, output: &str) -> Vec<String> {
+    stage.animate(&format!("--keep-frames -o {output} {arguments}")).succeeded();
+    stage.kept(output)
+}
+
 pub fn run(mut command: impl BorrowMut<Command>) -> Run {
     let started = Instant::now();
     let run = Run::new(command.borrow_mut().output().unwrap());
