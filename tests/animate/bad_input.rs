@@ -250,6 +250,6 @@ fn a_full_disk_loses_nothing_that_is_finished() {
     let more = Command::new("mount").args(["-o", "remount,size=4m"]).arg(&disk.0).status().unwrap();
     assert!(more.success());
     let run = stage.animate("-o disk/out.mkv --json").succeeded();
-    assert!(run.events()[0]["finished"].as_u64() >= Some(1));
+    assert!(run.begin()["finished"].as_u64() >= Some(1));
     assert_eq!(stage.frames("disk/out.mkv").len(), 12);
 }

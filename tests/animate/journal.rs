@@ -213,7 +213,7 @@ fn other_settings_are_refused_with_their_differences() {
     stage.refuses("--model model", 7, &["weights.vae"]);
     // The frames are still there for those who come back to them.
     let run = stage.animate("--json").succeeded();
-    let begin = &run.events()[0];
+    let begin = &run.begin();
     assert!(begin["finished"].as_u64() >= Some(2), "{begin}");
     assert!(!stage.path("out.mkv.frames").exists());
 }
@@ -395,7 +395,7 @@ fn a_second_ctrl_c_ends_at_once() {
     assert!(!run.stdout.contains("\"end\""), "{}", run.stdout);
     assert!(!stage.path("out.mkv").exists());
     let run = stage.animate("--json").succeeded();
-    assert!(run.events()[0]["finished"].as_u64() >= Some(1));
+    assert!(run.begin()["finished"].as_u64() >= Some(1));
     assert_eq!(stage.frames("out.mkv").len(), 3);
 }
 

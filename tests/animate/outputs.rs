@@ -108,11 +108,12 @@ fn events_are_json_lines_in_order() {
     let events = run.events();
     let names: Vec<&str> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
     let frame = ["step", "step", "frame"];
-    assert_eq!(names, [&["note", "begin"], &frame[..], &frame, &frame, &["end"]].concat());
+    assert_eq!(names, [&["note", "note", "begin"], &frame[..], &frame, &frame, &["end"]].concat());
     assert!(events[0]["message"].as_str().unwrap().contains("33x31 rounded to 32x32"));
-    assert_eq!(events[1]["frames"], 3);
-    assert_eq!(events[1]["finished"], 0);
-    assert_eq!((&events[1]["width"], &events[1]["height"]), (&32.into(), &32.into()));
+    assert!(events[1]["message"].as_str().unwrap().contains("33x31 is far from the"));
+    assert_eq!(events[2]["frames"], 3);
+    assert_eq!(events[2]["finished"], 0);
+    assert_eq!((&events[2]["width"], &events[2]["height"]), (&32.into(), &32.into()));
     let frames: Vec<u64> = events.iter().filter_map(|event| event["frame"].as_u64()).collect();
     assert_eq!(frames, [0, 0, 0, 1, 1, 1, 2, 2, 2]);
     let end = &events[events.len() - 1];

@@ -67,6 +67,11 @@ impl Run {
         self.says(pieces)
     }
 
+    /// The event with which rendering begins, of a run with `--json`.
+    pub fn begin(&self) -> Value {
+        self.events().into_iter().find(|event| event["event"] == "begin").expect("rendering begins")
+    }
+
     /// The events of a run with `--json`; the standard output must hold nothing else.
     pub fn events(&self) -> Vec<Value> {
         self.stdout.lines().map(|line| serde_json::from_str(line).expect(line)).collect()

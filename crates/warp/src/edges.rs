@@ -12,6 +12,8 @@ pub(crate) struct Edges {
     pub change: Field<f32>,
     /// Dark pixels between brighter ones.
     pub lines: Field<bool>,
+    /// The colours, in CIELAB.
+    pub colours: Field<[f32; 3]>,
 }
 
 /// How much lighter what is beside a line is at least, of 255.
@@ -23,13 +25,17 @@ impl Edges {
     pub fn new(picture: &RgbaImage) -> Self {
         let on_white = on_white(picture);
         let blurred = imageproc::filter::gaussian_blur_f32(&on_white, 0.7);
-        Self { change: change(&blurred), lines: lines(&on_white) }
+        Self { change: change(&blurred), lines: lines(&on_white), colours: colours(&on_white) }
     }
 }
 
+fn colours(picture: &RgbImage) -> Field<[f32; 3]> {
+    let values = picture.pixels().map(|pixel| lab(pixel.0)).collect();
+    Field { width: picture.width() as usize, height: picture.height() as usize, values }
+}
+
 fn change(picture: &RgbImage) -> Field<f32> {
-    let (width, height) = (picture.width() as usize, picture.height() as usize);
-    let colours: Vec<[f32; 3]> = picture.pixels().map(|pixel| lab(pixel.0)).collect();
+    let Field { width, height, values: colours } = colours(picture);
     let mut change = Field::filled(width, height, 0.0);
     for y in 0..height {
         for x in 0..width {
@@ -65,7 +71,8 @@ fn on_white(picture: &RgbaImage) -> RgbImage {
     })
 }
 
-fn distance(one: [f32; 3], other: [f32; 3]) -> f32 {
+/// How different two colours are.
+pub(crate) fn distance(one: [f32; 3], other: [f32; 3]) -> f32 {
     one.iter().zip(other).map(|(a, b)| (a - b) * (a - b)).sum::<f32>().sqrt()
 }
 

@@ -3,7 +3,8 @@
 //! # How a figure is moved
 //!
 //! 1. [`Rig::new`] gives each pixel to the part whose seed, drawn around the [`Joints`], is nearest on a way that seldom crosses an
-//!    outline. What is too far from a limb's bones to be its own is loose: a tail, a cape, a bag.
+//!    outline. What is too far from a limb's bones to be its own is loose: a tail, a cape, a bag; so is what has other colours
+//!    than the arm that it is seen beside, and those of something else.
 //! 2. Each part becomes a layer; the trunk is continued where arms lay over it.
 //! 3. A net of triangles covers the layers, which share corners at shoulders and neck. Each corner follows the bones that are near
 //!    along the net.
@@ -29,6 +30,7 @@ mod segment;
 mod skin;
 mod slack;
 mod split;
+mod strays;
 mod swing;
 
 pub use error::{Error, Result};

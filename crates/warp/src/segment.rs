@@ -14,6 +14,7 @@ use crate::field::{Field, spread};
 use crate::geometry::{Vector, distance_to_line, middle, vector};
 use crate::joints::{FACE, Joints, Torso};
 use crate::parts::Part;
+use crate::strays::{Arm, give_back};
 
 /// A figure cut into parts.
 #[derive(Debug, Clone)]
@@ -78,7 +79,13 @@ fn cut(picture: &RgbaImage, joints: &Joints, torso: &Torso, edges: &Edges, unit:
         let both = edges.change.values[from] + edges.change.values[to];
         is_figure(picture, to).then_some(distance * (1.0 + OUTLINE * both / 2.0))
     });
-    Shape { joints, edges, costs: &costs, unit }.loosen(&mut labels);
+    let shape = Shape { joints, edges, costs: &costs, unit };
+    shape.loosen(&mut labels);
+    for (part, chain) in LIMBS.into_iter().filter(|(part, _)| part.is_arm()) {
+        let Some(limb) = shape.limb(&labels, part, chain) else { continue };
+        let far = |place| limb.distance(place) / limb.half_width.max(0.5);
+        give_back(&mut labels, &Arm { part, far: &far, half_width: limb.half_width }, edges, unit);
+    }
     // Islands and what is around the figure.
     spread(&mut labels, |_, _, distance| Some(distance));
     let seen = (0..costs.values.len()).filter(|index| is_figure(picture, *index));
