@@ -35,15 +35,15 @@ moving() {
 
 # The first picture of the README: a drawing, a video, and two drawings that move as the man in it does
 drafts() {
-    for name in police groom; do
-        "$program" draft --reference "examples/$name.png" --pose tests/footage/balance.mp4 --fps 15 --size 400x400 -o "$work/$name/"
+    for drawing in examples/police.png tests/drawings/fluent_woman_standing.png; do
+        "$program" draft --reference "$drawing" --pose tests/footage/balance.mp4 --fps 15 --size 400x400 -o "$work/$(basename "$drawing" .png)/"
     done
-    ffmpeg -v error -y -i tests/footage/balance.mp4 -framerate 15 -i "$work/police/%06d.png" -framerate 15 -i "$work/groom/%06d.png" \
+    ffmpeg -v error -y -i tests/footage/balance.mp4 -framerate 15 -i "$work/police/%06d.png" -framerate 15 -i "$work/fluent_woman_standing/%06d.png" \
         -loop 1 -i examples/police.png -frames:v 25 -filter_complex "
             [0:v]fps=15,scale=-2:400,setsar=1[video];
             [3:v]format=rgba,scale=-2:320[drawing];
             color=white:s=180x400:r=15[paper];
-            [paper][drawing]overlay=(W-w)/2:(H-h)/2,setsar=1[picture];
+            [paper][drawing]overlay=(W-w)/2:(H-h)/2:format=rgb,setsar=1[picture];
             [1:v]setsar=1[first]; [2:v]setsar=1[second];
             [picture][video][first][second]hstack=inputs=4:shortest=1,split[a][b];
             [a]palettegen=max_colors=96:stats_mode=diff[p]; [b][p]paletteuse=dither=none" examples/draft.gif
