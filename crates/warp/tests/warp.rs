@@ -4,7 +4,7 @@ use dreamtuner_pose::{Joint, Keypoint, Person};
 use dreamtuner_puppet::{
     Expression, Identity, Picture, Random, View, pose, random_pose, reference_shot, render,
 };
-use dreamtuner_warp::{Depths, Error, Joints, Moment, Rig, Vector, moments};
+use dreamtuner_warp::{Depths, Error, Joints, Moment, Part, Rig, Vector, moments};
 use image::{Rgba, RgbaImage};
 
 const SIDE: u32 = 192;
@@ -215,6 +215,25 @@ fn loose_things_trail_behind_the_motion() {
     let leap = moments(&[at(0.0), at(1e6)], &[0.0, 0.04], &[]);
     assert!(leap[1].trail.length() < 192.0, "{:?}", leap[1].trail);
     assert!(moments(&[at(0.0), at(9.0)], &[0.0, 0.0], &[])[1].trail.length() < 1e-3);
+}
+
+/// Between her sleeves and her jacket, this puppet's long hair is seen: it is not the sleeves'.
+#[test]
+fn hair_behind_an_arm_is_not_the_arms() {
+    let picture = reference(1_000_010);
+    let parts = Rig::new(&figure(&picture), &joints(&picture)).unwrap().parts();
+    let arms = [Part::RightArm, Part::LeftArm].map(Part::colour);
+    // Dark brown, where the sleeves are orange and the cuffs grey.
+    let is_hair = |[red, green, blue]: [u8; 3]| {
+        (90..135).contains(&red) && (45..90).contains(&green) && (30..75).contains(&blue) && red > green + 25
+    };
+    let neck = joints(&picture).at(Joint::Neck).unwrap().y as u32;
+    let below = picture.image.enumerate_pixels().filter(|(_, y, pixel)| *y > neck + 12 && is_hair(pixel.0));
+    let (hair, taken) = below.fold((0, 0), |(hair, taken), (x, y, _)| {
+        (hair + 1, taken + usize::from(arms.contains(&parts.get_pixel(x, y).0)))
+    });
+    println!("{taken} of {hair} pixels");
+    assert!(hair > 60 && taken * 3 < hair, "{taken} of {hair} pixels of hair are an arm's");
 }
 
 #[test]
