@@ -142,8 +142,7 @@ impl Job {
 
     /// Whether frames need drafts.
     pub fn needs_drafts(&self) -> bool {
-        let sources = self.pipeline.control_sources();
-        self.settings.draft.are_used() || sources.iter().any(|source| *source != ControlSource::Dance)
+        self.settings.draft.are_used() || self.pipeline.shows_drafts()
     }
 
     /// The files and folders that the clip is made of.

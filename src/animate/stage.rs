@@ -18,7 +18,6 @@ use crate::picture::Fit;
 use crate::pose::Pose;
 use crate::render::animator::{ClipInputs, ReferencePicture};
 use crate::render::clip::ControlFrame;
-use crate::render::networks::ControlSource;
 use crate::render::pipeline::Pipeline;
 use crate::render::settings::RenderSettings;
 use crate::rig::Figure;
@@ -116,7 +115,7 @@ impl Stage {
                 Err(error) => return Some(Err(error)),
             };
             for ((other, video), unit) in others.iter_mut().zip(videos).zip(&self.pipeline.controls) {
-                let shown = draft.as_ref().filter(|_| unit.source != ControlSource::Dance);
+                let shown = draft.as_ref().filter(|_| unit.source.is_draft());
                 if let Some(draft) = shown {
                     images.push(Some(draft.image.clone()));
                     continue;

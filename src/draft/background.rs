@@ -3,12 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use dreamtuner_warp::without_figure;
-use image::{GrayImage, Luma, Rgb, RgbImage};
+use image::{GrayImage, Rgb, RgbImage};
 
-use crate::error::Result;
-use crate::files::read_picture;
-use crate::inputs::reference::opaque;
-use crate::picture::{Fit, WHITE, fit_image};
+use crate::picture::opacity;
 use crate::rig::Figure;
 
 /// What is behind the figure.
@@ -32,19 +29,6 @@ impl Background {
             Self::Colour(_) | Self::Transparent | Self::Reference => None,
         }
     }
-
-    /// The background of frames of `width` × `height`; black where it is transparent.
-    ///
-    /// # Errors
-    /// A picture that cannot be read.
-    pub(super) fn drawn(&self, figure: &Figure, width: u32, height: u32) -> Result<RgbImage> {
-        Ok(match self {
-            Self::Colour(colour) => RgbImage::from_pixel(width, height, *colour),
-            Self::Transparent => RgbImage::new(width, height),
-            Self::Reference => fit_image(&of_reference(figure).0, width, height, Fit::Contain, WHITE),
-            Self::Picture(path) => fit_image(&opaque(read_picture(path)?), width, height, Fit::Cover, WHITE),
-        })
-    }
 }
 
 /// Colours of a background differ by no more than so much (standard deviation, of 255) where it is plain: then what is behind the
@@ -54,8 +38,7 @@ const PLAIN: f64 = 6.0;
 /// The reference without its figure, and where that is known: 255, or less where the figure stood before more than one colour.
 pub(super) fn of_reference(figure: &Figure) -> (RgbImage, GrayImage) {
     let (picture, cut_out) = (figure.picture(), figure.cut_out());
-    let mask =
-        GrayImage::from_fn(picture.width(), picture.height(), |x, y| Luma([cut_out.get_pixel(x, y).0[3]]));
+    let mask = opacity(cut_out);
     let mut known = mask.clone();
     let plain = is_plain(picture, &mask);
     known.pixels_mut().for_each(|pixel| pixel.0[0] = if plain { 255 } else { 255 - pixel.0[0] });

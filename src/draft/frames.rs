@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use dreamtuner_warp::{Depths, Joints, Moment, Rig, moments};
-use image::{DynamicImage, GrayImage, Luma, RgbImage, RgbaImage};
+use image::{GrayImage, Luma, RgbImage, RgbaImage};
 
 use super::background::of_reference;
 use super::layout::scale_between;
 use crate::error::{Error, Result};
 use crate::inputs::dance::PoseSource;
-use crate::picture::{Fit, WHITE, fit_image, over_picture};
+use crate::picture::{Fit, WHITE, fit_grey, fit_image, over_picture};
 use crate::pose::Pose;
 use crate::render::draft::DraftFrame;
 use crate::rig::Figure;
@@ -82,8 +82,7 @@ impl FrameDrafts {
             .ok_or_else(|| Error::input(dance.path, "shows too little of a body for drafts"))?;
         let (background, known) = of_reference(figure);
         let background = fit_image(&background, width, height, fit, WHITE);
-        let known = DynamicImage::ImageLuma8(known).into_rgb8();
-        let known = DynamicImage::ImageRgb8(fit_image(&known, width, height, fit, WHITE)).into_luma8();
+        let known = fit_grey(&known, width, height, fit, WHITE);
         let moments = dance.moments(&joints);
         Ok(Self { rig: figure.rig(scale)?, moments, background, known })
     }

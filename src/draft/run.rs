@@ -3,19 +3,20 @@
 use std::path::{Path, PathBuf};
 
 use dreamtuner_warp::Joints;
-use image::DynamicImage;
+use image::{DynamicImage, RgbImage};
 
 use super::background::Background;
 use super::frames::{Danced, FrameDrafts};
 use super::job::{DraftEvent, DraftJob};
 use super::layout::{Layout, check_size, with_room};
 use crate::error::{Error, Result};
-use crate::files::check_rereadable;
+use crate::files::{check_rereadable, read_picture};
 use crate::frame::Frame;
 use crate::inputs::dance::{PoseSource, Surroundings};
+use crate::inputs::reference::opaque;
 use crate::interrupt::Interrupt;
 use crate::outputs::{PartFile, Reservation, Wanted, check_sheet_name};
-use crate::picture::{Fit, SheetBuilder, WHITE, on_colour, with_colours_beyond};
+use crate::picture::{Fit, SheetBuilder, WHITE, fit_image, on_colour, with_colours_beyond};
 use crate::pose::Pose;
 use crate::rig::Figure;
 use crate::video::{AudioSource, Container, EncodeSettings, VideoWriter};
@@ -39,12 +40,20 @@ pub fn run(job: &DraftJob, interrupt: &Interrupt, on_event: &mut dyn FnMut(Draft
     }
     let dance = open_dance(job, figure.pose(), interrupt, on_event)?;
     let danced = Danced::of(&dance)?;
-    let drafts = match job.background {
+    let drafts = match &job.background {
         Background::Reference => {
             let size = job.size.unwrap_or(figure.picture().dimensions());
             FrameDrafts::new(&figure, &danced, size, Fit::Contain)?
         }
-        _ => laid_out(job, &figure, &danced)?,
+        Background::Colour(colour) => {
+            laid_out(job, &figure, &danced, |width, height| Ok(RgbImage::from_pixel(width, height, *colour)))?
+        }
+        Background::Transparent => {
+            laid_out(job, &figure, &danced, |width, height| Ok(RgbImage::new(width, height)))?
+        }
+        Background::Picture(path) => laid_out(job, &figure, &danced, |width, height| {
+            Ok(fit_image(&opaque(read_picture(path)?), width, height, Fit::Cover, WHITE))
+        })?,
     };
     if drafts.apart() > MUCH {
         let (picture, share) = (job.figure.reference.picture.display(), 100.0 * drafts.apart());
@@ -65,11 +74,16 @@ pub fn run(job: &DraftJob, interrupt: &Interrupt, on_event: &mut dyn FnMut(Draft
     reserved.finish()
 }
 
-/// The whole dance in frames of the size that is asked for, or that it needs.
-fn laid_out(job: &DraftJob, figure: &Figure, dance: &Danced) -> Result<FrameDrafts> {
+/// The whole dance in frames of the size that is asked for, or that it needs, before a background of their width and height.
+fn laid_out(
+    job: &DraftJob,
+    figure: &Figure,
+    dance: &Danced,
+    background: impl Fn(u32, u32) -> Result<RgbImage>,
+) -> Result<FrameDrafts> {
     let joints: Vec<Joints> = dance.poses.iter().map(|pose| Joints::of_first(pose)).collect();
     let layout = Layout::new(&joints, figure.bounds(), &Joints::of(figure.person()), job.size);
-    let background = job.background.drawn(figure, layout.width, layout.height)?;
+    let background = background(layout.width, layout.height)?;
     let placed: Vec<Joints> =
         joints.iter().map(|joints| joints.placed(layout.scale, layout.offset)).collect();
     Ok(FrameDrafts::before(figure.rig(layout.scale)?, dance.moments(&placed), background))
@@ -153,17 +167,15 @@ impl<'a> Outputs<'a> {
     }
 
     fn write(&mut self, drafts: &FrameDrafts, index: usize, time: f64) -> Result<()> {
-        let shown = if self.job.background == Background::Transparent {
+        let sheet = self.sheet.as_mut().map(|(_, sheet)| sheet);
+        if self.job.background == Background::Transparent {
             let figure = drafts.figure(index)?;
             self.clip.write_transparent(&with_colours_beyond(&figure), time)?;
-            on_colour(&figure, WHITE)
+            sheet.into_iter().for_each(|sheet| sheet.push(&on_colour(&figure, WHITE)));
         } else {
-            let image = drafts.picture(index)?;
-            self.clip.write(&Frame { image: image.clone(), time })?;
-            image
-        };
-        if let Some((_, sheet)) = &mut self.sheet {
-            sheet.push(&shown);
+            let frame = Frame { image: drafts.picture(index)?, time };
+            self.clip.write(&frame)?;
+            sheet.into_iter().for_each(|sheet| sheet.push(&frame.image));
         }
         if let Some(clip) = &mut self.confidence {
             let image = DynamicImage::ImageLuma8(drafts.confidence(index)?).into_rgb8();

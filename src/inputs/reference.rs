@@ -10,7 +10,7 @@ use crate::detect::{Figure, PoseModel, find_figure, find_foreground, find_masked
 use crate::error::{Error, Result};
 use crate::files::read_picture;
 use crate::mask::Mask;
-use crate::picture::{BLACK, Fit, WHITE, fit_image, off_white, on_colour};
+use crate::picture::{BLACK, Fit, WHITE, fit_grey, fit_image, off_white, on_colour, opacity};
 use crate::pose::{
     ControlKind, DrawSettings, Person, PersonChoice, Pose, PoseSequence, ReadSettings, classify, draw_pose,
     read_poses, swap_red_blue,
@@ -283,8 +283,7 @@ fn with_alpha(image: DynamicImage) -> (RgbImage, Option<GrayImage>) {
         return (image.into_rgb8(), None);
     }
     let image = image.into_rgba8();
-    let (width, height) = image.dimensions();
-    let alpha = GrayImage::from_fn(width, height, |x, y| Luma([image.get_pixel(x, y)[3]]));
+    let alpha = opacity(&image);
     let on_white = on_colour(&image, WHITE);
     let transparent = alpha.as_raw().iter().any(|&value| value < 255);
     (on_white, transparent.then_some(alpha))
@@ -307,9 +306,7 @@ fn fit_mask(mask: Option<&GrayImage>, size: (u32, u32), width: u32, height: u32)
         return None;
     }
     let whole = GrayImage::from_pixel(size.0, size.1, Luma([255]));
-    let rgb = DynamicImage::ImageLuma8(mask.unwrap_or(&whole).clone()).into_rgb8();
-    let fitted = fit_image(&rgb, width, height, Fit::Contain, BLACK);
-    Some(DynamicImage::ImageRgb8(fitted).into_luma8())
+    Some(fit_grey(mask.unwrap_or(&whole), width, height, Fit::Contain, BLACK))
 }
 
 /// What ControlNets are shown for a picture of `width` × `height` pixels. A pose JSON gives its first pose with

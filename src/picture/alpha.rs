@@ -1,6 +1,6 @@
 //! Pictures that are transparent in places.
 
-use image::{GrayImage, Rgb, RgbImage, Rgba, RgbaImage};
+use image::{GrayImage, Luma, Rgb, RgbImage, Rgba, RgbaImage};
 
 /// The picture on one colour.
 pub fn on_colour(picture: &RgbaImage, background: Rgb<u8>) -> RgbImage {
@@ -46,6 +46,11 @@ fn over(Rgba([red, green, blue, alpha]): Rgba<u8>, behind: Rgb<u8>) -> Rgb<u8> {
     let mixed =
         |colour: u8, behind: u8| ((u32::from(colour) * above + u32::from(behind) * below + 127) / 255) as u8;
     Rgb([mixed(red, behind.0[0]), mixed(green, behind.0[1]), mixed(blue, behind.0[2])])
+}
+
+/// How opaque each pixel is.
+pub fn opacity(picture: &RgbaImage) -> GrayImage {
+    GrayImage::from_fn(picture.width(), picture.height(), |x, y| Luma([picture.get_pixel(x, y).0[3]]))
 }
 
 /// A picture that lies on white, transparent as `mask` says: 0 nowhere to be seen, 255 wholly. Both have the same size.

@@ -2,7 +2,7 @@
 
 pub use dreamtuner_pose::Fit;
 use image::imageops::{self, FilterType};
-use image::{Rgb, RgbImage};
+use image::{DynamicImage, GrayImage, Rgb, RgbImage};
 
 /// `image` scaled to exactly `width` × `height` pixels.
 ///
@@ -35,6 +35,12 @@ pub fn fit_image(image: &RgbImage, width: u32, height: u32, fit: Fit, background
             resize(&part, width, height)
         }
     }
+}
+
+/// [`fit_image`] of a grey picture.
+pub fn fit_grey(image: &GrayImage, width: u32, height: u32, fit: Fit, background: Rgb<u8>) -> GrayImage {
+    let colours = DynamicImage::ImageLuma8(image.clone()).into_rgb8();
+    DynamicImage::ImageRgb8(fit_image(&colours, width, height, fit, background)).into_luma8()
 }
 
 /// `image` scaled to exactly `width` × `height`; a plain copy where it has that size.

@@ -14,8 +14,8 @@ pub mod label;
 mod sheet;
 mod subject;
 
-pub use alpha::{off_white, on_colour, over_picture, with_colours_beyond};
+pub use alpha::{off_white, on_colour, opacity, over_picture, with_colours_beyond};
 pub use compare::side_by_side;
-pub use fit::{Fit, fit_image};
+pub use fit::{Fit, fit_grey, fit_image};
 pub use sheet::{BACKGROUND, GAP, SheetBuilder, contact_sheet};
 pub use subject::{cut_out, on_white};

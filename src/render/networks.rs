@@ -42,6 +42,13 @@ pub enum ControlSource {
     DraftInpaint,
 }
 
+impl ControlSource {
+    /// Whether it is a frame's draft.
+    pub fn is_draft(self) -> bool {
+        self != Self::Dance
+    }
+}
+
 impl ControlUnit {
     /// A ControlNet that acts in every step.
     pub fn new(network: ControlNet, strength: f64) -> Self {

@@ -58,6 +58,11 @@ impl PipelineSource {
         }
     }
 
+    /// Whether a ControlNet is shown drafts.
+    pub fn shows_drafts(&self) -> bool {
+        self.control_sources().into_iter().any(ControlSource::is_draft)
+    }
+
     /// Refuses weights and strengths outside their ranges.
     ///
     /// # Errors

@@ -270,7 +270,7 @@ impl OpenWeights {
             let ControlNetFile { strength, start, end, source, .. } = file;
             let mut unit =
                 json!({"file": part.fingerprint(), "strength": strength, "start": start, "end": end});
-            if *source != ControlSource::Dance {
+            if source.is_draft() {
                 unit["source"] = json!(source);
             }
             unit

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use dreamtuner_warp::{Edits, Joints, Part, Rig};
 use image::imageops::{FilterType, resize};
-use image::{GrayImage, Luma, RgbImage, RgbaImage};
+use image::{RgbImage, RgbaImage};
 
 use super::doubts::Doubts;
 use super::file::{RigFile, check_place};
@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::files::read_picture;
 use crate::frame::MAX_SIDE;
 use crate::inputs::reference::{FileChoice, ReferenceFiles, ReferenceInput};
-use crate::picture::off_white;
+use crate::picture::{off_white, opacity};
 use crate::pose::{BoundingBox, Joint, Keypoint, Person, Pose, vector};
 
 /// The files of a figure.
@@ -72,9 +72,7 @@ impl RigFiles {
         let rig = RigFile::read(file, picture)?;
         let person = self.edited(Some(rig.person(file)?), &reference)?;
         let parts = read_parts(&rig.parts(file), picture)?;
-        let mask =
-            GrayImage::from_fn(picture.width(), picture.height(), |x, y| Luma([parts.get_pixel(x, y).0[3]]));
-        let cut_out = off_white(picture, &mask);
+        let cut_out = off_white(picture, &opacity(&parts));
         let edits = Edits { parts: Some(parts), order: rig.order(file)? };
         Ok(Figure::new(path, picture.clone(), cut_out, person, edits))
     }

@@ -17,7 +17,7 @@ use crate::picture::{Fit, WHITE, fit_image};
 use crate::render::animator::ReferencePicture;
 use crate::render::attention_maps::{Watch, Watched};
 use crate::render::draft::{DraftFrame, DraftSettings};
-use crate::render::networks::{ControlSource, ControlUnit};
+use crate::render::networks::ControlUnit;
 use crate::render::pipeline::Pipeline;
 use crate::render::pipeline_source::PipelineSource;
 use crate::render::settings::RenderSettings;
@@ -77,8 +77,7 @@ impl Still {
     }
 
     fn needs_draft(&self) -> bool {
-        let sources = self.pipeline.control_sources();
-        self.settings.draft.are_used() || sources.iter().any(|source| *source != ControlSource::Dance)
+        self.settings.draft.are_used() || self.pipeline.shows_drafts()
     }
 }
 
@@ -200,8 +199,8 @@ impl Stills {
             // A ControlNet holds the subject where it was; else it may be anywhere in the new picture.
             reference.mask = reference.mask.filter(|_| reference.controls.iter().any(Option::is_some));
         }
-        let shown = |unit: &ControlUnit| match (unit.source, &draft) {
-            (ControlSource::Draft | ControlSource::DraftInpaint, Some(draft)) => Some(draft.image.clone()),
+        let shown = |unit: &ControlUnit| match &draft {
+            Some(draft) if unit.source.is_draft() => Some(draft.image.clone()),
             _ => pose.clone(),
         };
         let controls = pipeline.controls.iter().map(shown).collect();

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use image::RgbaImage;
+use image::{ImageBuffer, PixelWithColorType, RgbaImage};
 use serde::{Deserialize, Serialize};
 
 use super::audio::AudioSource;
@@ -230,14 +230,7 @@ impl VideoWriter {
     /// A frame of another size; a time that is not finite, negative, or not after the one before; a full disk.
     pub fn write(&mut self, frame: &Frame) -> Result<()> {
         self.check(frame.image.dimensions(), frame.time, false)?;
-        match &mut self.sink {
-            Sink::Mux { writer, .. } => writer.write(&frame.image, frame.time)?,
-            Sink::Gif { writer, .. } => writer.write(frame)?,
-            Sink::Png(writer) => writer.write(&frame.image, frame.time)?,
-        }
-        self.last_time = Some(frame.time);
-        self.frames += 1;
-        Ok(())
+        self.add(&frame.image, frame.time)
     }
 
     /// Adds a transparent picture, shown from `time` on.
@@ -246,9 +239,16 @@ impl VideoWriter {
     /// As [`write`](Self::write); a writer without [`EncodeSettings::transparent`].
     pub fn write_transparent(&mut self, image: &RgbaImage, time: f64) -> Result<()> {
         self.check(image.dimensions(), time, true)?;
+        self.add(image, time)
+    }
+
+    fn add<P>(&mut self, image: &ImageBuffer<P, Vec<u8>>, time: f64) -> Result<()>
+    where
+        P: PixelWithColorType<Subpixel = u8>,
+    {
         match &mut self.sink {
             Sink::Mux { writer, .. } => writer.write(image, time)?,
-            Sink::Gif { .. } => {}
+            Sink::Gif { writer, .. } => writer.write(image, time)?,
             Sink::Png(writer) => writer.write(image, time)?,
         }
         self.last_time = Some(time);

@@ -7,6 +7,7 @@ use ffmpeg_next as ffmpeg;
 use ffmpeg_next::format::context::{Output, StreamIo};
 use ffmpeg_next::format::{self, Pixel};
 use ffmpeg_next::{Packet, Rational, codec, encoder, frame};
+use image::{ImageBuffer, PixelWithColorType};
 
 use super::codec::SPOOL;
 use super::cutoff::table_length;
@@ -62,12 +63,15 @@ impl GifWriter {
         Ok(Self { spool, spool_file, palette, target: target.to_path_buf(), size, comment })
     }
 
-    pub fn write(&mut self, frame: &Frame) -> Result<()> {
-        let picture = filled(&frame.image, self.size.0, self.size.1);
+    pub fn write<P>(&mut self, image: &ImageBuffer<P, Vec<u8>>, time: f64) -> Result<()>
+    where
+        P: PixelWithColorType<Subpixel = u8>,
+    {
+        let picture = filled(image, self.size.0, self.size.1);
         // Pulling makes the filter take the picture in at once; the palette itself comes at the end.
         let taken = self.palette.push("in", &picture).and_then(|()| self.palette.pull_video());
         taken.map_err(|problem| failure(&self.target, problem))?;
-        self.spool.write(&frame.image, frame.time)
+        self.spool.write(image, time)
     }
 
     /// Writes the GIF.

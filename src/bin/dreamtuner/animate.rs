@@ -1,6 +1,6 @@
 //! `dreamtuner animate`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use dreamtuner::Result;
@@ -246,18 +246,15 @@ fn render(arguments: &AnimateArgs, display: &mut Display) -> Result<Outcome> {
     let job = arguments.job()?;
     let interrupt = Interrupt::default();
     stop_on_signal(interrupt.clone())?;
-    dreamtuner::animate::run(&job, &interrupt, &mut |event| match event {
-        ClipEvent::Doubts(doubts) => {
-            sentences(&doubts, &arguments.reference).iter().for_each(|sentence| display.note(sentence));
-        }
-        event => show(display, &event),
-    })
+    dreamtuner::animate::run(&job, &interrupt, &mut |event| show(display, &event, &arguments.reference))
 }
 
-fn show(display: &mut Display, event: &ClipEvent) {
+fn show(display: &mut Display, event: &ClipEvent, reference: &Path) {
     match event {
         ClipEvent::Note(note) => display.note(note),
-        ClipEvent::Doubts(_) => {}
+        ClipEvent::Doubts(doubts) => {
+            sentences(doubts, reference).iter().for_each(|sentence| display.note(sentence));
+        }
         ClipEvent::Searched { done, of } => display.search(*done, *of),
         ClipEvent::Begin { frames, finished, width, height } => {
             display.begin(*frames, *finished, (*width, *height))

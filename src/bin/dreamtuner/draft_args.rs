@@ -22,7 +22,7 @@ pub struct DraftUseArgs {
     /// Where the draft's pixels stay
     #[arg(long, value_enum, default_value_t, value_name = "WHERE", help_heading = "Draft")]
     keep: KeepOption,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Draft")]
     #[serde(flatten)]
     rig: RigEditArgs,
 }

@@ -13,11 +13,11 @@ use serde::{Serialize, Serializer};
 #[serde(rename_all = "kebab-case")]
 pub struct RigEditArgs {
     /// What `dreamtuner rig` wrote of the reference, and what was edited there: nothing is looked for then
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["reference_pose", "mask"], help_heading = "Draft")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["reference_pose", "mask"])]
     pub rig: Option<PathBuf>,
     /// A joint that is known better, in pixels of the reference: left-elbow=412,300, or left-elbow=none where it is not to be seen;
     /// can be repeated
-    #[arg(long, value_name = "NAME=X,Y", help_heading = "Draft")]
+    #[arg(long, value_name = "NAME=X,Y")]
     #[serde(serialize_with = "as_texts")]
     pub joint: Vec<JointEdit>,
 }
@@ -28,7 +28,7 @@ fn as_texts<S: Serializer>(edits: &[JointEdit], serializer: S) -> std::result::R
 
 #[derive(Debug, Args)]
 pub struct FigureArgs {
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Input")]
     edits: RigEditArgs,
     /// The reference's own pose: pose JSON, or `auto` (found in the picture)
     #[arg(long, default_value = "auto", value_name = "FILE|auto", help_heading = "Input")]

@@ -174,7 +174,7 @@ impl ControlNetOption {
 
     /// Whether it is shown the frame's draft.
     pub fn is_shown_draft(&self) -> bool {
-        self.file.source != ControlSource::Dance
+        self.file.source.is_draft()
     }
 
     /// The reference's control image, where its `pose` is one: a ControlNet with a video of its own knows nothing of that pose, and one
