@@ -52,7 +52,7 @@ fn far_from_cuts(
     let is_own = |x: usize, y: usize| {
         let of = parts.at(x, y);
         let joined = of.is_leg() && split.is_none_or(|row| (y as f32) < row);
-        of == part || part == Part::Body && joined
+        if joined { part == Part::Body } else { of == part }
     };
     let (width, height) = (parts.width as u32, parts.height as u32);
     let others = GrayImage::from_fn(width, height, |x, y| {

@@ -48,6 +48,16 @@ impl Joints {
         self.at(one).zip(self.at(other))
     }
 
+    /// Where a row crosses the bones between some joints, of which the first is the highest; `None` where those are not seen.
+    pub(crate) fn crossed(&self, joints: [Joint; 3], y: f32) -> Option<f32> {
+        let [first, middle, last] = joints.map(|joint| self.at(joint));
+        let (first, middle) = (first?, middle?);
+        let last = last.unwrap_or(middle);
+        let (from, to) = if y <= middle.y { (first, middle) } else { (middle, last) };
+        let share = ((y - from.y) / (to.y - from.y).max(1.0)).clamp(0.0, 1.0);
+        Some(from.toward(to, share).x)
+    }
+
     /// All moved and scaled: `point · factor + offset`.
     pub fn placed(&self, factor: f32, offset: Vector) -> Self {
         Self(self.0.map(|joint| joint.map(|point| point * factor + offset)))

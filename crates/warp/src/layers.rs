@@ -1,19 +1,21 @@
 //! What of the picture each layer shows, hidden parts completed.
 
 use dreamtuner_pose::Joint;
-use image::{ImageBuffer, Luma, Rgba, RgbaImage};
-use imageproc::filter::gaussian_blur_f32;
+use image::{Rgba, RgbaImage};
 use imageproc::geometry::convex_hull;
 use imageproc::point::Point;
 
 use crate::bones::LIMBS;
-use crate::field::{Field, spread};
+use crate::field::Field;
 use crate::fill::continued;
-use crate::geometry::{Vector, vector};
+use crate::geometry::{Vector, distance_to_line, vector};
 use crate::joints::{Joints, Torso};
+use crate::lines::outlines_of_others;
 use crate::outline::{is_inside, outline, solid_ends};
 use crate::parts::Part;
 use crate::segment::Segmentation;
+use crate::shares::Shares;
+use crate::split::Split;
 
 /// A layer: a part with its own texture.
 #[derive(Debug, Clone)]
@@ -47,10 +49,12 @@ pub(crate) struct Cut<'a> {
     pub segmentation: &'a Segmentation,
     /// What its boundaries are smoothed by.
     pub shares: &'a Shares,
+    /// Where its colours are those of lines, or of two parts.
+    pub mixed: &'a Field<bool>,
     /// Pixels of the segmentation for each of the picture.
     pub scale: f32,
-    /// The row below which legs are two things; `None` where they are one with the trunk, as in a skirt.
-    pub split: Option<f32>,
+    /// Where legs are two things; `None` where they are one with the trunk, as in a long skirt.
+    pub split: Option<Split>,
 }
 
 impl Cut<'_> {
@@ -64,6 +68,7 @@ impl Cut<'_> {
             let texture = match part {
                 Part::Body => self.trunk(),
                 Part::Loose => self.behind(),
+                part if part.is_leg() => self.leg(part),
                 part => self.limb(part, hinge),
             };
             Layer { part, texture, hinge }
@@ -87,11 +92,9 @@ impl Cut<'_> {
         Some(Hinge { middle, radius: self.segmentation.half_widths[place]? / self.scale * 1.25 })
     }
 
-    /// How much of a pixel is the part's, 0 to 1; between only on its boundary. Neighbours overlap by a pixel or two, so that nothing
-    /// shines through between them, and both keep the outline that parts them.
+    /// How much of a pixel is the part's.
     fn share(&self, part: Part, point: Vector) -> f32 {
-        let share = self.shares.at(part, point * self.scale);
-        ((share - LEAST) / (WHOLE - LEAST)).clamp(0.0, 1.0)
+        self.shares.shown(part, point * self.scale)
     }
 
     fn shown(&self, share: impl Fn(Vector) -> f32) -> RgbaImage {
@@ -110,7 +113,7 @@ impl Cut<'_> {
         /// Rows of a leg above the split.
         const ABOVE: f32 = 3.0;
         self.shown(|point| {
-            if part.is_leg() && self.split.is_some_and(|row| point.y < row - ABOVE) {
+            if part.is_leg() && self.split.is_some_and(|split| point.y < split.row - ABOVE) {
                 return 0.0;
             }
             let beside = hinge.map_or(0.0, |hinge| {
@@ -118,6 +121,29 @@ impl Cut<'_> {
                 (inside * 4.0).clamp(0.0, 1.0)
             });
             self.share(part, point).max(beside)
+        })
+    }
+
+    /// A leg, continued behind the skirt, as wide as it is below the hem.
+    fn leg(&self, part: Part) -> RgbaImage {
+        let seen = self.limb(part, None);
+        let chain = LIMBS.into_iter().find(|(limb, _)| *limb == part);
+        let Some((hem, (_, joints))) = self.split.filter(|split| split.is_hem).zip(chain) else {
+            return seen;
+        };
+        let bones: Vec<Vector> = joints.into_iter().filter_map(|joint| self.joints.at(joint)).collect();
+        let far = |place: Vector| {
+            let bones = bones.windows(2).map(|bone| distance_to_line(place, bone[0], bone[1]));
+            bones.fold(f32::INFINITY, f32::min)
+        };
+        // At the hem some of the skirt is taken for the leg's.
+        let below = ((hem.row + 0.1 * self.unit()) as u32).min(seen.height() - 1);
+        let half = (0..seen.width()).filter(|x| seen.get_pixel(*x, below).0[3] > 127).count() as f32 / 2.0;
+        let mut own = self.own_colours(&seen);
+        let above = own.enumerate_pixels_mut().filter(|(_, y, _)| *y < below);
+        above.for_each(|(_, _, pixel)| *pixel = Rgba([0; 4]));
+        self.completed(seen, &own, |x, y| {
+            y < below as usize && far(vector(x as f32 + 0.5, y as f32 + 0.5)) < half
         })
     }
 
@@ -130,12 +156,13 @@ impl Cut<'_> {
                 return 1.0;
             }
             let legs = [Part::RightLeg, Part::LeftLeg].map(|part| self.share(part, point));
-            let above = self.split.is_none_or(|row| point.y < row);
+            let above = self.split.is_none_or(|split| point.y < split.row);
             let legs = if above { legs[0] + legs[1] } else { 0.0 };
             (self.share(Part::Body, point) + legs).min(1.0)
         });
         let outline = outline(&seen, self.torso, 0.35 * self.unit(), |x, y| self.is_arm(x, y));
-        self.completed(seen, |x, y| outline.at(x, y))
+        let own = self.own_colours(&seen);
+        self.completed(seen, &own, |x, y| outline.at(x, y))
     }
 
     /// Loose things, continued behind the figure. What lies on both sides of it, as a cape does, hangs from the shoulders.
@@ -147,15 +174,16 @@ impl Cut<'_> {
                 *pixel = Rgba([0; 4]);
             }
         }
+        let own = self.own_colours(&seen);
         match self.cape(&seen) {
             Some(outline) => {
-                self.completed(seen, |x, y| is_inside(&outline, vector(x as f32 + 0.5, y as f32 + 0.5)))
+                self.completed(seen, &own, |x, y| is_inside(&outline, vector(x as f32 + 0.5, y as f32 + 0.5)))
             }
             None => {
                 let ends: Vec<_> = (0..seen.height() as usize).map(|row| solid_ends(&seen, row)).collect();
                 let is_between =
                     |x: usize, y: usize| ends[y].is_some_and(|(first, last)| (first..=last).contains(&x));
-                self.completed(seen, |x, y| is_between(x, y) && self.is_arm(x, y))
+                self.completed(seen, &own, |x, y| is_between(x, y) && self.is_arm(x, y))
             }
         }
     }
@@ -186,15 +214,30 @@ impl Cut<'_> {
         Some(hull.into_iter().map(|point| vector(point.x as f32, point.y as f32)).collect())
     }
 
-    /// What is seen of a layer, with its colours continued where it is hidden by other parts of the figure.
-    fn completed(&self, mut seen: RgbaImage, is_there: impl Fn(usize, usize) -> bool) -> RgbaImage {
-        let full = continued(&solid(&seen));
+    /// What is seen of a layer, continued with the colours of `own` where it is hidden by other parts of the figure.
+    fn completed(
+        &self,
+        mut seen: RgbaImage,
+        own: &RgbaImage,
+        is_there: impl Fn(usize, usize) -> bool,
+    ) -> RgbaImage {
+        let full = continued(own);
         for (x, y, pixel) in seen.enumerate_pixels_mut() {
             if is_there(x as usize, y as usize) && self.is_figure(x as usize, y as usize) {
                 *pixel = over(*pixel, *full.get_pixel(x, y));
             }
         }
         seen
+    }
+
+    /// What is opaque of a layer, and mixed neither with a line nor with another part.
+    fn own_colours(&self, seen: &RgbaImage) -> RgbaImage {
+        let mut own = seen.clone();
+        let mixed = own.enumerate_pixels_mut().filter(|(x, y, pixel)| {
+            pixel.0[3] < 250 || self.of_picture(self.mixed, *x as usize, *y as usize)
+        });
+        mixed.for_each(|(_, _, pixel)| *pixel = Rgba([0; 4]));
+        own
     }
 
     fn is_arm(&self, x: usize, y: usize) -> bool {
@@ -235,13 +278,6 @@ impl Side {
     }
 }
 
-/// Only what is opaque: half-transparent edges have the colours of what is beside them.
-fn solid(picture: &RgbaImage) -> RgbaImage {
-    let mut solid = picture.clone();
-    solid.pixels_mut().filter(|pixel| pixel.0[3] < 250).for_each(|pixel| *pixel = Rgba([0; 4]));
-    solid
-}
-
 /// One premultiplied pixel over another.
 fn over(above: Rgba<u8>, below: Rgba<u8>) -> Rgba<u8> {
     let through = 255 - u32::from(above.0[3]);
@@ -250,66 +286,4 @@ fn over(above: Rgba<u8>, below: Rgba<u8>) -> Rgba<u8> {
         *above = (u32::from(*above) + (u32::from(below) * through + 127) / 255).min(255) as u8;
     }
     mixed
-}
-
-/// Widest line, in pixels of the segmentation.
-const LINE: f32 = 3.0;
-
-/// Where a part is, with the lines around it: an outline between two parts is both's.
-fn with_lines(segmentation: &Segmentation, part: Part) -> Field<bool> {
-    along_lines(segmentation, segmentation.parts.map(|of| (of == part).then_some(())))
-}
-
-/// Where a part is crossed by the outlines of what lies over it: lines that are near to other parts, and not to the background.
-fn outlines_of_others(segmentation: &Segmentation, part: Part) -> Field<bool> {
-    let Segmentation { parts, figure, .. } = segmentation;
-    let mut others = parts.map(|of| (of != part).then_some(()));
-    others.values.iter_mut().zip(&figure.values).filter(|(_, seen)| !**seen).for_each(|(of, _)| *of = None);
-    along_lines(segmentation, others)
-}
-
-/// What is reached from some pixels along the lines that touch them.
-fn along_lines(segmentation: &Segmentation, mut from: Field<Option<()>>) -> Field<bool> {
-    let lines = &segmentation.edges.lines;
-    let far = spread(&mut from, |_, to, distance| lines.values[to].then_some(distance));
-    far.map(|far| far <= LINE)
-}
-
-/// A pixel of whose surroundings less than this share is a part's is not shown with it, ...
-const LEAST: f32 = 0.15;
-/// ... and one with more than this is wholly. Half is the boundary.
-const WHOLE: f32 = 0.35;
-
-/// How much of each pixel's surroundings is a part's, 0 to 1: half on its boundary, which is smooth thereby.
-pub(crate) struct Shares(Vec<(Part, Smoothed)>);
-
-type Smoothed = ImageBuffer<Luma<f32>, Vec<f32>>;
-
-impl Shares {
-    /// `scale` is how many pixels of the segmentation there are for each of the picture.
-    pub fn new(segmentation: &Segmentation, scale: f32) -> Self {
-        // Steps of a coarse segmentation are smoothed; a fine one has none, and may have parts of few pixels.
-        let deviation = if scale < 0.8 { 1.2 } else { 0.5 };
-        let of_part = |part: Part| {
-            let with_lines = with_lines(segmentation, part);
-            let is_part = ImageBuffer::from_fn(with_lines.width as u32, with_lines.height as u32, |x, y| {
-                Luma([f32::from(with_lines.at(x as usize, y as usize))])
-            });
-            (part, gaussian_blur_f32(&is_part, deviation))
-        };
-        let parts = &segmentation.parts.values;
-        Self(Part::ALL.into_iter().filter(|part| parts.contains(part)).map(of_part).collect())
-    }
-
-    /// Between the pixels.
-    fn at(&self, part: Part, place: Vector) -> f32 {
-        let Some((_, shares)) = self.0.iter().find(|(of, _)| *of == part) else { return 0.0 };
-        let (x, y) = (place.x - 0.5, place.y - 0.5);
-        let (left, top) = (x.floor(), y.floor());
-        let (across, down) = (x - left, y - top);
-        let near = |value: f32, size: u32| (value.max(0.0) as u32).min(size - 1);
-        let at = |x: f32, y: f32| shares.get_pixel(near(x, shares.width()), near(y, shares.height())).0[0];
-        (1.0 - down) * ((1.0 - across) * at(left, top) + across * at(left + 1.0, top))
-            + down * ((1.0 - across) * at(left, top + 1.0) + across * at(left + 1.0, top + 1.0))
-    }
 }

@@ -5,12 +5,14 @@ use std::collections::{BinaryHeap, HashMap};
 
 use dreamtuner_pose::Joint;
 
-use crate::bones::{Bone, HEAD, MOVERS, TORSO};
+use crate::bones::{Bone, HEAD, LIMBS, MOVERS, TORSO};
 use crate::geometry::{Vector, vector};
 use crate::joints::{Joints, Torso};
 use crate::layers::Layer;
 use crate::parts::Part;
+use crate::skirt::{self, Skirt};
 use crate::slack::slack;
+use crate::split::Split;
 
 /// The net, and how much each corner follows each bone.
 #[derive(Debug, Clone)]
@@ -25,6 +27,8 @@ pub(crate) struct Mesh {
     pub slack: Vec<f32>,
     /// Corners of two layers in the same place.
     pub seams: Vec<[u32; 2]>,
+    /// The skirt, if there is one.
+    pub skirt: Option<Skirt>,
     /// Side of its squares in pixels.
     pub step: f32,
 }
@@ -32,12 +36,15 @@ pub(crate) struct Mesh {
 /// Share of a bone beside a joint that bends with its neighbour.
 const BESIDE_JOINT: f32 = 0.1;
 
+/// How late the hem of a skirt follows, as a share of what loose ends do.
+const HEM: f32 = 0.4;
+
 /// A net while it is made.
 struct Builder<'a> {
     layers: &'a [Layer],
     joints: &'a Joints,
     torso: &'a Torso,
-    split: Option<f32>,
+    split: Option<Split>,
     step: f32,
     corners: HashMap<(Part, i32, i32), u32>,
     rest: Vec<Vector>,
@@ -46,7 +53,7 @@ struct Builder<'a> {
 
 impl Mesh {
     /// Squares of `step` pixels, each two triangles, wherever a layer is seen.
-    pub fn new(layers: &[Layer], joints: &Joints, torso: &Torso, split: Option<f32>, step: f32) -> Self {
+    pub fn new(layers: &[Layer], joints: &Joints, torso: &Torso, split: Option<Split>, step: f32) -> Self {
         let mut builder = Builder {
             layers,
             joints,
@@ -67,9 +74,13 @@ impl Mesh {
         }
         let neighbours = builder.neighbours(&triangles);
         let weights = builder.weights(&neighbours);
-        let slack = slack(&builder.rest, &builder.loose_things(&neighbours), torso);
+        let mut slack = slack(&builder.rest, &builder.loose_things(&neighbours), torso);
+        let skirt = builder.skirt();
+        for (corner, height) in skirt.iter().flat_map(Skirt::heights) {
+            slack[corner as usize] = HEM * height;
+        }
         let seams = builder.seams();
-        Self { rest: builder.rest, triangles, weights, slack, seams, step }
+        Self { rest: builder.rest, triangles, weights, slack, seams, skirt, step }
     }
 }
 
@@ -118,7 +129,8 @@ impl Builder<'_> {
     fn corner(&mut self, layer: &Layer, column: i32, row: i32) -> u32 {
         let point = vector(column as f32 * self.step, row as f32 * self.step);
         let is_hinge = layer.hinge.is_some_and(|hinge| hinge.holds(point))
-            || layer.part.is_leg() && self.split.is_some_and(|split| point.y <= split + self.step);
+            || layer.part.is_leg()
+                && self.split.is_some_and(|split| !split.is_hem && point.y <= split.row + self.step);
         if is_hinge && let Some(corner) = self.corners.get(&(Part::Body, column, row)) {
             return *corner;
         }
@@ -153,12 +165,48 @@ impl Builder<'_> {
     }
 
     fn seams(&self) -> Vec<[u32; 2]> {
+        // Legs move freely behind a skirt.
+        let is_free = |part: Part, other: Part| {
+            part.is_leg() && other == Part::Body && self.split.is_some_and(|split| split.is_hem)
+        };
         let with_others = |(&(part, column, row), &corner): (&(Part, i32, i32), &u32)| {
-            let others = Part::ALL.into_iter().filter(move |other| *other > part);
+            let others = Part::ALL.into_iter().filter(move |other| *other > part && !is_free(part, *other));
             let corners = others.filter_map(move |other| self.corners.get(&(other, column, row)));
             corners.map(move |other| [corner, *other]).collect::<Vec<_>>()
         };
         self.corners.iter().flat_map(with_others).collect()
+    }
+
+    /// What is between the hips and the hem of a skirt.
+    fn skirt(&self) -> Option<Skirt> {
+        let hem = self.split.filter(|split| split.is_hem)?.row + self.step;
+        let top = self.torso.right_hip.y.max(self.torso.left_hip.y);
+        let rows = (top / self.step).ceil() as i32..=(hem / self.step).floor() as i32;
+        let knees = [Joint::RightKnee, Joint::LeftKnee].map(|knee| self.joints.at(knee).map(|knee| knee.y));
+        let is_short = knees.into_iter().flatten().all(|knee| hem < knee);
+        Skirt::new(rows.map(|row| self.skirt_row(row, is_short)).collect::<Option<_>>()?)
+    }
+
+    fn skirt_row(&self, row: i32, short: bool) -> Option<skirt::Row> {
+        let of_row = self.corners.iter().filter(|((part, _, of), _)| *part == Part::Body && *of == row);
+        let mut corners: Vec<u32> = of_row.map(|(_, corner)| *corner).collect();
+        let x = |corner: &u32| self.rest[*corner as usize].x;
+        corners.sort_by(|one, other| x(one).total_cmp(&x(other)));
+        let mut carriers = vec![*corners.first()?];
+        if short {
+            let legs = LIMBS.into_iter().filter(|(part, _)| part.is_leg());
+            let mut legs = legs
+                .map(|(_, leg)| self.joints.crossed(leg, row as f32 * self.step))
+                .collect::<Option<Vec<f32>>>()?;
+            legs.sort_by(f32::total_cmp);
+            let away = |corner: &u32, leg: f32| (x(corner) - leg).abs();
+            let nearest = |leg: f32| {
+                corners.iter().min_by(move |one, other| away(one, leg).total_cmp(&away(other, leg)))
+            };
+            carriers.extend(legs.into_iter().filter_map(nearest));
+        }
+        carriers.push(*corners.last()?);
+        Some(skirt::Row { corners, carriers })
     }
 
     /// Corners around a point of a part.
@@ -173,7 +221,7 @@ impl Builder<'_> {
 
     /// The layer in which a part's pixels are drawn at a place.
     fn layer_of(&self, part: Part, point: Vector) -> Part {
-        let joined = part.is_leg() && self.split.is_none_or(|split| point.y < split);
+        let joined = part.is_leg() && self.split.is_none_or(|split| point.y < split.row);
         if joined || !self.layers.iter().any(|layer| layer.part == part) { Part::Body } else { part }
     }
 
@@ -217,7 +265,9 @@ impl Builder<'_> {
         let (first, last) = (BESIDE_JOINT, if is_tip { 1.0 } else { 1.0 - BESIDE_JOINT });
         let points = (0..count)
             .map(|index| from.toward(to, first + (last - first) * index as f32 / (count - 1) as f32));
-        points.flat_map(|point| self.around(self.layer_of(part, point), point)).collect()
+        // A leg goes on behind the skirt that it carries.
+        let layers = |point| [self.layer_of(part, point), part];
+        points.flat_map(|point| layers(point).map(|layer| self.around(layer, point))).flatten().collect()
     }
 
     fn torso_sources(&self) -> Vec<u32> {

@@ -10,14 +10,16 @@ use crate::error::{Error, Result};
 use crate::field::Field;
 use crate::geometry::Vector;
 use crate::joints::Joints;
-use crate::layers::{Cut, Layer, Shares};
+use crate::layers::{Cut, Layer};
+use crate::lines::mixed;
 use crate::mesh::Mesh;
 use crate::order::order;
 use crate::parts::{self, Part};
 use crate::raster::{self, Shade};
 use crate::segment::Segmentation;
+use crate::shares::Shares;
 use crate::skin::posed;
-use crate::split::split;
+use crate::split::{Split, split};
 use crate::swing::Moment;
 
 /// A figure cut into layers, and the net that bends them.
@@ -27,8 +29,8 @@ pub struct Rig {
     layers: Vec<Layer>,
     mesh: Mesh,
     segmentation: Segmentation,
-    /// The row below which legs are two things.
-    split: Option<f32>,
+    /// Where legs are two things.
+    split: Option<Split>,
     /// Width and height of the picture.
     size: (u32, u32),
     /// What [`confidence::own_pixels`] says of each layer, once somebody asks.
@@ -81,7 +83,7 @@ impl Rig {
             .as_ref()
             .and_then(|parts| parts::read(parts, small.width() as usize, small.height() as usize));
         let segmentation = Segmentation::new(&small, &small_joints, &torso.scaled(scale), given);
-        let split = split(&segmentation, &small_joints).map(|row| row as f32 / scale);
+        let split = split(&segmentation, &small_joints).map(|split| split.scaled(1.0 / scale));
         let premultiplied = premultiplied(picture);
         let shares = &Shares::new(&segmentation, scale);
         let cut = Cut {
@@ -90,6 +92,7 @@ impl Rig {
             torso: &torso,
             segmentation: &segmentation,
             shares,
+            mixed: &mixed(&segmentation),
             scale,
             split,
         };
@@ -132,7 +135,11 @@ impl Rig {
         let moment = moment.into();
         let scale = self.segmentation.parts.height as f32 / self.size.1 as f32;
         let textures = self.own_pixels.get_or_init(|| {
-            confidence::own_pixels(&self.layers, &self.segmentation, self.split.map(|row| row * scale))
+            confidence::own_pixels(
+                &self.layers,
+                &self.segmentation,
+                self.split.map(|split| split.row * scale),
+            )
         });
         let textures: Vec<&RgbaImage> = textures.iter().collect();
         let shades = |corners: &[Vector]| confidence::shades(&self.mesh, corners);

@@ -53,16 +53,23 @@ const LONGEST: f32 = 2.0;
 /// lacks goes with what it hangs on.
 pub(crate) fn posed(mesh: &Mesh, rest: &Joints, moment: &Moment) -> Vec<Vector> {
     let motions = motions(rest, &moment.joints);
-    let corners = mesh.rest.iter().zip(&mesh.weights).zip(&mesh.slack);
-    corners
-        .map(|((point, weights), slack)| {
+    let mut corners: Vec<Vector> = mesh
+        .rest
+        .iter()
+        .zip(&mesh.weights)
+        .map(|(point, weights)| {
             let moved = weights.iter().zip(&motions).filter(|(weight, _)| **weight > 1e-4);
             let (sum, whole) = moved.fold((vector(0.0, 0.0), 0.0), |(sum, whole), (weight, motion)| {
                 (sum + motion.apply(*point) * *weight, whole + weight)
             });
-            sum * (1.0 / whole) + moment.trail * *slack
+            sum * (1.0 / whole)
         })
-        .collect()
+        .collect();
+    if let Some(skirt) = &mesh.skirt {
+        skirt.drape(&mesh.rest, &mut corners);
+    }
+    corners.iter_mut().zip(&mesh.slack).for_each(|(corner, slack)| *corner = *corner + moment.trail * *slack);
+    corners
 }
 
 fn motions(rest: &Joints, pose: &Joints) -> [Motion; MOVERS] {

@@ -2,6 +2,9 @@
 
 use dreamtuner_pose::Joint;
 
+use crate::bones::LIMBS;
+use crate::edges::distance;
+use crate::geometry::{Vector, vector};
 use crate::joints::Joints;
 use crate::segment::Segmentation;
 
@@ -11,9 +14,24 @@ const OUTLINE: f32 = 0.06;
 /// What ends above this share of the way from crotch to ankles is a skirt; what ends below it may be trousers.
 const LONGEST_SKIRT: f32 = 0.85;
 
-/// The row, in pixels of the segmentation, from which downwards the legs are two things: background or an outline is between them.
-/// `None` where they are one, as in a long skirt.
-pub(crate) fn split(segmentation: &Segmentation, joints: &Joints) -> Option<usize> {
+/// Where legs are two things.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Split {
+    /// They are from this row downwards: background or an outline is between them.
+    pub row: f32,
+    /// Whether what ends there is a skirt, and no trousers' crotch.
+    pub is_hem: bool,
+}
+
+impl Split {
+    /// The same in a picture so many times as large.
+    pub fn scaled(self, factor: f32) -> Self {
+        Self { row: self.row * factor, ..self }
+    }
+}
+
+/// Where the legs part, in pixels of the segmentation; `None` where they are one, as in a long skirt.
+pub(crate) fn split(segmentation: &Segmentation, joints: &Joints) -> Option<Split> {
     let (parts, edges) = (&segmentation.parts, &segmentation.edges.change);
     let (right_hip, left_hip) = joints.pair(Joint::RightHip, Joint::LeftHip)?;
     let top = right_hip.y.max(left_hip.y).max(0.0);
@@ -55,9 +73,11 @@ pub(crate) fn split(segmentation: &Segmentation, joints: &Joints) -> Option<usiz
     let lowest_skirt = crotch as f32 + LONGEST_SKIRT * bottom.saturating_sub(crotch) as f32;
     let is_skirt = hem.is_some_and(|hem| (hem as f32) < lowest_skirt);
     if row > crotch && !is_skirt && is_trousers(segmentation, crotch, bottom) {
-        return Some(crotch);
+        return Some(Split { row: crotch as f32, is_hem: false });
     }
-    (bottom.saturating_sub(row) as f32 > 0.12 * (bottom as f32 - top)).then_some(row)
+    let is_parted = bottom.saturating_sub(row) as f32 > 0.12 * (bottom as f32 - top);
+    let is_hem = is_skirt && covers(segmentation, joints, row);
+    is_parted.then_some(Split { row: row as f32, is_hem })
 }
 
 /// The lowest row of a skirt: there the legs' outline becomes narrower at once, and above it nothing is between them.
@@ -70,6 +90,45 @@ fn hem(segmentation: &Segmentation, top: usize, bottom: usize) -> Option<usize> 
         let touching = above.iter().filter(|row| touch(**row)).count();
         width(row + 2 * step) < 0.82 * width(*row) && 2 * touching > above.len()
     })
+}
+
+/// Two pieces of cloth differ by less, in CIELAB, ...
+const SAME: f32 = 20.0;
+/// ... and a leg from its skirt by more.
+const OTHER: f32 = 18.0;
+
+/// Whether what ends at a row covers both legs and what is between them, as a skirt does, and not an open coat, nor a cape behind the
+/// legs.
+fn covers(segmentation: &Segmentation, joints: &Joints, row: usize) -> bool {
+    let unit = segmentation.unit;
+    let crossed = LIMBS.map(|(part, leg)| part.is_leg().then(|| joints.crossed(leg, row as f32)).flatten());
+    let [_, _, Some(right), Some(left)] = crossed else { return false };
+    // Patterns are larger than a few pixels, and lines are not to be seen alone.
+    let reach = vector(0.08, 0.11) * unit;
+    let beside = |x: f32, down: f32| mean_colour(segmentation, vector(x, row as f32 + down * unit), reach);
+    let (above, below) = (|x: f32| beside(x, -0.19), |x: f32| beside(x, 0.19));
+    let between = above((right + left) / 2.0);
+    [right, left]
+        .into_iter()
+        .all(|leg| distance(between, above(leg)) < SAME && distance(above(leg), below(leg)) > OTHER)
+}
+
+/// The mean colour of what is within `reach`, sideways and up and down, of a place.
+fn mean_colour(segmentation: &Segmentation, middle: Vector, reach: Vector) -> [f32; 3] {
+    let colours = &segmentation.edges.colours;
+    let pixels = |middle: f32, reach: f32, size: usize| {
+        let pixel = |place: f32| (place.max(0.0) as usize).min(size - 1);
+        pixel(middle - reach)..=pixel(middle + reach)
+    };
+    let (rows, columns) =
+        (pixels(middle.y, reach.y, colours.height), pixels(middle.x, reach.x, colours.width));
+    let count = (rows.clone().count() * columns.clone().count()) as f32;
+    let places = rows.flat_map(|y| columns.clone().map(move |x| (x, y)));
+    let sum = places.fold([0.0; 3], |sum, (x, y)| {
+        let colour = colours.at(x, y);
+        std::array::from_fn(|channel| sum[channel] + colour[channel])
+    });
+    sum.map(|sum| sum / count)
 }
 
 /// Whether what is between two rows becomes narrower downwards, nearly as far as the feet.

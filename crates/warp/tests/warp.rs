@@ -2,7 +2,8 @@
 
 use dreamtuner_pose::{Joint, Keypoint, Person};
 use dreamtuner_puppet::{
-    Expression, Identity, Picture, Random, View, pose, random_pose, reference_shot, render,
+    BottomStyle, Expression, FigurePose, Identity, Picture, Random, Shot, View, pose, random_pose,
+    reference_shot, render,
 };
 use dreamtuner_warp::{Depths, Error, Joints, Moment, Part, Rig, Vector, moments};
 use image::{Rgba, RgbaImage};
@@ -89,7 +90,7 @@ fn poses_of_any_kind_are_drawn_whole() {
     for seed in 0..24 {
         let picture = reference(seed);
         let rig = Rig::new(&figure(&picture), &joints(&picture)).unwrap();
-        let shot = dreamtuner_puppet::Shot {
+        let shot = Shot {
             pose: random_pose(&Identity::from_seed(seed), View::Front, random),
             ..reference_shot(Expression::Smile)
         };
@@ -162,10 +163,8 @@ fn confidence_tells_where_a_drawing_is_right() {
         let own = rig.confidence(&joints(&picture), SIDE, SIDE);
         let at_rest = own.pixels().filter(|sure| sure.0[0] > 230).count() as f64 / f64::from(SIDE * SIDE);
         assert!(at_rest > 0.98, "puppet {seed}: {at_rest} is sure");
-        let shot = dreamtuner_puppet::Shot {
-            pose: random_pose(&identity, View::Front, random),
-            ..reference_shot(Expression::Smile)
-        };
+        let shot =
+            Shot { pose: random_pose(&identity, View::Front, random), ..reference_shot(Expression::Smile) };
         let truth = render(&identity, &shot, SIDE);
         let (drawn, map) =
             (rig.draw(&joints(&truth), SIDE, SIDE), rig.confidence(&joints(&truth), SIDE, SIDE));
@@ -218,6 +217,28 @@ fn loose_things_trail_behind_the_motion() {
 }
 
 /// Between her sleeves and her jacket, this puppet's long hair is seen: it is not the sleeves'.
+/// Cloth is drawn tight from one leg to the other, and wraps neither.
+#[test]
+fn a_long_skirt_hangs_over_the_legs() {
+    let identity = Identity::from_seed(1_000_014);
+    assert_eq!(identity.bottom, BottomStyle::LongSkirt);
+    let rest = reference_shot(Expression::Smile);
+    let picture = render(&identity, &rest, SIDE);
+    let rig = Rig::new(&figure(&picture), &joints(&picture)).unwrap();
+    for (spread, knees) in [(30.0, 0.0), (20.0, 15.0)] {
+        let pose = FigurePose {
+            right_leg: spread,
+            left_leg: spread,
+            right_knee: knees,
+            left_knee: knees,
+            ..rest.pose
+        };
+        let truth = render(&identity, &Shot { pose, ..rest }, SIDE);
+        let error = difference(&rig.draw(&joints(&truth), SIDE, SIDE), &figure(&truth));
+        assert!(error < 3.6, "legs spread by {spread}, knees bent by {knees}: {error}");
+    }
+}
+
 #[test]
 fn hair_behind_an_arm_is_not_the_arms() {
     let picture = reference(1_000_010);
