@@ -64,7 +64,8 @@ impl Stage {
         };
         let reference = job.reference.read()?;
         let figure = job.needs_drafts().then(|| read_figure(job, on_event)).transpose()?;
-        let body = figure.as_ref().map(Figure::pose).or(reference.pose());
+        let own = reference.pose();
+        let body = figure.as_ref().map(Figure::pose).or(own.as_ref());
         let (pose, videos) = open_poses(job, body, known, interrupt, on_event)?;
         if figure.is_some() {
             // Before weights are read.

@@ -114,8 +114,7 @@ impl ReferenceFiles {
         let estimated = match (searched, &mask) {
             (false, _) => None,
             (true, ReferenceMask::Foreground) => {
-                let Figure { person, foreground } =
-                    find_figure(self.model.estimator_for_stills()?, &picture)?;
+                let Figure { person, foreground } = find_figure(&self.model.voters()?, &picture)?;
                 mask = foreground.map_or(ReferenceMask::Whole, ReferenceMask::Picture);
                 person.map(|found| found.person)
             }
@@ -139,8 +138,8 @@ impl ReferenceFiles {
 /// The person whom a picture shows; its foreground helps, whether it is known or not.
 fn person_in(picture: &RgbImage, mask: Option<&GrayImage>, model: &PoseModel) -> Result<Option<Person>> {
     let found = match mask {
-        Some(mask) => find_masked_person(model.estimator_for_stills()?, picture, mask)?,
-        None => find_figure(model.estimator_for_stills()?, picture)?.person,
+        Some(mask) => find_masked_person(&model.voters()?, picture, mask)?,
+        None => find_figure(&model.voters()?, picture)?.person,
     };
     Ok(found.map(|found| found.person))
 }
@@ -208,18 +207,19 @@ impl ReferenceInput {
     }
 
     /// The reference's pose, on a canvas of its picture's size, where it was given as JSON or found.
-    pub fn pose(&self) -> Option<&Pose> {
-        self.controls.iter().flatten().find_map(|control| match control {
+    pub fn pose(&self) -> Option<Pose> {
+        let (width, height) = self.picture.dimensions();
+        let pose = self.controls.iter().flatten().find_map(|control| match control {
             ReferenceControl::Poses(poses) => poses.poses.iter().find(|pose| !pose.people.is_empty()),
             ReferenceControl::Picture(_) => None,
-        })
+        })?;
+        Some(pose.fit(width, height, Fit::Contain))
     }
 
     /// The person whose foreground is looked for, in pixels of the picture.
     fn person(&self) -> Result<Option<Person>> {
-        let (width, height) = self.picture.dimensions();
         match (self.pose(), &self.unsearched) {
-            (Some(pose), _) => Ok(pose.fit(width, height, Fit::Contain).people.into_iter().next()),
+            (Some(pose), _) => Ok(pose.people.into_iter().next()),
             (None, Some(model)) => {
                 Ok(model.estimator_for_stills()?.find_person(&self.picture)?.map(|found| found.person))
             }

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use dreamtuner_warp::{Edits, Joints, Part, Rig};
-use image::imageops::{FilterType, resize};
 use image::{RgbImage, RgbaImage};
 
 use super::doubts::Doubts;
@@ -61,7 +60,7 @@ impl RigFiles {
         let Some(file) = &self.rig else {
             let reference = self.reference.read()?;
             let cut_out = reference.cut_out()?;
-            let found = reference.pose().and_then(|pose| pose.people.first().cloned());
+            let found = reference.pose().and_then(|pose| pose.people.into_iter().next());
             let person = self.edited(found, &reference)?;
             let edits = Edits { parts: None, order: Part::ALL.to_vec() };
             return Ok(Figure::new(path, reference.picture().clone(), cut_out, person, edits));
@@ -193,14 +192,7 @@ impl Figure {
             );
             return Err(Error::input(&self.path, problem));
         }
-        let rest = Joints::of(self.person());
-        let rig = if (width, height) == self.cut_out.dimensions() {
-            Rig::with(&self.cut_out, &rest, &self.edits)
-        } else {
-            let filter = if scale < 1.0 { FilterType::Lanczos3 } else { FilterType::CatmullRom };
-            let scaled = resize(&self.cut_out, width, height, filter);
-            Rig::with(&scaled, &rest.placed(scale, Default::default()), &self.edits)
-        };
+        let rig = Rig::with(&self.cut_out, &Joints::of(self.person()), &self.edits, scale);
         rig.map_err(|error| Error::input(&self.path, error.to_string()))
     }
 }

@@ -120,6 +120,24 @@ fn joints_parts_and_order_are_what_the_file_says() {
     assert!(error > 0.1, "{error}");
 }
 
+/// A pose file states its canvas; the picture may have been made smaller since.
+#[test]
+fn joints_of_a_larger_canvas_come_to_the_picture() {
+    let folder = TempDir::new().unwrap();
+    let (picture, rig) = (folder.path().join("small.png"), folder.path().join("small.rig.json"));
+    let hero = image::open(root().join("examples/hero.png")).unwrap();
+    hero.resize(128, 128, image::imageops::FilterType::Triangle).save(&picture).unwrap();
+    let mut command = program();
+    command.arg("rig").arg(&picture).arg("-o").arg(&rig);
+    command.arg("--reference-pose").arg(root().join("examples/hero.pose.json"));
+    done(command);
+    let written: Value = serde_json::from_slice(&fs::read(&rig).unwrap()).unwrap();
+    for (name, place) in written["joints"].as_object().unwrap() {
+        let (x, y) = (place["x"].as_f64().unwrap(), place["y"].as_f64().unwrap());
+        assert!((0.0..128.0).contains(&x) && (0.0..128.0).contains(&y), "{name}: {x}, {y}");
+    }
+}
+
 #[test]
 fn a_joint_that_is_said_is_taken() {
     let stage = Stage::new();

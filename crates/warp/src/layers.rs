@@ -246,7 +246,7 @@ impl Cut<'_> {
 
     /// What the segmentation says of a pixel of the picture.
     fn of_picture<T: Copy>(&self, field: &Field<T>, x: usize, y: usize) -> T {
-        let place = |pixel: usize, size: usize| ((pixel as f32 * self.scale) as usize).min(size - 1);
+        let place = |pixel: usize, size: usize| (((pixel as f32 + 0.5) * self.scale) as usize).min(size - 1);
         field.at(place(x, field.width), place(y, field.height))
     }
 

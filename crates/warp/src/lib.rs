@@ -8,13 +8,15 @@
 //! 2. Each part becomes a layer; the trunk is continued where arms lay over it.
 //! 3. A net of triangles covers the layers, which share corners at shoulders and neck. Each corner follows the bones that are near
 //!    along the net.
-//! 4. [`Rig::draw`] carries the net to a pose, and draws its textured triangles, layer over layer. [`Rig::confidence`] says of each
-//!    pixel how sure that is.
+//!    A skirt is drawn tight from one leg to the other.
+//! 4. [`Rig::draw`] carries the net to a pose, and draws its textured triangles, layer over layer. [`moments`] knows what trails behind
+//!    a dance, and where the head turns. [`Rig::confidence`] says of each pixel how sure it is.
 
 mod bones;
 mod confidence;
 mod edges;
 mod error;
+mod facing;
 mod field;
 mod fill;
 mod geometry;
@@ -22,6 +24,7 @@ mod joints;
 mod layers;
 mod lines;
 mod mesh;
+mod moment;
 mod order;
 mod outline;
 mod parts;
@@ -40,7 +43,7 @@ pub use error::{Error, Result};
 pub use fill::without_figure;
 pub use geometry::Vector;
 pub use joints::Joints;
+pub use moment::{Moment, moments};
 pub use order::Depths;
 pub use parts::Part;
 pub use rig::{Edits, Rig};
-pub use swing::{Moment, moments};

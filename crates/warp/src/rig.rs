@@ -1,5 +1,6 @@
 //! A drawn figure that can be moved.
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use image::imageops::{FilterType, resize};
@@ -13,6 +14,7 @@ use crate::joints::Joints;
 use crate::layers::{Cut, Layer};
 use crate::lines::mixed;
 use crate::mesh::Mesh;
+use crate::moment::Moment;
 use crate::order::order;
 use crate::parts::{self, Part};
 use crate::raster::{self, Shade};
@@ -20,7 +22,6 @@ use crate::segment::Segmentation;
 use crate::shares::Shares;
 use crate::skin::posed;
 use crate::split::{Split, split};
-use crate::swing::Moment;
 
 /// A figure cut into layers, and the net that bends them.
 #[derive(Debug, Clone)]
@@ -59,47 +60,54 @@ impl Rig {
     /// # Errors
     /// A picture that shows nothing, or of which the shoulders are not known.
     pub fn new(picture: &RgbaImage, joints: &Joints) -> Result<Self> {
-        Self::with(picture, joints, &Edits::default())
+        Self::with(picture, joints, &Edits::default(), 1.0)
     }
 
-    /// As [`Rig::new`], where more is known.
+    /// As [`Rig::new`], `scale` times as large, where more is known. A smaller figure is cut as the picture shows it.
     ///
     /// # Errors
     /// Those of [`Rig::new`].
-    pub fn with(picture: &RgbaImage, joints: &Joints, edits: &Edits) -> Result<Self> {
-        let torso = joints.torso().ok_or(Error::NoShoulders)?;
-        let rows = (0..picture.height())
-            .filter(|y| (0..picture.width()).any(|x| picture.get_pixel(x, *y).0[3] > 127));
-        let (first, last) = rows.fold((u32::MAX, 0), |(first, last), row| (first.min(row), last.max(row)));
-        if first > last {
-            return Err(Error::NoFigure);
-        }
-        let height = (last - first + 1) as f32;
-        let scale = (CUT_HEIGHT / height).min(1.0);
-        let small = scaled(picture, scale);
-        let small_joints = joints.placed(scale, Default::default());
+    pub fn with(picture: &RgbaImage, joints: &Joints, edits: &Edits, scale: f32) -> Result<Self> {
+        let drawn =
+            scaled(picture, scale, if scale < 1.0 { FilterType::Lanczos3 } else { FilterType::CatmullRom });
+        let drawn_joints = joints.placed(scale, Default::default());
+        let torso = drawn_joints.torso().ok_or(Error::NoShoulders)?;
+        // The larger one shows more of where to cut.
+        let (source, source_scale) = if scale < 1.0 { (picture, scale) } else { (drawn.as_ref(), 1.0) };
+        let source_height = height(source).ok_or(Error::NoFigure)?;
+        let cut_scale = (CUT_HEIGHT / source_height).min(1.0);
+        // Pixels that are cut for each that is drawn.
+        let ratio = cut_scale / source_scale;
+        let small = scaled(source, cut_scale, FilterType::Triangle);
+        let small_joints = drawn_joints.placed(ratio, Default::default());
         let given = edits
             .parts
             .as_ref()
             .and_then(|parts| parts::read(parts, small.width() as usize, small.height() as usize));
-        let segmentation = Segmentation::new(&small, &small_joints, &torso.scaled(scale), given);
-        let split = split(&segmentation, &small_joints).map(|split| split.scaled(1.0 / scale));
-        let premultiplied = premultiplied(picture);
-        let shares = &Shares::new(&segmentation, scale);
+        let segmentation = Segmentation::new(&small, &small_joints, &torso.scaled(ratio), given);
+        let split = split(&segmentation, &small_joints).map(|split| split.scaled(1.0 / ratio));
+        let premultiplied = premultiplied(&drawn);
+        let shares = &Shares::new(&segmentation, ratio);
         let cut = Cut {
             picture: &premultiplied,
-            joints,
+            joints: &drawn_joints,
             torso: &torso,
             segmentation: &segmentation,
             shares,
             mixed: &mixed(&segmentation),
-            scale,
+            scale: ratio,
             split,
         };
         let layers = cut.layers(&edits.order);
-        let mesh = Mesh::new(&layers, joints, &torso, split, (height / SQUARES).max(LEAST_SQUARE));
-        let (size, own_pixels) = (picture.dimensions(), OnceLock::new());
-        Ok(Self { joints: *joints, layers, mesh, segmentation, split, size, own_pixels })
+        let mesh = Mesh::new(
+            &layers,
+            &drawn_joints,
+            &torso,
+            split,
+            (source_height * source_scale / SQUARES).max(LEAST_SQUARE),
+        );
+        let (size, own_pixels) = (drawn.dimensions(), OnceLock::new());
+        Ok(Self { joints: drawn_joints, layers, mesh, segmentation, split, size, own_pixels })
     }
 
     /// The joints in the picture.
@@ -193,10 +201,20 @@ fn premultiplied(picture: &RgbaImage) -> RgbaImage {
     premultiplied
 }
 
-fn scaled(picture: &RgbaImage, scale: f32) -> RgbaImage {
-    if scale >= 1.0 {
-        return picture.clone();
-    }
+/// The picture `scale` times as large.
+fn scaled(picture: &RgbaImage, scale: f32, filter: FilterType) -> Cow<'_, RgbaImage> {
     let side = |length: u32| ((length as f32 * scale).round() as u32).max(1);
-    resize(picture, side(picture.width()), side(picture.height()), FilterType::Triangle)
+    let (width, height) = (side(picture.width()), side(picture.height()));
+    if (width, height) == picture.dimensions() {
+        return Cow::Borrowed(picture);
+    }
+    Cow::Owned(resize(picture, width, height, filter))
+}
+
+/// How high the figure is; `None` where there is none.
+fn height(picture: &RgbaImage) -> Option<f32> {
+    let is_seen = |y: &u32| (0..picture.width()).any(|x| picture.get_pixel(x, *y).0[3] > 127);
+    let first = (0..picture.height()).find(is_seen)?;
+    let last = (0..picture.height()).rfind(is_seen)?;
+    Some((last - first + 1) as f32)
 }

@@ -22,7 +22,7 @@ impl Shares {
     /// `scale` is how many pixels of the segmentation there are for each of the picture.
     pub fn new(segmentation: &Segmentation, scale: f32) -> Self {
         // Steps of a coarse segmentation are smoothed; a fine one has none, and may have parts of few pixels.
-        let deviation = if scale < 0.8 { 1.2 } else { 0.5 };
+        let deviation = if scale < 0.8 { 1.2 } else { 0.5 * scale.max(1.0) };
         let of_part = |part: Part| {
             let with_lines = with_lines(segmentation, part);
             let is_part = ImageBuffer::from_fn(with_lines.width as u32, with_lines.height as u32, |x, y| {

@@ -3,10 +3,11 @@
 use dreamtuner_pose::Joint;
 
 use crate::bones::{Bone, HEAD, MOVERS, TORSO};
+use crate::facing::Turn;
 use crate::geometry::{Vector, angle, middle, vector};
 use crate::joints::{FACE, Joints};
 use crate::mesh::Mesh;
-use crate::swing::Moment;
+use crate::moment::Moment;
 
 /// Where a mover takes points: first stretched about `from`, then turned, then put to `to`.
 #[derive(Debug, Clone, Copy)]
@@ -53,14 +54,20 @@ const LONGEST: f32 = 2.0;
 /// lacks goes with what it hangs on.
 pub(crate) fn posed(mesh: &Mesh, rest: &Joints, moment: &Moment) -> Vec<Vector> {
     let motions = motions(rest, &moment.joints);
+    let turn = Turn::new(rest, moment.turn);
     let mut corners: Vec<Vector> = mesh
         .rest
         .iter()
         .zip(&mesh.weights)
         .map(|(point, weights)| {
+            // The face moves over the head, and with it.
+            let point = match turn {
+                Some(turn) if weights[HEAD] > 0.0 => point.toward(turn.apply(*point), weights[HEAD]),
+                _ => *point,
+            };
             let moved = weights.iter().zip(&motions).filter(|(weight, _)| **weight > 1e-4);
             let (sum, whole) = moved.fold((vector(0.0, 0.0), 0.0), |(sum, whole), (weight, motion)| {
-                (sum + motion.apply(*point) * *weight, whole + weight)
+                (sum + motion.apply(point) * *weight, whole + weight)
             });
             sum * (1.0 / whole)
         })

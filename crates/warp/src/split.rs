@@ -80,16 +80,23 @@ pub(crate) fn split(segmentation: &Segmentation, joints: &Joints) -> Option<Spli
     is_parted.then_some(Split { row: row as f32, is_hem })
 }
 
-/// The lowest row of a skirt: there the legs' outline becomes narrower at once, and above it nothing is between them.
+/// Two hems narrow the outline alike if they differ by no more than this share of it.
+const ABOUT: f32 = 0.15;
+
+/// The lowest row of a skirt: there the legs' outline becomes narrower at once, nowhere much more, and above it nothing is between them.
 fn hem(segmentation: &Segmentation, top: usize, bottom: usize) -> Option<usize> {
     let width = |row: usize| width(segmentation, row);
     let touch = |row: usize| (1..segmentation.parts.width).any(|x| is_seam(segmentation, x, row));
     let step = ((bottom.checked_sub(top)?) / 30).max(1);
-    (top + 2 * step..bottom.saturating_sub(2 * step)).rev().find(|row| {
+    let narrowing = |row: usize| width(row + 2 * step) / width(row).max(1.0);
+    let is_hem = |row: &usize| {
         let above: Vec<usize> = (row - 2 * step..=*row).collect();
         let touching = above.iter().filter(|row| touch(**row)).count();
-        width(row + 2 * step) < 0.82 * width(*row) && 2 * touching > above.len()
-    })
+        narrowing(*row) < 0.82 && 2 * touching > above.len()
+    };
+    let rows = || (top + 2 * step..bottom.saturating_sub(2 * step)).rev().filter(is_hem);
+    let strongest = rows().map(narrowing).fold(f32::INFINITY, f32::min);
+    rows().find(|row| narrowing(*row) <= strongest + ABOUT)
 }
 
 /// Two pieces of cloth differ by less, in CIELAB, ...

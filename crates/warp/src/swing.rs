@@ -2,25 +2,6 @@
 
 use crate::geometry::{Vector, vector};
 use crate::joints::Joints;
-use crate::order::Depths;
-
-/// A moment of a dance.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Moment {
-    /// Where the joints are, in pixels.
-    pub joints: Joints,
-    /// How loose things trail behind them, in pixels, where they are free.
-    pub trail: Vector,
-    /// How far away the parts are, where that is known: it decides which lies over which.
-    pub depths: Option<Depths>,
-}
-
-/// A moment in which nothing trails.
-impl From<&Joints> for Moment {
-    fn from(joints: &Joints) -> Self {
-        Self { joints: *joints, trail: vector(0.0, 0.0), depths: None }
-    }
-}
 
 /// Angular frequency in radians a second: about two swings a second.
 const FREQUENCY: f32 = 12.0;
@@ -33,31 +14,28 @@ const LATE: f32 = 0.14;
 /// They trail no farther than so many shoulders' widths.
 const FARTHEST: f32 = 0.6;
 
-/// The moments of a dance, whose poses are shown from `times` on, in seconds. At `cuts` everything hangs still.
-///
-/// The same poses give the same moments on every machine.
-pub fn moments(poses: &[Joints], times: &[f64], cuts: &[usize]) -> Vec<Moment> {
-    let mut pendulum = Pendulum::default();
-    let mut last: Option<(Vector, f64)> = None;
-    let mut moments = Vec::with_capacity(poses.len());
-    for (index, (joints, time)) in poses.iter().zip(times).enumerate() {
-        if cuts.contains(&index) {
-            (pendulum, last) = (Pendulum::default(), None);
-        }
+/// What hangs on a trunk while it moves.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Swing {
+    pendulum: Pendulum,
+    last: Option<(Vector, f64)>,
+}
+
+impl Swing {
+    /// How far free ends trail, in pixels, when the trunk has come to where `joints` are at a time in seconds.
+    pub fn advance(&mut self, joints: &Joints, time: f64) -> Vector {
         let torso = joints.torso();
         if let Some(torso) = &torso {
             let place = torso.neck.toward(torso.hips(), 0.5);
-            if let Some((before, since)) = last {
-                pendulum.advance(place - before, (time - since) as f32);
+            if let Some((before, since)) = self.last {
+                self.pendulum.advance(place - before, (time - since) as f32);
             }
-            last = Some((place, *time));
+            self.last = Some((place, time));
         }
         let most = torso.map_or(0.0, |torso| FARTHEST * (torso.right - torso.left).length());
-        let trail = pendulum.velocity * -LATE;
-        let long = trail.length().max(1e-6);
-        moments.push(Moment { joints: *joints, trail: trail * (most / long).min(1.0), depths: None });
+        let trail = self.pendulum.velocity * -LATE;
+        trail * (most / trail.length().max(1e-6)).min(1.0)
     }
-    moments
 }
 
 /// A damped spring that follows a velocity, in pixels a second.

@@ -217,6 +217,41 @@ fn loose_things_trail_behind_the_motion() {
 }
 
 /// Between her sleeves and her jacket, this puppet's long hair is seen: it is not the sleeves'.
+/// The face moves to the side that the dancer's does; the outline of the head stays.
+#[test]
+fn a_head_turns_with_the_dancers() {
+    let picture = reference(9);
+    let rest = joints(&picture);
+    let rig = Rig::new(&figure(&picture), &rest).unwrap();
+    let apart = rest.at(Joint::LeftEye).unwrap().x - rest.at(Joint::RightEye).unwrap().x;
+    let nose = rest.at(Joint::Nose).unwrap();
+    let turned = moved(&picture, &[(Joint::Nose, nose.x + 0.25 * apart, nose.y)]);
+    let poses: Vec<Joints> = (0..40).map(|frame| if frame < 30 { rest } else { turned }).collect();
+    let times: Vec<f64> = (0..40).map(|frame| f64::from(frame) / 25.0).collect();
+    let moments = moments(&poses, &times, &[]);
+    assert!(moments[..30].iter().all(|moment| moment.turn.abs() < 1e-5));
+    assert!(moments[30..].windows(2).all(|pair| pair[0].turn < pair[1].turn), "smoothly");
+    assert!((0.2..0.25).contains(&moments[39].turn), "{}", moments[39].turn);
+    let head = Moment { turn: moments[39].turn, ..Moment::from(&rest) };
+    let (front, side) = (rig.draw(&rest, SIDE, SIDE), rig.draw(head, SIDE, SIDE));
+    // The dark pixels of the eyes.
+    let eyes = |drawn: &RgbaImage| {
+        let rows = (rest.at(Joint::LeftEye).unwrap().y - 3.0) as u32..(nose.y + 1.0) as u32;
+        let columns = (nose.x - apart) as u32..(nose.x + apart) as u32;
+        let places = rows.flat_map(|y| columns.clone().map(move |x| (x, y)));
+        let dark: Vec<f32> = places
+            .filter(|(x, y)| drawn.get_pixel(*x, *y).0[..3].iter().all(|value| *value < 90))
+            .map(|(x, _)| x as f32)
+            .collect();
+        dark.iter().sum::<f32>() / dark.len() as f32
+    };
+    let by = eyes(&side) - eyes(&front);
+    assert!((0.1 * apart..0.3 * apart).contains(&by), "{by} of {apart}");
+    let shape = |drawn: &RgbaImage| drawn.pixels().map(|pixel| pixel.0[3] > 127).collect::<Vec<bool>>();
+    let moved = shape(&front).iter().zip(shape(&side)).filter(|(one, other)| **one != *other).count();
+    assert!(moved < 20, "{moved} pixels of the outline");
+}
+
 /// Cloth is drawn tight from one leg to the other, and wraps neither.
 #[test]
 fn a_long_skirt_hangs_over_the_legs() {

@@ -193,7 +193,7 @@ impl TuneArgs {
         };
         let reference = reference.read()?;
         let settings = TuneSettings { caption: self.caption(reference.picture(), &device)?, ..settings };
-        let reference_controls = reference.pose().map(|pose| both(pose, side));
+        let reference_controls = reference.pose().map(|pose| both(&pose, side));
         let controls = match &self.pose {
             Some(path) => poses(path, side, settings.regular.max(SHOWN))?,
             None => reference_controls.clone().into_iter().collect(),
