@@ -17,16 +17,18 @@ pub struct Figure {
 }
 
 /// Looks for the one person in a picture, then by that pose for the foreground, and last for the person again in front of white:
-/// scenery hides some drawn figures from the first look, and many views of the figure alone vote on each joint.
+/// scenery hides some drawn figures from the first look, and many views of the figure alone vote on each joint. The first network
+/// looks first; all of them vote.
 ///
 /// # Errors
 /// Those of [`Estimator::find_person`] and [`find_foreground`](super::find_foreground).
-pub fn find_figure(estimator: &dyn Estimator, picture: &RgbImage) -> Result<Figure> {
-    let first = estimator.find_person(picture)?;
+pub fn find_figure(estimators: &[&dyn Estimator], picture: &RgbImage) -> Result<Figure> {
+    let look = |estimator: &&dyn Estimator| estimator.find_person(picture);
+    let first = estimators.first().map(look).transpose()?.flatten();
     let scenery = Scenery::new(picture);
     let foreground = scenery.find_foreground(first.as_ref().map(|found| &found.person))?;
     let again = match &foreground {
-        Some(mask) => find_masked_person(estimator, picture, mask)?,
+        Some(mask) => find_masked_person(estimators, picture, mask)?,
         None => None,
     };
     let seen = again.filter(|again| first.as_ref().is_none_or(|first| again.score > first.score));

@@ -87,6 +87,20 @@ impl PoseModel {
             PoseModelChoice::File(_) => self.estimator(),
         }
     }
+
+    /// The networks that vote on the joints of a character: the one for stills, and MoveNet as it was published, which knows more poses.
+    ///
+    /// # Errors
+    /// As [`WholeBody::open`].
+    pub fn voters(&self) -> Result<Vec<&dyn Estimator>> {
+        let mut voters = vec![self.estimator_for_stills()?];
+        if let PoseModelChoice::MoveNet(variant) = self.choice
+            && variant != Variant::Drawn
+        {
+            voters.push(self.estimator()?);
+        }
+        Ok(voters)
+    }
 }
 
 fn read_once<'a>(loaded: &'a Loaded, choice: &PoseModelChoice) -> Result<&'a dyn Estimator> {

@@ -53,7 +53,7 @@ pub fn draft(
 /// The reference's joints as MoveNet finds them.
 fn found(reference: &Picture) -> Result<Option<Joints>> {
     let model = PoseModel::default();
-    let found = find_masked_person(model.estimator_for_stills()?, &reference.image, &reference.mask)?;
+    let found = find_masked_person(&model.voters()?, &reference.image, &reference.mask)?;
     Ok(found.map(|found| Joints::of(&found.person)))
 }
 

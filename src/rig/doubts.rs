@@ -3,7 +3,7 @@
 use crate::pose::{Joint, Keypoint, Person};
 
 /// Joints that are found with less confidence are doubtful.
-const DOUBTFUL: f32 = 0.58;
+const DOUBTFUL: f32 = 0.55;
 
 /// What may be wrong.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -60,7 +60,7 @@ fn pose_and_foreground_help_each_other() {
             *total = (total.0 + near, total.1 + all);
         };
         count(&mut first, movenet.find_person(&drawn.image).unwrap());
-        count(&mut helped, find_figure(&movenet, &drawn.image).unwrap().person);
+        count(&mut helped, find_figure(&[&movenet], &drawn.image).unwrap().person);
     }
     let share = |(near, all): (usize, usize)| near as f64 / all as f64;
     assert!(share(helped) >= 0.9 && helped.0 > first.0, "{} after {}", share(helped), share(first));
@@ -83,8 +83,8 @@ fn the_face_is_found_on_large_heads() {
         let head = between(truth, Joint::Nose, truth, Joint::Neck);
         assert!(head >= truth.bounding_box().unwrap().height() / 7.0);
         let looks = [
-            find_figure(&movenet, &drawn.image).unwrap().person,
-            find_masked_person(&movenet, &drawn.image, &drawn.mask).unwrap(),
+            find_figure(&[&movenet], &drawn.image).unwrap().person,
+            find_masked_person(&[&movenet], &drawn.image, &drawn.mask).unwrap(),
         ];
         for (error, found) in errors.iter_mut().zip(looks) {
             let found = found.unwrap().person;

@@ -254,6 +254,17 @@ impl Person {
         groups.into_iter().flatten().flatten().flatten()
     }
 
+    /// All points that were seen, to be moved.
+    pub fn keypoints_mut(&mut self) -> impl Iterator<Item = &mut Keypoint> {
+        let groups = [
+            Some(self.body.as_mut_slice()),
+            self.left_hand.as_mut().map(|hand| hand.as_mut_slice()),
+            self.right_hand.as_mut().map(|hand| hand.as_mut_slice()),
+            self.face.as_mut().map(|face| face.as_mut_slice()),
+        ];
+        groups.into_iter().flatten().flatten().flatten()
+    }
+
     /// Whether no point at all was seen.
     pub fn is_empty(&self) -> bool {
         self.keypoints().next().is_none()
@@ -289,13 +300,7 @@ impl Person {
     /// The person with every point (x, y) moved to (x × `scale.0` + `offset.0`, y × `scale.1` + `offset.1`).
     pub fn transformed(&self, scale: (f32, f32), offset: (f32, f32)) -> Self {
         let mut moved = self.clone();
-        let groups = [
-            Some(moved.body.as_mut_slice()),
-            moved.left_hand.as_mut().map(|hand| hand.as_mut_slice()),
-            moved.right_hand.as_mut().map(|hand| hand.as_mut_slice()),
-            moved.face.as_mut().map(|face| face.as_mut_slice()),
-        ];
-        for point in groups.into_iter().flatten().flatten().flatten() {
+        for point in moved.keypoints_mut() {
             point.x = point.x * scale.0 + offset.0;
             point.y = point.y * scale.1 + offset.1;
         }
