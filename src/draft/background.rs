@@ -17,6 +17,8 @@ pub enum Background {
     Transparent,
     /// The reference's own background, with the colours around the figure where it stood.
     Reference,
+    /// The dance's own footage, with the figure in the dancer's place.
+    Dance,
     /// A picture, which fills the frames.
     Picture(PathBuf),
 }
@@ -26,7 +28,7 @@ impl Background {
     pub fn file(&self) -> Option<&Path> {
         match self {
             Self::Picture(path) => Some(path),
-            Self::Colour(_) | Self::Transparent | Self::Reference => None,
+            Self::Colour(_) | Self::Transparent | Self::Reference | Self::Dance => None,
         }
     }
 }

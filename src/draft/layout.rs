@@ -60,6 +60,14 @@ impl Layout {
 /// Of the lengths that a bone has over a dance this share is shorter than where it lies in the plane of the picture.
 const FULL_LENGTH: f64 = 0.9;
 
+/// How long something is that has these lengths over a dance; `None` where there are none.
+pub(super) fn full_length(lengths: impl Iterator<Item = f32>) -> Option<f32> {
+    let mut lengths: Vec<f32> = lengths.collect();
+    lengths.sort_by(f32::total_cmp);
+    let place = (lengths.len() as f64 * FULL_LENGTH) as usize;
+    lengths.get(place.min(lengths.len().saturating_sub(1))).copied()
+}
+
 /// How much larger a dance is than the figure at `rest`: the median over bones. `None` where they have none in common.
 pub fn scale_between(rest: &Joints, dance: &[Joints]) -> Option<f32> {
     let length = |joints: &Joints, [from, to]: [Joint; 2]| {
@@ -68,10 +76,7 @@ pub fn scale_between(rest: &Joints, dance: &[Joints]) -> Option<f32> {
     };
     let ratio = |bone: [Joint; 2]| {
         let own = length(rest, bone).filter(|own| *own > 0.0)?;
-        let mut lengths: Vec<f32> = dance.iter().filter_map(|joints| length(joints, bone)).collect();
-        lengths.sort_by(f32::total_cmp);
-        let place = (lengths.len() as f64 * FULL_LENGTH) as usize;
-        Some(lengths.get(place.min(lengths.len().saturating_sub(1)))? / own)
+        Some(full_length(dance.iter().filter_map(|joints| length(joints, bone)))? / own)
     };
     let mut ratios: Vec<f32> = BONES.into_iter().filter_map(ratio).filter(|ratio| *ratio > 0.0).collect();
     ratios.sort_by(f32::total_cmp);

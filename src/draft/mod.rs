@@ -2,6 +2,8 @@
 //! network is asked but those that find joints and foreground.
 
 mod background;
+mod follow;
+mod footage;
 mod frames;
 mod job;
 mod layout;

@@ -6,18 +6,20 @@ use dreamtuner_warp::Joints;
 use image::{DynamicImage, RgbImage};
 
 use super::background::Background;
+use super::follow::follow;
+use super::footage::Footage;
 use super::frames::{Danced, FrameDrafts};
 use super::job::{DraftEvent, DraftJob};
 use super::layout::{Layout, check_size, with_room};
 use crate::error::{Error, Result};
 use crate::files::{check_rereadable, read_picture};
 use crate::frame::Frame;
-use crate::inputs::dance::{PoseSource, Surroundings};
+use crate::inputs::dance::{PoseSource, Surroundings, holds_poses};
 use crate::inputs::reference::opaque;
 use crate::interrupt::Interrupt;
 use crate::outputs::{PartFile, Reservation, Wanted, check_sheet_name};
-use crate::picture::{Fit, SheetBuilder, WHITE, fit_image, on_colour, with_colours_beyond};
-use crate::pose::Pose;
+use crate::picture::{Fit, SheetBuilder, WHITE, fit_image, on_colour, over_picture, with_colours_beyond};
+use crate::pose::{Pose, Retarget};
 use crate::rig::Figure;
 use crate::video::{AudioSource, Container, EncodeSettings, VideoWriter};
 
@@ -40,7 +42,21 @@ pub fn run(job: &DraftJob, interrupt: &Interrupt, on_event: &mut dyn FnMut(Draft
     }
     let dance = open_dance(job, figure.pose(), interrupt, on_event)?;
     let danced = Danced::of(&dance)?;
+    let mut footage = None;
     let drafts = match &job.background {
+        Background::Dance => {
+            let size =
+                job.size.unwrap_or((dance.width.next_multiple_of(2), dance.height.next_multiple_of(2)));
+            let drafts = in_place(job, &figure, &danced, size)?;
+            footage = Some(Footage::open(
+                &job.pose,
+                &job.pose_settings.decode,
+                danced.poses.clone(),
+                size,
+                interrupt,
+            )?);
+            drafts
+        }
         Background::Reference => {
             let size = job.size.unwrap_or(figure.picture().dimensions());
             FrameDrafts::new(&figure, &danced, size, Fit::Contain)?
@@ -65,7 +81,7 @@ pub fn run(job: &DraftJob, interrupt: &Interrupt, on_event: &mut dyn FnMut(Draft
     let mut outputs = Outputs::begin(job, &mut reserved, &dance, drafts.size())?;
     for (index, time) in danced.times.iter().enumerate() {
         interrupt.check()?;
-        outputs.write(&drafts, index, *time)?;
+        outputs.write(&drafts, footage.as_mut(), index, *time)?;
         on_event(DraftEvent::Frame { done: index + 1, of: dance.frames });
     }
     for path in outputs.finish()? {
@@ -89,6 +105,21 @@ fn laid_out(
     Ok(FrameDrafts::before(figure.rig(layout.scale)?, dance.moments(&placed), background))
 }
 
+/// The figure in the dancer's place, in frames of the video.
+fn in_place(
+    job: &DraftJob,
+    figure: &Figure,
+    dance: &Danced,
+    (width, height): (u32, u32),
+) -> Result<FrameDrafts> {
+    let poses: Vec<Pose> = dance.poses.iter().map(|pose| pose.fit(width, height, Fit::Contain)).collect();
+    let poses: Vec<&Pose> = poses.iter().collect();
+    let followed = follow(&poses, figure.pose(), job.pose_settings.retarget)?
+        .ok_or_else(|| Error::input(dance.path, "shows too little of a body for drafts"))?;
+    let moments = dance.moments(&followed.joints);
+    Ok(FrameDrafts::before(figure.rig(followed.scale)?, moments, RgbImage::new(width, height)))
+}
+
 /// What can be found wrong before anything is read.
 fn check(job: &DraftJob) -> Result<()> {
     [Some(&job.output), job.confidence.as_ref()]
@@ -97,6 +128,10 @@ fn check(job: &DraftJob) -> Result<()> {
         .try_for_each(|path| Container::from_path(path).map(drop))?;
     job.sheet.as_deref().map_or(Ok(()), check_sheet_name)?;
     check_size(job.size)?;
+    if job.background == Background::Dance && holds_poses(&job.pose) {
+        let problem = "dance; it needs a video, and this dance has no pictures";
+        return Err(Error::setting("background", problem));
+    }
     job.background.file().map_or(Ok(()), check_rereadable)?;
     job.pose_settings.check()
 }
@@ -118,11 +153,16 @@ fn open_dance(
 ) -> Result<PoseSource> {
     // Frames that are the reference's leave no more room than that has.
     let body = if job.background == Background::Reference { rest.clone() } else { with_room(rest) };
+    // The figure follows a dancer in the video's own pixels.
+    let mut settings = job.pose_settings.clone();
+    if job.background == Background::Dance {
+        settings.retarget = Retarget::None;
+    }
     let dance = {
         let mut on_frame = |done, of| on_event(DraftEvent::Searched { done, of });
         let mut around =
             Surroundings { reference: Some(&body), known: None, interrupt, on_frame: &mut on_frame };
-        PoseSource::open(&job.pose, &job.pose_settings, &mut around)?
+        PoseSource::open(&job.pose, &settings, &mut around)?
     };
     for note in &dance.notes {
         on_event(DraftEvent::Note(format!("{}: {note}", dance.path().display())));
@@ -166,14 +206,24 @@ impl<'a> Outputs<'a> {
         Ok(Self { job, clip, confidence, sheet })
     }
 
-    fn write(&mut self, drafts: &FrameDrafts, index: usize, time: f64) -> Result<()> {
+    fn write(
+        &mut self,
+        drafts: &FrameDrafts,
+        footage: Option<&mut Footage>,
+        index: usize,
+        time: f64,
+    ) -> Result<()> {
         let sheet = self.sheet.as_mut().map(|(_, sheet)| sheet);
         if self.job.background == Background::Transparent {
             let figure = drafts.figure(index)?;
             self.clip.write_transparent(&with_colours_beyond(&figure), time)?;
             sheet.into_iter().for_each(|sheet| sheet.push(&on_colour(&figure, WHITE)));
         } else {
-            let frame = Frame { image: drafts.picture(index)?, time };
+            let image = match footage {
+                Some(footage) => over_picture(&drafts.figure(index)?, &footage.next(index)?),
+                None => drafts.picture(index)?,
+            };
+            let frame = Frame { image, time };
             self.clip.write(&frame)?;
             sheet.into_iter().for_each(|sheet| sheet.push(&frame.image));
         }

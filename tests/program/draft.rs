@@ -115,6 +115,33 @@ fn the_background_is_what_is_asked_for() {
     assert!(refused(draft(&at("e.mp4"), &["--background", "absent.png"])).contains("absent.png"));
 }
 
+/// The figure is where the dancer was; the rest of the picture is as it was filmed.
+#[test]
+fn the_figure_takes_the_dancers_place() {
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let film = root().join("tests/footage/balance.mp4");
+    let mut command = program();
+    command.arg("draft").arg("--reference").arg(root().join("examples/hero.png"));
+    command.arg("--reference-pose").arg(root().join("examples/hero.pose.json"));
+    command.arg("--pose").arg(&film).args(["--end", "1", "--fps", "4", "--background", "dance"]);
+    command.arg("-o").arg(at("frames/"));
+    done(command);
+    let decode = DecodeSettings { end: Some(1.0), frames_per_second: Some(4.0), ..DecodeSettings::default() };
+    for (number, filmed) in open_frames(&film, &decode).unwrap().enumerate() {
+        let (drawn, filmed) = (frame(&at("frames"), number), filmed.unwrap().image);
+        assert_eq!(drawn.dimensions(), filmed.dimensions());
+        let same = drawn.pixels().zip(filmed.pixels()).filter(|(one, other)| one == other).count();
+        let all = (drawn.width() * drawn.height()) as usize;
+        assert!((all / 2..all * 19 / 20).contains(&same), "{number}: {same} of {all} pixels are the film's");
+        for colour in [[122, 61, 190], [163, 201, 58]] {
+            assert!(count(&drawn, colour) > count(&filmed, colour) + 100, "{number}: no {colour:?}");
+        }
+    }
+    let said = refused(draft(&at("a.mp4"), &["--background", "dance"]));
+    assert!(said.contains("--background") && said.contains("needs a video"), "{said}");
+}
+
 /// Where the example stands in front of its background, written to a file.
 fn mask_of(picture: &RgbImage, path: &Path) -> String {
     let background = picture.get_pixel(0, 0).0;

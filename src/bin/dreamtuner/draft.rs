@@ -54,7 +54,7 @@ pub struct DraftArgs {
     #[arg(long, value_name = "WIDTHxHEIGHT", help_heading = "Output")]
     size: Option<Size>,
     /// What is behind the figure: white, black, green or #rrggbb; a picture's file; `reference`, its own background, where the figure
-    /// then dances; or `transparent` (.webm, .mov, .mkv, PNG files)
+    /// then dances; `dance`, the video itself, with the figure in the dancer's place; or `transparent` (.webm, .mov, .mkv, PNG files)
     #[arg(long, default_value = "white", value_name = "WHAT", value_parser = background, help_heading = "Output")]
     background: Background,
     /// CRF of the encoder, smaller is better: H.264 0-51, 16 where absent; VP9 0-63, 20 where absent; others have none

@@ -64,6 +64,7 @@ pub fn background(text: &str) -> Result<Background, String> {
     match text {
         "transparent" => Ok(Background::Transparent),
         "reference" => Ok(Background::Reference),
+        "dance" => Ok(Background::Dance),
         file if file.contains(['.', '/', '\\']) => Ok(Background::Picture(file.into())),
         other => colour(other).map(Background::Colour),
     }
@@ -81,7 +82,9 @@ fn colour(text: &str) -> Result<Rgb<u8>, String> {
     let value = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());
     let [_, red, green, blue] = value
         .ok_or_else(|| {
-            format!("{text}: #rrggbb, white, black, green, transparent, reference or a picture is allowed")
+            format!(
+                "{text}: #rrggbb, white, black, green, transparent, reference, dance or a picture is allowed"
+            )
         })?
         .to_be_bytes();
     Ok(Rgb([red, green, blue]))
