@@ -172,6 +172,10 @@ def texts():
 
 def of_the_program(program):
     tiny = ["--model", FIXTURES / "sd1", "--steps", "1", "--size", "16x16", "--reference", HERO, "--reference-pose", "none"]
+    # figure.png is HERO at 48x48 pixels, by ffmpeg's area filter; figure.rig.png was written beside this.
+    rig = made(".rig.json", program, "rig", ROOT / "fuzz" / "figure.png", "--reference-pose",
+               ROOT / "examples" / "hero.pose.json", "-o", "OUT")
+    put("rig", "figure.rig.json", rig.replace(b"out.rig.png", b"figure.rig.png"))
     put("png_text", "image.png", made(".png", program, "image", *tiny, "--prompt", "smile, café, 夜", "-o", "OUT"))
     subject = {"word": ("F32", [1, 8]), "unet.mid_block.attentions.0.proj_in.lora_A.weight": ("F32", [2, 8]),
                "unet.mid_block.attentions.0.proj_in.lora_B.weight": ("F32", [8, 2])}

@@ -5,11 +5,12 @@
 
 use std::path::Path;
 
-use dreamtuner::detect::WholeBody;
+use dreamtuner::detect::{PoseModel, WholeBody};
 use dreamtuner::diffusion::{NoiseSource, Schedule, ScheduleConfig};
 use dreamtuner::evaluate::dreambooth::DataSet;
 use dreamtuner::files;
 use dreamtuner::inputs::kept_poses;
+use dreamtuner::inputs::reference::{FileChoice, ReferenceFiles};
 use dreamtuner::model::config::{
     ImageEncoderConfig, TextConfig, TinyVaeConfig, UNetConfig, VaeConfig, VisionTransformerConfig,
 };
@@ -20,6 +21,7 @@ use dreamtuner::outputs::{Reservation, Wanted, read_png_text};
 use dreamtuner::pose::{ReadSettings, classify, read_poses, swap_red_blue};
 use dreamtuner::puppet::Choreography;
 use dreamtuner::render::journal::Journal;
+use dreamtuner::rig::RigFiles;
 use dreamtuner::still::parameters::{PARAMETERS, Parameters};
 use dreamtuner::train::data::DataFolder;
 use dreamtuner::video::{DecodeSettings, open_frames};
@@ -30,7 +32,7 @@ use serde_json::{Value, json};
 pub type Target = (&'static str, fn(&Path, &[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 21] = [
+pub const TARGETS: [Target; 22] = [
     ("bvh", bvh),
     ("config", config),
     ("dance", dance),
@@ -46,6 +48,7 @@ pub const TARGETS: [Target; 21] = [
     ("pose_json", pose_json),
     ("prompt", prompt_text),
     ("record", record),
+    ("rig", rig),
     ("safetensors", safetensors),
     ("skeleton_frames", skeleton_frames),
     ("subject", subject),
@@ -192,6 +195,20 @@ fn record(folder: &Path, bytes: &[u8]) {
     if let Ok(mut reserved) = Reservation::new(wanted(), &[], false) {
         let _ = (reserved.left_to_tidy(), reserved.resume("key").is_ok());
     }
+}
+
+/// The rig of a figure, whose picture and parts are as they were.
+fn rig(folder: &Path, bytes: &[u8]) {
+    let (picture, parts) = (folder.join("figure.png"), folder.join("figure.rig.png"));
+    if !parts.exists() {
+        std::fs::write(&picture, include_bytes!("../figure.png")).unwrap();
+        std::fs::write(&parts, include_bytes!("../figure.rig.png")).unwrap();
+    }
+    let reference =
+        ReferenceFiles { picture, mask: FileChoice::Auto, controls: Vec::new(), model: PoseModel::default() };
+    let rig = Some(file(folder, "figure.rig.json", bytes));
+    let Ok(figure) = (RigFiles { reference, rig, joints: Vec::new() }).read() else { return };
+    let _ = (figure.doubts(), figure.rig(1.0).is_ok());
 }
 
 /// Weights, with every tensor.

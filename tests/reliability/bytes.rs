@@ -175,6 +175,7 @@ targets! {
     pose_json,
     prompt,
     record,
+    rig,
     safetensors,
     skeleton_frames,
     subject,
