@@ -32,15 +32,24 @@ pub(super) struct Recipe {
 struct EncoderChoice {
     name: &'static str,
     pixel_format: &'static str,
-    /// The same with transparency, where the encoder has it.
+    /// The same with transparency, where the encoder has it, ...
     transparent_format: Option<&'static str>,
+    /// ... and what it then needs besides.
+    transparent_options: &'static [(&'static str, &'static str)],
     options: &'static [(&'static str, &'static str)],
     /// Name of the constant-quality option; encoders without one get a generous bit rate.
     quality_option: Option<&'static str>,
 }
 
 const fn plain(name: &'static str, pixel_format: &'static str) -> EncoderChoice {
-    EncoderChoice { name, pixel_format, transparent_format: None, options: &[], quality_option: None }
+    EncoderChoice {
+        name,
+        pixel_format,
+        transparent_format: None,
+        transparent_options: &[],
+        options: &[],
+        quality_option: None,
+    }
 }
 
 /// The encoders with constant quality come first; the others are in FFmpeg builds without GPL parts.
@@ -49,6 +58,7 @@ const H264_ENCODERS: [EncoderChoice; 7] = [
         name: "libx264",
         pixel_format: "yuv420p",
         transparent_format: None,
+        transparent_options: &[],
         options: &[("preset", "medium")],
         quality_option: Some("crf"),
     },
@@ -64,6 +74,8 @@ const VP9_ENCODER: EncoderChoice = EncoderChoice {
     name: "libvpx-vp9",
     pixel_format: "yuv420p",
     transparent_format: Some("yuva420p"),
+    // Frames that are never shown are more than it can do with transparency.
+    transparent_options: &[("auto-alt-ref", "0")],
     options: &[("b", "0"), ("deadline", "good"), ("cpu-used", "2"), ("row-mt", "1")],
     quality_option: Some("crf"),
 };
@@ -72,6 +84,7 @@ const PRORES_ENCODER: EncoderChoice = EncoderChoice {
     name: "prores_ks",
     pixel_format: "yuv444p10le",
     transparent_format: Some("yuva444p10le"),
+    transparent_options: &[],
     options: &[("profile", "4444"), ("vendor", "apl0")],
     quality_option: None,
 };
@@ -81,6 +94,7 @@ const FFV1_ENCODER: EncoderChoice = EncoderChoice {
     name: "ffv1",
     pixel_format: "bgr0",
     transparent_format: Some("bgra"),
+    transparent_options: &[],
     options: &[("level", "3"), ("slicecrc", "1")],
     quality_option: None,
 };
@@ -246,11 +260,8 @@ fn open_choice(
         video.set_color_primaries(color::Primaries::BT709);
         video.set_color_transfer_characteristic(color::TransferCharacteristic::BT709);
     }
-    let mut options = Dictionary::from_iter(choice.options);
-    if shape.transparent && choice.name == VP9_ENCODER.name {
-        // Frames that are never shown are more than this encoder can do with transparency.
-        options.set("auto-alt-ref", "0");
-    }
+    let transparent = choice.transparent_options.iter().filter(|_| shape.transparent);
+    let mut options = Dictionary::from_iter(choice.options.iter().chain(transparent).copied());
     match (choice.quality_option, recipe.quality) {
         (Some(option), Some((default, _))) => options.set(option, &quality.unwrap_or(default).to_string()),
         (None, Some(_)) => video.set_bit_rate(generous_bit_rate(shape)),

@@ -466,6 +466,23 @@ fn frames_from_drafts_go_on_alike() {
     }
 }
 
+/// Frames that were drawn from another figure are not mixed with new ones: a joint was moved, or a part painted over.
+#[test]
+fn a_figure_that_was_edited_is_refused() {
+    let stage = Stage::of_figure(4);
+    let drafts = "--steps 4 --init draft --strength 0.5";
+    let mut running = Running::start(stage.animate_command(drafts));
+    running.wait_for("frame", 1);
+    running.child.kill().unwrap();
+    running.end();
+    stage.refuses(
+        &format!("{drafts} --joint left-wrist=44,30"),
+        7,
+        &["out.mkv.frames", "other settings", "figure"],
+    );
+    stage.animate(drafts).succeeded();
+}
+
 fn goes_on_alike(stage: &Stage, arguments: &str) {
     let arguments = format!("--keep-frames {arguments}");
     stage.animate(&format!("-o straight.mkv {arguments}")).succeeded();
