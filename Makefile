@@ -17,7 +17,7 @@ TRUTH := demo/truth.mp4
 demo: install-needs
 	cargo build --release
 	mkdir -p demo
-	$(TARGET)/release/dreamtuner draft --reference examples/police.png --pose tests/footage/balance.mp4 -o $(DRAFT) --sheet --overwrite
+	$(TARGET)/release/dreamtuner draft --reference examples/police.png --pose tests/footage/balance.mp4 --background dance -o $(DRAFT) --sheet --overwrite
 	$(TARGET)/release/dreamtuner puppet clip --seed 1000023 --dance wave --fps 12 -o $(TRUTH) --poses demo/wave.json --overwrite
 	$(TARGET)/release/dreamtuner animate --reference examples/hero.png --reference-pose examples/hero.pose.json \
 	    --prompt "smile, white background" --pose demo/wave.json -o $(CLIP) --compare --sheet --overwrite

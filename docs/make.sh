@@ -33,10 +33,11 @@ moving() {
         -vf "scale=$2:-1:flags=area,split[a][b];[a]palettegen=max_colors=64[p];[b][p]paletteuse=dither=none" "docs/$1.gif"
 }
 
-# The first picture of the README: a drawing, a video, and two drawings that move as the man in it does
+# The first picture of the README: a drawing, a video, and two drawings in the place of the man in it
 drafts() {
     for drawing in examples/police.png tests/drawings/fluent_woman_standing.png; do
-        "$program" draft --reference "$drawing" --pose tests/footage/balance.mp4 --fps 15 --size 400x400 -o "$work/$(basename "$drawing" .png)/"
+        "$program" draft --reference "$drawing" --pose tests/footage/balance.mp4 --fps 15 --background dance \
+            -o "$work/$(basename "$drawing" .png)/"
     done
     ffmpeg -v error -y -i tests/footage/balance.mp4 -framerate 15 -i "$work/police/%06d.png" -framerate 15 -i "$work/fluent_woman_standing/%06d.png" \
         -loop 1 -i examples/police.png -frames:v 25 -filter_complex "
@@ -44,9 +45,9 @@ drafts() {
             [3:v]format=rgba,scale=-2:320[drawing];
             color=white:s=180x400:r=15[paper];
             [paper][drawing]overlay=(W-w)/2:(H-h)/2:format=rgb,setsar=1[picture];
-            [1:v]setsar=1[first]; [2:v]setsar=1[second];
+            [1:v]scale=-2:400,setsar=1[first]; [2:v]scale=-2:400,setsar=1[second];
             [picture][video][first][second]hstack=inputs=4:shortest=1,split[a][b];
-            [a]palettegen=max_colors=96:stats_mode=diff[p]; [b][p]paletteuse=dither=none" examples/draft.gif
+            [a]palettegen=max_colors=128[p]; [b][p]paletteuse=dither=none:diff_mode=rectangle" examples/draft.gif
 }
 
 # Drawings of strangers, each in three moments of a video and of two dances
