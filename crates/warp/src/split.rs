@@ -77,7 +77,14 @@ pub(crate) fn split(segmentation: &Segmentation, joints: &Joints) -> Option<Spli
     }
     let is_parted = bottom.saturating_sub(row) as f32 > 0.12 * (bottom as f32 - top);
     let is_hem = is_skirt && covers(segmentation, joints, row);
-    is_parted.then_some(Split { row: row as f32, is_hem })
+    // A skirt's own line, and what hangs lower than the rest of it, are its.
+    let below = if is_hem { 2 * step(crotch, bottom)? } else { 0 };
+    is_parted.then_some(Split { row: (row + below) as f32, is_hem })
+}
+
+/// Half of the rows in which the outline narrows at a hem; `None` where there are no legs.
+fn step(top: usize, bottom: usize) -> Option<usize> {
+    Some((bottom.checked_sub(top)? / 30).max(1))
 }
 
 /// Two hems narrow the outline alike if they differ by no more than this share of it.
@@ -87,7 +94,7 @@ const ABOUT: f32 = 0.15;
 fn hem(segmentation: &Segmentation, top: usize, bottom: usize) -> Option<usize> {
     let width = |row: usize| width(segmentation, row);
     let touch = |row: usize| (1..segmentation.parts.width).any(|x| is_seam(segmentation, x, row));
-    let step = ((bottom.checked_sub(top)?) / 30).max(1);
+    let step = step(top, bottom)?;
     let narrowing = |row: usize| width(row + 2 * step) / width(row).max(1.0);
     let is_hem = |row: &usize| {
         let above: Vec<usize> = (row - 2 * step..=*row).collect();
