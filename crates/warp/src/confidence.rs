@@ -128,5 +128,14 @@ pub(crate) fn map(canvas: &Field<[f32; 4]>, step: f32) -> GrayImage {
         Luma([((sure + 1.0 - alpha) * 255.0).round().clamp(0.0, 255.0) as u8])
     });
     let radius = (step * 0.5).round().clamp(1.0, 40.0) as u8;
-    gaussian_blur_f32(&grayscale_erode(&sure, &Mask::square(radius)), (step * 0.25).max(0.5))
+    let eroded = grayscale_erode(&sure, &Mask::square(radius));
+    // Blurred in floats, as bytes would lose a step everywhere.
+    let eroded: ImageBuffer<Luma<f32>, Vec<f32>> =
+        ImageBuffer::from_fn(sure.width(), sure.height(), |x, y| {
+            Luma([f32::from(eroded.get_pixel(x, y).0[0])])
+        });
+    let blurred = gaussian_blur_f32(&eroded, (step * 0.25).max(0.5));
+    GrayImage::from_fn(sure.width(), sure.height(), |x, y| {
+        Luma([blurred.get_pixel(x, y).0[0].round().clamp(0.0, 255.0) as u8])
+    })
 }
