@@ -1,5 +1,7 @@
 //! The joints of a figure in front of white: many views of it vote on each.
 
+use std::borrow::Cow;
+
 use image::imageops::{FilterType, flip_horizontal, overlay, resize};
 use image::{GrayImage, Rgb, RgbImage};
 use rayon::prelude::*;
@@ -45,12 +47,13 @@ pub fn find_masked_person(
     mask: &GrayImage,
 ) -> Result<Option<Found>> {
     let Some(stage) = Stage::new(picture, mask) else { return Ok(None) };
+    let plain = stage.scene(1.0);
     let mut voters = Vec::new();
     for (index, estimator) in estimators.iter().enumerate() {
-        let mut found = stage.look(*estimator, 1.0)?;
+        let mut found = stage.look(*estimator, &plain)?;
         let is_sure = index == 0 && found.iter().any(|found| found.score >= SURE);
         if index == 0 && !is_sure {
-            found.extend(stage.look(*estimator, SMALLER_HEAD)?);
+            found.extend(stage.look(*estimator, &stage.scene(SMALLER_HEAD))?);
         }
         found.sort_by(|one, other| other.score.total_cmp(&one.score));
         found.truncate(VOTERS);
@@ -115,6 +118,14 @@ struct Stage {
     scale: f32,
 }
 
+/// The canvas, upright and in a mirror, with heights of the figure changed.
+struct Scene<'a> {
+    upright: Cow<'a, RgbImage>,
+    mirrored: RgbImage,
+    /// Heights went to this power of themselves.
+    power: f32,
+}
+
 impl Stage {
     fn new(picture: &RgbImage, mask: &GrayImage) -> Option<Self> {
         let seen = mask.enumerate_pixels().filter(|(_, _, pixel)| pixel.0[0] >= 128);
@@ -140,12 +151,16 @@ impl Stage {
         Some(Self { canvas, figure: longest as f32, bounds, scale })
     }
 
-    /// What all views show, in the canvas's pixels, where heights of the figure go to a `power` of themselves.
-    fn look(&self, estimator: &dyn Estimator, power: f32) -> Result<Vec<Found>> {
+    /// The canvas as it is looked at, where heights of the figure go to a `power` of themselves.
+    fn scene(&self, power: f32) -> Scene<'_> {
+        let upright = if power == 1.0 { Cow::Borrowed(&self.canvas) } else { Cow::Owned(self.bent(power)) };
+        Scene { mirrored: flip_horizontal(upright.as_ref()), upright, power }
+    }
+
+    /// What all views of a scene show, in the canvas's pixels.
+    fn look(&self, estimator: &dyn Estimator, scene: &Scene) -> Result<Vec<Found>> {
         let side = self.canvas.width();
         let middle = (side as f32 / 2.0, side as f32 / 2.0);
-        let upright = self.bent(power);
-        let mirrored = flip_horizontal(&upright);
         let views: Vec<(f32, f32, bool)> = HEIGHTS
             .into_iter()
             .flat_map(|height| WIDTHS.map(|width| (height, width)))
@@ -153,14 +168,14 @@ impl Stage {
             .collect();
         let look = |&(height, width, mirror): &(f32, f32, bool)| {
             let region = Region::square(middle, self.figure).scaled(height * width, height);
-            let canvas = if mirror { &mirrored } else { &upright };
+            let canvas = if mirror { &scene.mirrored } else { scene.upright.as_ref() };
             let mut found = estimator.find(canvas, region)?;
             if mirror {
                 let pose = Pose { width: side, height: side, people: vec![found.person] };
                 found.person = pose.mirrored().people.pop().unwrap_or_default();
             }
             for point in found.person.keypoints_mut() {
-                point.y = self.height_to(point.y, 1.0 / power);
+                point.y = self.height_to(point.y, 1.0 / scene.power);
             }
             Ok(found)
         };

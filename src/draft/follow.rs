@@ -2,9 +2,9 @@
 
 use dreamtuner_warp::Joints;
 
-use super::layout::{full_length, scale_between, with_room};
+use super::layout::{scale_between, with_room};
 use crate::error::Result;
-use crate::pose::{Joint, Person, Pose, PoseSequence, Retarget, Vector, vector};
+use crate::pose::{Joint, Person, Pose, PoseSequence, Retarget, Vector, full_length, vector};
 
 /// The dance on a figure's body, in the dancer's pixels.
 pub struct Followed {
@@ -19,8 +19,8 @@ pub struct Followed {
 ///
 /// # Errors
 /// Those of [`Retarget::apply`].
-pub fn follow(poses: &[&Pose], rest: &Pose, retarget: Retarget) -> Result<Option<Followed>> {
-    let dancers: Vec<Joints> = poses.iter().map(|pose| Joints::of_first(pose)).collect();
+pub fn follow(poses: &[Pose], rest: &Pose, retarget: Retarget) -> Result<Option<Followed>> {
+    let dancers: Vec<Joints> = poses.iter().map(Joints::of_first).collect();
     let figure = Joints::of_first(rest);
     let Some(scale) = stature_between(&figure, &dancers).or_else(|| scale_between(&figure, &dancers)) else {
         return Ok(None);
@@ -28,13 +28,8 @@ pub fn follow(poses: &[&Pose], rest: &Pose, retarget: Retarget) -> Result<Option
     let (width, height) = poses.first().map_or((1, 1), |pose| (pose.width, pose.height));
     let own = |person: &Person| person.transformed((scale, scale), (0.0, 0.0));
     let body = Pose { width, height, people: rest.people.iter().map(own).collect() };
-    let sequence = PoseSequence {
-        width,
-        height,
-        frames_per_second: None,
-        tracked: true,
-        poses: poses.iter().map(|pose| (*pose).clone()).collect(),
-    };
+    let sequence =
+        PoseSequence { width, height, frames_per_second: None, tracked: true, poses: poses.to_vec() };
     let moved = retarget.apply(sequence, &with_room(&body))?;
     let joints = moved.poses.iter().map(Joints::of_first).zip(&dancers);
     let joints = joints.map(|(joints, dancer)| joints.placed(1.0, way(&joints, dancer))).collect();

@@ -27,7 +27,8 @@ const SOFT: f32 = 3.0;
 /// still, that is what other frames show there; else the colours around.
 pub struct Footage<'a> {
     frames: Box<dyn FrameReader + Send>,
-    poses: Vec<&'a Pose>,
+    /// Those of the dancer, on the clip's frames.
+    poses: Vec<Pose>,
     size: (u32, u32),
     /// The place without the dancer, where the camera stands still.
     place: Option<RgbImage>,
@@ -35,14 +36,14 @@ pub struct Footage<'a> {
 }
 
 impl<'a> Footage<'a> {
-    /// Looks through a video, of which each frame has a pose in its own pixels.
+    /// Looks through a video, of which each frame has a pose, in pixels of frames of a `size`.
     ///
     /// # Errors
     /// A video that cannot be read.
     pub fn open(
         path: &'a Path,
         decode: &DecodeSettings,
-        poses: Vec<&'a Pose>,
+        poses: Vec<Pose>,
         size: (u32, u32),
         interrupt: &Interrupt,
     ) -> Result<Self> {
@@ -53,7 +54,7 @@ impl<'a> Footage<'a> {
             interrupt.check()?;
             let frame = footage.read(index)?;
             if index % every == every / 2 {
-                samples.push((frame, footage.dancer(index)));
+                samples.push((footage.fit(&frame), footage.dancer(index)));
             }
         }
         footage.place = place(&samples, size).filter(|place| is_still(place, &samples));
@@ -67,7 +68,7 @@ impl<'a> Footage<'a> {
     /// A video that cannot be read on.
     pub fn next(&mut self, index: usize) -> Result<RgbImage> {
         let frame = self.read(index)?;
-        let dancer = self.dancer(index);
+        let (frame, dancer) = (self.fit(&frame), self.dancer(index));
         let Some(place) = &self.place else { return Ok(without_figure(&frame, &dancer)) };
         let softened = imageproc::filter::gaussian_blur_f32(&dancer, SOFT);
         Ok(RgbImage::from_fn(frame.width(), frame.height(), |x, y| {
@@ -82,16 +83,18 @@ impl<'a> Footage<'a> {
 
     fn read(&mut self, index: usize) -> Result<RgbImage> {
         let ended = || Error::input(self.path, format!("ends before its frame {index}"));
-        let frame = self.frames.next().ok_or_else(ended)??;
-        Ok(fit_image(&frame.image, self.size.0, self.size.1, Fit::Contain, WHITE))
+        Ok(self.frames.next().ok_or_else(ended)??.image)
+    }
+
+    fn fit(&self, frame: &RgbImage) -> RgbImage {
+        fit_image(frame, self.size.0, self.size.1, Fit::Contain, WHITE)
     }
 
     /// Where the dancer is in a frame, 255.
     fn dancer(&self, index: usize) -> GrayImage {
         let (width, height) = self.size;
         let mut mask = GrayImage::new(width, height);
-        let pose = self.poses.get(index).map(|pose| pose.fit(width, height, Fit::Contain));
-        for (from, to, radius) in pose.iter().flat_map(bulks) {
+        for (from, to, radius) in self.poses.get(index).into_iter().flat_map(bulks) {
             let reach = vector(radius, radius);
             let Some(bounds) = BoundingBox::of([from - reach, from + reach, to - reach, to + reach]) else {
                 continue;
@@ -101,7 +104,7 @@ impl<'a> Footage<'a> {
             };
             for y in within(bounds.top, bounds.bottom, height) {
                 for x in within(bounds.left, bounds.right, width) {
-                    if far(vector(x as f32 + 0.5, y as f32 + 0.5), from, to) < radius {
+                    if vector(x as f32 + 0.5, y as f32 + 0.5).distance_to_line(from, to) < radius {
                         mask.put_pixel(x, y, Luma([255]));
                     }
                 }
@@ -136,12 +139,6 @@ fn bulks(pose: &Pose) -> Vec<(Vector, Vector, f32)> {
         bones.chain(ends).chain(head).collect::<Vec<_>>()
     };
     pose.people.iter().flat_map(person).collect()
-}
-
-fn far(point: Vector, from: Vector, to: Vector) -> f32 {
-    let along = to - from;
-    let share = ((point - from).dot(along) / along.dot(along).max(1e-6)).clamp(0.0, 1.0);
-    (point - from.toward(to, share)).length()
 }
 
 /// The median of what frames show of each pixel where no dancer is; with the colours around where one always is.

@@ -3,7 +3,7 @@
 use dreamtuner_warp::Joints;
 
 use crate::error::{Error, Result};
-use crate::pose::{BoundingBox, Joint, Person, Pose, Vector, vector};
+use crate::pose::{BoundingBox, Joint, Person, Pose, Vector, full_length, median, vector};
 
 /// Sides that frames may have.
 const SIDES: std::ops::RangeInclusive<u32> = 16..=crate::frame::MAX_SIDE;
@@ -57,17 +57,6 @@ impl Layout {
     }
 }
 
-/// Of the lengths that a bone has over a dance this share is shorter than where it lies in the plane of the picture.
-const FULL_LENGTH: f64 = 0.9;
-
-/// How long something is that has these lengths over a dance; `None` where there are none.
-pub(super) fn full_length(lengths: impl Iterator<Item = f32>) -> Option<f32> {
-    let mut lengths: Vec<f32> = lengths.collect();
-    lengths.sort_by(f32::total_cmp);
-    let place = (lengths.len() as f64 * FULL_LENGTH) as usize;
-    lengths.get(place.min(lengths.len().saturating_sub(1))).copied()
-}
-
 /// How much larger a dance is than the figure at `rest`: the median over bones. `None` where they have none in common.
 pub fn scale_between(rest: &Joints, dance: &[Joints]) -> Option<f32> {
     let length = |joints: &Joints, [from, to]: [Joint; 2]| {
@@ -78,9 +67,7 @@ pub fn scale_between(rest: &Joints, dance: &[Joints]) -> Option<f32> {
         let own = length(rest, bone).filter(|own| *own > 0.0)?;
         Some(full_length(dance.iter().filter_map(|joints| length(joints, bone)))? / own)
     };
-    let mut ratios: Vec<f32> = BONES.into_iter().filter_map(ratio).filter(|ratio| *ratio > 0.0).collect();
-    ratios.sort_by(f32::total_cmp);
-    ratios.get(ratios.len() / 2).copied()
+    median(BONES.into_iter().filter_map(ratio).filter(|ratio| *ratio > 0.0))
 }
 
 /// Bones that hardly turn out of sight for a whole dance.

@@ -47,14 +47,10 @@ pub fn run(job: &DraftJob, interrupt: &Interrupt, on_event: &mut dyn FnMut(Draft
         Background::Dance => {
             let size =
                 job.size.unwrap_or((dance.width.next_multiple_of(2), dance.height.next_multiple_of(2)));
-            let drafts = in_place(job, &figure, &danced, size)?;
-            footage = Some(Footage::open(
-                &job.pose,
-                &job.pose_settings.decode,
-                danced.poses.clone(),
-                size,
-                interrupt,
-            )?);
+            let place = |pose: &&Pose| pose.fit(size.0, size.1, Fit::Contain);
+            let dancer: Vec<Pose> = danced.poses.iter().map(place).collect();
+            let drafts = in_place(job, &figure, &danced, &dancer, size)?;
+            footage = Some(Footage::open(&job.pose, &job.pose_settings.decode, dancer, size, interrupt)?);
             drafts
         }
         Background::Reference => {
@@ -105,16 +101,15 @@ fn laid_out(
     Ok(FrameDrafts::before(figure.rig(layout.scale)?, dance.moments(&placed), background))
 }
 
-/// The figure in the dancer's place, in frames of the video.
+/// The figure in the place of a dancer, whose poses are on the frames.
 fn in_place(
     job: &DraftJob,
     figure: &Figure,
     dance: &Danced,
+    dancer: &[Pose],
     (width, height): (u32, u32),
 ) -> Result<FrameDrafts> {
-    let poses: Vec<Pose> = dance.poses.iter().map(|pose| pose.fit(width, height, Fit::Contain)).collect();
-    let poses: Vec<&Pose> = poses.iter().collect();
-    let followed = follow(&poses, figure.pose(), job.pose_settings.retarget)?
+    let followed = follow(dancer, figure.pose(), job.pose_settings.retarget)?
         .ok_or_else(|| Error::input(dance.path, "shows too little of a body for drafts"))?;
     let moments = dance.moments(&followed.joints);
     Ok(FrameDrafts::before(figure.rig(followed.scale)?, moments, RgbImage::new(width, height)))

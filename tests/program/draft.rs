@@ -161,9 +161,8 @@ fn a_map_says_how_sure_each_pixel_is() {
     let maps: Vec<RgbImage> = (0..4).map(|number| frame(&at("map"), number)).collect();
     for map in &maps {
         assert_eq!((map.dimensions(), map.get_pixel(0, 0).0), ((160, 160), [255; 3]));
+        assert!(map.pixels().any(|pixel| pixel.0[0] < 64), "everything is sure");
     }
-    let unsure = |map: &RgbImage| map.pixels().filter(|pixel| pixel.0[0] < 64).count();
-    assert!(maps.iter().map(unsure).sum::<usize>() > 10, "everything is sure");
     assert_ne!(maps[0], maps[3]);
 }
 

@@ -27,6 +27,7 @@ mod kalman;
 mod mirror;
 mod outliers;
 mod points;
+mod quantile;
 mod retarget;
 mod sequence;
 mod skeleton;
@@ -50,6 +51,7 @@ pub use json::{
 };
 pub use outliers::reject_outliers;
 pub use points::{POINTS, Points};
+pub use quantile::{full_length, median};
 pub use retarget::{Retarget, rescale, retarget};
 pub use sequence::{MAX_CANVAS, PoseSequence};
 pub use skeleton::{

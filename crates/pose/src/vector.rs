@@ -47,6 +47,13 @@ impl Vector {
     pub fn toward(self, other: Self, share: f32) -> Self {
         self * (1.0 - share) + other * share
     }
+
+    /// How far it is from the straight line between two points.
+    pub fn distance_to_line(self, from: Self, to: Self) -> f32 {
+        let along = to - from;
+        let share = ((self - from).dot(along) / along.dot(along).max(1e-6)).clamp(0.0, 1.0);
+        (self - from.toward(to, share)).length()
+    }
 }
 
 impl Add for Vector {

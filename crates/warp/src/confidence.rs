@@ -20,7 +20,7 @@ const GOOD_STRETCH: f32 = 1.35;
 const BAD_STRETCH: f32 = 2.2;
 /// How sure it is that what lies over another part of the figure does not belong behind it.
 const SURE_ORDER: f32 = 0.6;
-/// How far from where a part was cut its picture is sure, in pixels of the segmentation.
+/// How far from where a part was cut its picture is sure, in pixels of the segmentation, and at least in those that are drawn.
 const CUT: f32 = 4.0;
 
 /// For each layer its own pixels: red and green are how far from a cut they are, 0 what was invented; premultiplied by the layer's
@@ -31,8 +31,9 @@ pub(crate) fn own_pixels(
     split: Option<f32>,
 ) -> Vec<RgbaImage> {
     let own = |layer: &Layer| {
-        let far = far_from_cuts(segmentation, layer.part, split);
         let (width, height) = layer.texture.dimensions();
+        let cut = CUT * (segmentation.parts.height as f32 / height as f32).max(1.0);
+        let far = far_from_cuts(segmentation, layer.part, split, cut);
         let far = resize(&far, width, height, FilterType::Triangle);
         RgbaImage::from_fn(width, height, |x, y| {
             let alpha = layer.texture.get_pixel(x, y).0[3];
@@ -43,11 +44,12 @@ pub(crate) fn own_pixels(
     layers.iter().map(own).collect()
 }
 
-/// 0 on what is not the part's, rising to 1 away from the other parts.
+/// 0 on what is not the part's, rising to 1 where the other parts are `cut` pixels away.
 fn far_from_cuts(
     Segmentation { parts, figure, .. }: &Segmentation,
     part: Part,
     split: Option<f32>,
+    cut: f32,
 ) -> ImageBuffer<Luma<f32>, Vec<f32>> {
     let is_own = |x: usize, y: usize| {
         let of = parts.at(x, y);
@@ -62,7 +64,7 @@ fn far_from_cuts(
     let squares = euclidean_squared_distance_transform(&others);
     ImageBuffer::from_fn(width, height, |x, y| {
         let far = squares.get_pixel(x, y).0[0].sqrt() as f32;
-        Luma([if is_own(x as usize, y as usize) { (far / CUT).min(1.0) } else { 0.0 }])
+        Luma([if is_own(x as usize, y as usize) { (far / cut).min(1.0) } else { 0.0 }])
     })
 }
 

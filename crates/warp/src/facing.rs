@@ -1,6 +1,6 @@
 //! A head that turns a little: the face moves over it, its outline stays.
 
-use dreamtuner_pose::Joint;
+use dreamtuner_pose::{Joint, median};
 
 use crate::geometry::Vector;
 use crate::joints::Joints;
@@ -38,12 +38,8 @@ pub(crate) struct Heads {
 
 impl Heads {
     pub fn new(poses: &[Joints]) -> Self {
-        let median = |of: fn(&Joints) -> Option<f32>| {
-            let mut values: Vec<f32> = poses.iter().filter_map(of).collect();
-            values.sort_by(f32::total_cmp);
-            values.get(values.len() / 2).copied()
-        };
-        Self { usual: median(eyes_apart).zip(median(facing)), last: None }
+        let usual = |of: fn(&Joints) -> Option<f32>| median(poses.iter().filter_map(of));
+        Self { usual: usual(eyes_apart).zip(usual(facing)), last: None }
     }
 
     /// What follows is another scene.
@@ -81,8 +77,8 @@ impl Turn {
     pub fn new(rest: &Joints, turn: f32) -> Option<Self> {
         let sure = (turn.abs() - UNSURE).max(0.0) * turn.signum();
         let apart = eyes_apart(rest).filter(|_| sure != 0.0)?;
-        let shift = (sure * GAIN).clamp(-FARTHEST, FARTHEST) * apart;
         let (right, left) = rest.pair(Joint::RightEye, Joint::LeftEye)?;
+        let shift = (sure * GAIN).clamp(-FARTHEST, FARTHEST) * apart;
         let ears = rest.pair(Joint::RightEar, Joint::LeftEar);
         let ears_apart = ears.map_or(0.0, |(one, other)| (one - other).length());
         Some(Self {

@@ -11,10 +11,3 @@ pub(crate) fn angle(direction: Vector) -> f32 {
 pub(crate) fn middle(points: &[Vector]) -> Vector {
     points.iter().fold(vector(0.0, 0.0), |sum, point| sum + *point) * (1.0 / points.len() as f32)
 }
-
-/// How far a point is from the straight line between two others.
-pub(crate) fn distance_to_line(point: Vector, from: Vector, to: Vector) -> f32 {
-    let along = to - from;
-    let share = ((point - from).dot(along) / along.dot(along).max(1e-6)).clamp(0.0, 1.0);
-    (point - from.toward(to, share)).length()
-}

@@ -8,7 +8,7 @@ use imageproc::point::Point;
 use crate::bones::LIMBS;
 use crate::field::Field;
 use crate::fill::continued;
-use crate::geometry::{Vector, distance_to_line, vector};
+use crate::geometry::{Vector, vector};
 use crate::joints::{Joints, Torso};
 use crate::lines::outlines_of_others;
 use crate::outline::{is_inside, outline, solid_ends};
@@ -133,7 +133,7 @@ impl Cut<'_> {
         };
         let bones: Vec<Vector> = joints.into_iter().filter_map(|joint| self.joints.at(joint)).collect();
         let far = |place: Vector| {
-            let bones = bones.windows(2).map(|bone| distance_to_line(place, bone[0], bone[1]));
+            let bones = bones.windows(2).map(|bone| place.distance_to_line(bone[0], bone[1]));
             bones.fold(f32::INFINITY, f32::min)
         };
         // At the hem some of the skirt is taken for the leg's.

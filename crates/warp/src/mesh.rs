@@ -266,8 +266,11 @@ impl Builder<'_> {
         let points = (0..count)
             .map(|index| from.toward(to, first + (last - first) * index as f32 / (count - 1) as f32));
         // A leg goes on behind the skirt that it carries.
-        let layers = |point| [self.layer_of(part, point), part];
-        points.flat_map(|point| layers(point).map(|layer| self.around(layer, point))).flatten().collect()
+        let layers = |point| {
+            let shown = self.layer_of(part, point);
+            std::iter::once(shown).chain((shown != part).then_some(part))
+        };
+        points.flat_map(|point| layers(point).flat_map(move |layer| self.around(layer, point))).collect()
     }
 
     fn torso_sources(&self) -> Vec<u32> {

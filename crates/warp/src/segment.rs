@@ -11,7 +11,7 @@ use imageproc::region_labelling::{Connectivity, connected_components};
 use crate::bones::LIMBS;
 use crate::edges::Edges;
 use crate::field::{Field, spread};
-use crate::geometry::{Vector, distance_to_line, middle, vector};
+use crate::geometry::{Vector, middle, vector};
 use crate::joints::{FACE, Joints, Torso};
 use crate::parts::Part;
 use crate::strays::{Arm, give_back};
@@ -272,7 +272,7 @@ impl Limb {
     }
 
     fn distance(&self, point: Vector) -> f32 {
-        self.bones.iter().map(|(from, to)| distance_to_line(point, *from, *to)).fold(f32::INFINITY, f32::min)
+        self.bones.iter().map(|(from, to)| point.distance_to_line(*from, *to)).fold(f32::INFINITY, f32::min)
     }
 }
 

@@ -1,6 +1,6 @@
 //! How freely each corner of a net hangs.
 
-use crate::geometry::{Vector, distance_to_line};
+use crate::geometry::Vector;
 use crate::joints::Torso;
 
 /// A thing hangs from the highest of its corners that are so near to the trunk as its nearest one, and shoulders' widths more.
@@ -14,7 +14,7 @@ pub(crate) fn slack(rest: &[Vector], things: &[Vec<u32>], torso: &Torso) -> Vec<
     let mut slack = vec![0.0; rest.len()];
     let unit = (torso.right - torso.left).length();
     for thing in things {
-        let from_trunk = |corner: &u32| distance_to_line(rest[*corner as usize], torso.neck, torso.hips());
+        let from_trunk = |corner: &u32| rest[*corner as usize].distance_to_line(torso.neck, torso.hips());
         let nearest = thing.iter().map(from_trunk).fold(f32::INFINITY, f32::min);
         let near = thing.iter().filter(|corner| from_trunk(corner) <= nearest + ROOTS * unit);
         let height = |corner: &u32| rest[*corner as usize].y;

@@ -1,14 +1,11 @@
 //! How long the bones of the dancer and of the reference are.
 
 use super::skeleton::{BONES, bones, length, mirrored};
-use crate::{Joint, Person, PoseSequence};
+use crate::{Joint, Person, PoseSequence, full_length, median};
 
 /// Lengths of [`BONES`] in pixels.
 pub(super) type Lengths = [f32; Joint::COUNT];
 
-/// Of the lengths that a bone has over a clip this share is shorter than its full length. The bone is longest where it
-/// lies in the plane of the picture, apart from a few frames that are wrong.
-const FULL_LENGTH: f64 = 0.9;
 /// A bone across the body is at least this share of what is usual, even where it is never seen from the front.
 const LEAST_SHARE: f32 = 0.5;
 
@@ -16,10 +13,7 @@ const LEAST_SHARE: f32 = 0.5;
 pub(super) fn of_dancer(sequence: &PoseSequence) -> [Option<f32>; Joint::COUNT] {
     let people = || sequence.poses.iter().filter_map(|pose| pose.people.first());
     let seen: [Option<f32>; Joint::COUNT] = std::array::from_fn(|bone| {
-        let mut lengths: Vec<f32> = people().filter_map(|person| bones(person)[bone].map(length)).collect();
-        lengths.sort_by(f32::total_cmp);
-        let place = (lengths.len() as f64 * FULL_LENGTH) as usize;
-        lengths.get(place.min(lengths.len().saturating_sub(1))).copied()
+        full_length(people().filter_map(|person| bones(person)[bone].map(length)))
     });
     let torso = seen[0];
     std::array::from_fn(|bone| {
@@ -44,11 +38,4 @@ pub(super) fn of_reference(person: &Person, dancer: &[Option<f32>; Joint::COUNT]
         *length = seen[bone].or_else(|| guessed(bone)).unwrap_or_default();
     }
     Some(lengths)
-}
-
-/// The upper one of the two in the middle of an even number.
-pub(super) fn median(values: impl Iterator<Item = f32>) -> Option<f32> {
-    let mut values: Vec<f32> = values.collect();
-    values.sort_by(f32::total_cmp);
-    values.get(values.len() / 2).copied()
 }

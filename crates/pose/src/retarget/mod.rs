@@ -7,10 +7,10 @@ mod skeleton;
 use serde::{Deserialize, Serialize};
 
 use super::points::refuse_crowds;
-use super::{Depths, Hand, Joint, Keypoint, Person, Pose, PoseSequence};
+use super::{Depths, Hand, Joint, Keypoint, Person, Pose, PoseSequence, median};
 use crate::error::{Error, Result};
 use ground::{FEET, Moment, hips, standing};
-use lengths::{Lengths, median, of_dancer, of_reference};
+use lengths::{Lengths, of_dancer, of_reference};
 use skeleton::{BONES, Vector, bones, place, root};
 
 /// How a dance is brought to the reference's body.
