@@ -207,7 +207,9 @@ fn rig(folder: &Path, bytes: &[u8]) {
     let reference =
         ReferenceFiles { picture, mask: FileChoice::Auto, controls: Vec::new(), model: PoseModel::default() };
     let rig = Some(file(folder, "figure.rig.json", bytes));
-    let Ok(figure) = (RigFiles { reference, rig, joints: Vec::new() }).read() else { return };
+    let Ok(figure) = (RigFiles { reference, rig, joints: Vec::new(), others: Vec::new() }).read() else {
+        return;
+    };
     let _ = (figure.doubts(), figure.rig(1.0).is_ok());
 }
 

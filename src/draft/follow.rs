@@ -2,9 +2,10 @@
 
 use dreamtuner_warp::Joints;
 
-use super::layout::{scale_between, with_room};
+use super::layout::with_room;
 use crate::error::Result;
 use crate::pose::{Joint, Person, Pose, PoseSequence, Retarget, Vector, full_length, vector};
+use crate::rig::scale_between;
 
 /// The dance on a figure's body, in the dancer's pixels.
 pub struct Followed {

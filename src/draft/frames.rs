@@ -6,13 +6,12 @@ use dreamtuner_warp::{Depths, Joints, Moment, Rig, moments};
 use image::{GrayImage, Luma, RgbImage, RgbaImage};
 
 use super::background::of_reference;
-use super::layout::scale_between;
 use crate::error::{Error, Result};
 use crate::inputs::dance::PoseSource;
 use crate::picture::{Fit, WHITE, fit_grey, fit_image, over_picture};
 use crate::pose::Pose;
 use crate::render::draft::DraftFrame;
-use crate::rig::Figure;
+use crate::rig::{Figure, scale_between};
 
 /// A dance on the reference's body.
 #[derive(Debug)]

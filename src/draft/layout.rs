@@ -3,7 +3,7 @@
 use dreamtuner_warp::Joints;
 
 use crate::error::{Error, Result};
-use crate::pose::{BoundingBox, Joint, Person, Pose, Vector, full_length, median, vector};
+use crate::pose::{BoundingBox, Person, Pose, Vector, vector};
 
 /// Sides that frames may have.
 const SIDES: std::ops::RangeInclusive<u32> = 16..=crate::frame::MAX_SIDE;
@@ -56,34 +56,6 @@ impl Layout {
         Self { width, height, scale, offset }
     }
 }
-
-/// How much larger a dance is than the figure at `rest`: the median over bones. `None` where they have none in common.
-pub fn scale_between(rest: &Joints, dance: &[Joints]) -> Option<f32> {
-    let length = |joints: &Joints, [from, to]: [Joint; 2]| {
-        let (from, to) = (joints.at(from)?, joints.at(to)?);
-        Some((to - from).length())
-    };
-    let ratio = |bone: [Joint; 2]| {
-        let own = length(rest, bone).filter(|own| *own > 0.0)?;
-        Some(full_length(dance.iter().filter_map(|joints| length(joints, bone)))? / own)
-    };
-    median(BONES.into_iter().filter_map(ratio).filter(|ratio| *ratio > 0.0))
-}
-
-/// Bones that hardly turn out of sight for a whole dance.
-const BONES: [[Joint; 2]; 11] = [
-    [Joint::Neck, Joint::RightHip],
-    [Joint::Neck, Joint::LeftHip],
-    [Joint::RightShoulder, Joint::RightElbow],
-    [Joint::RightElbow, Joint::RightWrist],
-    [Joint::LeftShoulder, Joint::LeftElbow],
-    [Joint::LeftElbow, Joint::LeftWrist],
-    [Joint::RightHip, Joint::RightKnee],
-    [Joint::RightKnee, Joint::RightAnkle],
-    [Joint::LeftHip, Joint::LeftKnee],
-    [Joint::LeftKnee, Joint::LeftAnkle],
-    [Joint::RightShoulder, Joint::LeftShoulder],
-];
 
 /// How far the figure reaches beyond its joints (hair, hands, feet, clothes), and a little more, as heads and hands turn.
 fn overhang(figure: BoundingBox, rest: &Joints) -> f32 {

@@ -57,20 +57,14 @@ impl Reservation {
     pub fn new(wanted: Vec<Wanted>, inputs: &[&Path], overwrite: bool) -> Result<Self> {
         let inputs: BTreeSet<&Path> = inputs.iter().copied().collect();
         let inputs: Vec<Input> = inputs.into_iter().map(Input::new).collect();
+        let mut wanted = wanted.into_iter();
+        let main = wanted.next().ok_or_else(|| Error::output("", "names no output"))?;
         let mut made = MadeFolders::default();
-        let mut outputs: Vec<Named> = Vec::with_capacity(wanted.len());
-        for output in wanted {
-            let output = Named::new(output, &mut made)?;
-            if outputs.iter().any(|other| other.full == output.full) {
-                return Err(Error::output(output.wanted.path(), "is named for two outputs"));
-            }
-            output.check_inputs(&inputs)?;
-            outputs.push(output);
-        }
-        let main = outputs.first().ok_or_else(|| Error::output("", "names no output"))?;
+        let main = Named::new(main, &mut made)?;
+        main.check_inputs(&inputs)?;
         let record = Record::open(main.wanted.path(), &main.anchor())?;
         let mut reservation = Self {
-            outputs,
+            outputs: vec![main],
             overwrite,
             resumed: record.key().is_some(),
             begun: Vec::new(),
@@ -79,6 +73,10 @@ impl Reservation {
             finished: false,
             made,
         };
+        // Folders of other outputs are made by whoever has the record: another process that is refused removes what it has made.
+        for output in wanted {
+            reservation.add(output, &inputs)?;
+        }
         // What was published by a run with other settings is refused once these are known.
         reservation.refuse_others()?;
         reservation.lock()?;
@@ -94,6 +92,16 @@ impl Reservation {
         let inputs: String = inputs.iter().map(|input| facts_of(input)).collect();
         reservation.resume(&key_of(&format!("{settings} {inputs}")))?;
         Ok(reservation)
+    }
+
+    fn add(&mut self, output: Wanted, inputs: &[Input]) -> Result<()> {
+        let output = Named::new(output, &mut self.made)?;
+        if self.outputs.iter().any(|other| other.full == output.full) {
+            return Err(Error::output(output.wanted.path(), "is named for two outputs"));
+        }
+        output.check_inputs(inputs)?;
+        self.outputs.push(output);
+        Ok(())
     }
 
     fn lock(&mut self) -> Result<()> {

@@ -8,6 +8,7 @@ use image::{RgbImage, RgbaImage};
 use super::doubts::Doubts;
 use super::file::{RigFile, check_place};
 use super::names::JointEdit;
+use super::scale::scale_between;
 use crate::error::{Error, Result};
 use crate::files::read_picture;
 use crate::frame::MAX_SIDE;
@@ -24,6 +25,8 @@ pub struct RigFiles {
     pub rig: Option<PathBuf>,
     /// Joints that are known better.
     pub joints: Vec<JointEdit>,
+    /// Other pictures of the same character, which lend what the reference hides. All is found in them.
+    pub others: Vec<PathBuf>,
 }
 
 /// A figure that was found.
@@ -36,6 +39,8 @@ pub struct Figure {
     /// Its joints, on a canvas of the picture's size.
     pose: Pose,
     edits: Edits,
+    /// The character in other pictures.
+    others: Vec<Figure>,
     path: PathBuf,
 }
 
@@ -43,12 +48,12 @@ impl RigFiles {
     /// A figure of which all is found in its picture.
     pub fn found_in(reference: &ReferenceFiles) -> Self {
         let reference = ReferenceFiles { controls: vec![FileChoice::Auto], ..reference.clone() };
-        Self { reference, rig: None, joints: Vec::new() }
+        Self { reference, rig: None, joints: Vec::new(), others: Vec::new() }
     }
 
     /// The files that are read.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
-        self.reference.files().chain(self.rig.as_deref())
+        self.reference.files().chain(self.rig.as_deref()).chain(self.others.iter().map(PathBuf::as_path))
     }
 
     /// Reads all there is, and looks for what there is not.
@@ -56,6 +61,20 @@ impl RigFiles {
     /// # Errors
     /// Files that cannot be read or do not go together; a picture that shows nobody.
     pub fn read(&self) -> Result<Figure> {
+        let other = |picture: &PathBuf| {
+            let reference = ReferenceFiles {
+                picture: picture.clone(),
+                mask: FileChoice::Auto,
+                controls: Vec::new(),
+                model: self.reference.model.clone(),
+            };
+            Self::found_in(&reference).read_one()
+        };
+        let others = self.others.iter().map(other).collect::<Result<_>>()?;
+        Ok(Figure { others, ..self.read_one()? })
+    }
+
+    fn read_one(&self) -> Result<Figure> {
         let path = self.reference.picture.clone();
         let Some(file) = &self.rig else {
             let reference = self.reference.read()?;
@@ -115,7 +134,14 @@ fn read_parts(path: &Path, picture: &RgbImage) -> Result<RgbaImage> {
 impl Figure {
     fn new(path: PathBuf, picture: RgbImage, cut_out: RgbaImage, person: Person, edits: Edits) -> Self {
         let (width, height) = picture.dimensions();
-        Self { picture, cut_out, pose: Pose { width, height, people: vec![person] }, edits, path }
+        Self {
+            picture,
+            cut_out,
+            pose: Pose { width, height, people: vec![person] },
+            edits,
+            others: Vec::new(),
+            path,
+        }
     }
 
     /// The picture, opaque.
@@ -176,6 +202,9 @@ impl Figure {
             hasher.update(parts.as_raw());
         }
         hasher.update(format!("{:?} {:?}", self.pose, self.edits.order).as_bytes());
+        self.others.iter().for_each(|other| {
+            hasher.update(other.fingerprint().as_bytes());
+        });
         hasher.finalize().to_hex()[..16].to_owned()
     }
 
@@ -192,7 +221,16 @@ impl Figure {
             );
             return Err(Error::input(&self.path, problem));
         }
-        let rig = Rig::with(&self.cut_out, &Joints::of(self.person()), &self.edits, scale);
-        rig.map_err(|error| Error::input(&self.path, error.to_string()))
+        let joints = Joints::of(self.person());
+        let mut rig = Rig::with(&self.cut_out, &joints, &self.edits, scale)
+            .map_err(|error| Error::input(&self.path, error.to_string()))?;
+        for other in &self.others {
+            let larger = scale_between(&Joints::of(other.person()), &[joints]).unwrap_or(1.0);
+            if !rig.borrow_from(&other.rig(scale * larger)?) {
+                let path = other.path.display();
+                tracing::warn!("{path}: looks different where both show the same; nothing is taken from it");
+            }
+        }
+        Ok(rig)
     }
 }

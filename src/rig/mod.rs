@@ -8,6 +8,7 @@ mod figure;
 mod file;
 mod job;
 mod names;
+mod scale;
 mod sheet;
 
 pub use doubts::{Doubts, Posture};
@@ -15,3 +16,4 @@ pub use figure::{Figure, RigFiles};
 pub use file::parts_beside;
 pub use job::{RigEvent, RigJob, run};
 pub use names::{JointEdit, joint_name};
+pub(crate) use scale::scale_between;

@@ -187,3 +187,28 @@ fn what_cannot_be_drafted_is_refused() {
     assert!(said.contains("white.png") && said.contains("no figure"), "{said}");
     assert!(!at("a.mp4").exists());
 }
+
+#[test]
+fn another_picture_lends_what_is_hidden() {
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let with = |output: &str, other: &Path| {
+        let mut command = draft(&at(output), &["--size", "160x160", "--another"]);
+        command.arg(other);
+        command
+    };
+    done(draft(&at("alone/"), &["--size", "160x160"]));
+    // Somebody else lends nothing, and that is said.
+    let mut stranger = program();
+    stranger.args(["puppet", "image", "--seed", "3", "--size", "256", "-o"]).arg(at("stranger.png"));
+    done(stranger);
+    let said = done(with("stranger/", &at("stranger.png")));
+    let said = String::from_utf8(said.stderr).unwrap();
+    assert!(said.contains("stranger.png") && said.contains("nothing is taken from it"), "{said}");
+    assert_eq!(frame(&at("alone"), 2), frame(&at("stranger"), 2));
+    // The same drawing, where an arm hides nothing, shows what it hid.
+    let said = done(with("lent/", &root().join("examples/hero.png")));
+    assert!(!String::from_utf8(said.stderr).unwrap().contains("nothing is taken"));
+    let said = refused(with("a.mp4", &at("missing.png")));
+    assert!(said.contains("missing.png"), "{said}");
+}

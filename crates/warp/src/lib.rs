@@ -22,6 +22,7 @@ mod fill;
 mod geometry;
 mod joints;
 mod layers;
+mod lend;
 mod lines;
 mod mesh;
 mod moment;

@@ -12,6 +12,7 @@ use crate::field::Field;
 use crate::geometry::Vector;
 use crate::joints::Joints;
 use crate::layers::{Cut, Layer};
+use crate::lend::{Lent, Shown, lent};
 use crate::lines::mixed;
 use crate::mesh::Mesh;
 use crate::moment::Moment;
@@ -115,6 +116,33 @@ impl Rig {
         &self.joints
     }
 
+    /// Takes what this picture hides from another picture of the same character, as far as that shows it: what an arm lies over, or a
+    /// leg. Both should be of about the same size. Takes nothing, and says so by `false`, where most of what both show looks different.
+    pub fn borrow_from(&mut self, other: &Self) -> bool {
+        let there = posed(&self.mesh, &self.joints, &Moment::from(&other.joints));
+        let corners = (&self.mesh.rest[..], &there[..]);
+        let lend = |(number, layer): (usize, &Layer)| {
+            let same = other.layers.iter().zip(other.own_pixels()).find(|(of, _)| of.part == layer.part);
+            same.map_or(Lent::Nothing, |(of, of_own)| {
+                let shown = Shown { layer, own: &self.own_pixels()[number] };
+                lent(shown, Shown { layer: of, own: of_own }, &self.mesh.triangles[number], corners)
+            })
+        };
+        let lent: Vec<Lent> = self.layers.iter().enumerate().map(lend).collect();
+        let count = |is: fn(&Lent) -> bool| lent.iter().filter(|lent| is(lent)).count();
+        if count(|lent| matches!(lent, Lent::Pixels(..))) <= count(|lent| matches!(lent, Lent::Different)) {
+            return false;
+        }
+        let mut own_pixels = self.own_pixels().clone();
+        for ((layer, own), lent) in self.layers.iter_mut().zip(&mut own_pixels).zip(lent) {
+            if let Lent::Pixels(texture, pixels) = lent {
+                (layer.texture, *own) = (texture, pixels);
+            }
+        }
+        self.own_pixels = own_pixels.into();
+        true
+    }
+
     /// How much of what the picture shows does not hang together with the figure, 0 to 1: a ball, a shadow, another person.
     pub fn apart(&self) -> f32 {
         self.segmentation.apart
@@ -141,18 +169,16 @@ impl Rig {
     /// wrong. What is beside the figure is sure, apart from a seam beside unsure places.
     pub fn confidence(&self, moment: impl Into<Moment>, width: u32, height: u32) -> GrayImage {
         let moment = moment.into();
-        let scale = self.segmentation.parts.height as f32 / self.size.1 as f32;
-        let textures = self.own_pixels.get_or_init(|| {
-            confidence::own_pixels(
-                &self.layers,
-                &self.segmentation,
-                self.split.map(|split| split.row * scale),
-            )
-        });
-        let textures: Vec<&RgbaImage> = textures.iter().collect();
+        let textures: Vec<&RgbaImage> = self.own_pixels().iter().collect();
         let shades = |corners: &[Vector]| confidence::shades(&self.mesh, corners);
         let canvas = self.drawn(&moment, &textures, shades, (width, height), confidence::over);
         confidence::map(&canvas, self.mesh.step)
+    }
+
+    fn own_pixels(&self) -> &Vec<RgbaImage> {
+        let scale = self.segmentation.parts.height as f32 / self.size.1 as f32;
+        let split = self.split.map(|split| split.row * scale);
+        self.own_pixels.get_or_init(|| confidence::own_pixels(&self.layers, &self.segmentation, split))
     }
 
     /// The layers with some textures, each laid `over` those behind it.

@@ -369,3 +369,32 @@ fn pictures_that_cannot_be_cut_are_refused() {
     let dot = RgbaImage::from_pixel(1, 1, Rgba([9, 9, 9, 255]));
     Rig::new(&dot, &joints(&picture)).unwrap().draw(&joints(&picture), 5, 5);
 }
+
+/// The mean over puppets of how far a dance is from the truth, by what the rigs of their pictures are made of.
+#[test]
+fn another_picture_lends_what_the_arms_hide() {
+    let crossed = |pose: FigurePose| FigurePose {
+        right_arm: 25.0,
+        right_elbow: -115.0,
+        left_arm: 20.0,
+        left_elbow: -60.0,
+        ..pose
+    };
+    let (mut alone, mut lent) = (0.0, 0.0);
+    for seed in 0..12 {
+        let identity = Identity::from_seed(seed);
+        let standard = reference(seed);
+        let shot = reference_shot(Expression::Smile);
+        let hidden = render(&identity, &Shot { pose: crossed(shot.pose), ..shot }, SIDE);
+        let mut rig = Rig::new(&figure(&hidden), &joints(&hidden)).unwrap();
+        let other = Rig::new(&figure(&standard), &joints(&standard)).unwrap();
+        let error = |rig: &Rig| difference(&rig.draw(&joints(&standard), SIDE, SIDE), &figure(&standard));
+        alone += error(&rig) / 12.0;
+        assert!(rig.borrow_from(&other), "puppet {seed}");
+        lent += error(&rig) / 12.0;
+        let stranger = reference(seed + 20);
+        let stranger = Rig::new(&figure(&stranger), &joints(&stranger)).unwrap();
+        assert!(!rig.borrow_from(&stranger), "puppet {seed}");
+    }
+    assert!(lent < 0.85 * alone, "{lent} with another picture, {alone} without");
+}

@@ -8,6 +8,7 @@ use dreamtuner::draft::{Background, DraftEvent, DraftJob};
 use dreamtuner::inputs::dance::{PoseKind, PoseSettings};
 use dreamtuner::interrupt::Interrupt;
 use dreamtuner::pose::{Camera, PersonChoice, Retarget};
+use dreamtuner::rig::RigFiles;
 
 use crate::figure_args::{self, FigureArgs};
 use crate::parse::{Size, background, beside, named_beside};
@@ -30,6 +31,9 @@ pub struct DraftArgs {
     /// Picture of the character, best from the front; its transparency serves as mask
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     reference: PathBuf,
+    /// Another picture of the same character, which lends what the reference hides; can be repeated
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
+    another: Vec<PathBuf>,
     /// The dance: a video of somebody dancing, pose JSON, or motion capture (BVH)
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     pose: PathBuf,
@@ -77,7 +81,7 @@ pub struct DraftArgs {
 impl DraftArgs {
     fn job(&self) -> DraftJob {
         DraftJob {
-            figure: self.figure.of(&self.reference),
+            figure: RigFiles { others: self.another.clone(), ..self.figure.of(&self.reference) },
             pose: self.pose.clone(),
             pose_settings: PoseSettings {
                 kind: PoseKind::Auto,

@@ -1,5 +1,7 @@
 //! Options that say what renders take from drafts.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 use dreamtuner::inputs::reference::ReferenceFiles;
 use dreamtuner::render::draft::DraftSettings;
@@ -25,6 +27,9 @@ pub struct DraftUseArgs {
     #[command(flatten, next_help_heading = "Draft")]
     #[serde(flatten)]
     rig: RigEditArgs,
+    /// Another picture of the same character, which lends drafts what the reference hides; can be repeated
+    #[arg(long, value_name = "FILE", help_heading = "Draft")]
+    another: Vec<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, ValueEnum, Serialize)]
@@ -66,6 +71,11 @@ impl DraftUseArgs {
     /// The figure in the reference, whose pose is looked for unless `pose` says it.
     pub fn figure(&self, reference: &ReferenceFiles, pose: &str) -> RigFiles {
         let reference = ReferenceFiles { controls: vec![pose.into()], ..reference.clone() };
-        RigFiles { reference, rig: self.rig.rig.clone(), joints: self.rig.joint.clone() }
+        RigFiles {
+            reference,
+            rig: self.rig.rig.clone(),
+            joints: self.rig.joint.clone(),
+            others: self.another.clone(),
+        }
     }
 }

@@ -56,6 +56,7 @@ impl FigureArgs {
             },
             rig: self.edits.rig.clone(),
             joints: self.edits.joint.clone(),
+            others: Vec::new(),
         }
     }
 }
