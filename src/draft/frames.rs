@@ -127,12 +127,8 @@ impl FrameDrafts {
     /// # Errors
     /// A number for which there is no pose.
     pub fn frame(&self, index: usize) -> Result<DraftFrame> {
-        let (figure, mut confidence) = (self.figure(index)?, self.confidence(index)?);
-        for ((sure, figure), known) in confidence.pixels_mut().zip(figure.pixels()).zip(self.known.pixels()) {
-            let (alpha, known) = (u32::from(figure.0[3]), u32::from(known.0[0]));
-            sure.0[0] = (u32::from(sure.0[0]) * (alpha * 255 + (255 - alpha) * known) / (255 * 255)) as u8;
-        }
-        Ok(DraftFrame { image: over_picture(&figure, &self.background), confidence })
+        let figure = self.figure(index)?;
+        Ok(DraftFrame::before(&figure, self.confidence(index)?, &self.background, &self.known))
     }
 
     fn moment(&self, index: usize) -> Result<Moment> {

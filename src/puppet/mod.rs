@@ -2,6 +2,7 @@
 
 mod dance;
 pub mod dataset;
+mod spoiled;
 
 pub use dance::{dance_file, open_dance};
 pub use dreamtuner_puppet::*;

@@ -1,13 +1,14 @@
 //! What frames take from their drafts: pictures of the same pose that geometry alone has made.
 
 use candle_core::Tensor;
-use image::{GrayImage, RgbImage};
+use image::{GrayImage, RgbImage, RgbaImage};
 use serde::{Deserialize, Serialize};
 
 use crate::diffusion::KeptLatent;
 use crate::error::{Error, Result};
 use crate::mask::Mask;
 use crate::model::StableDiffusion;
+use crate::picture::over_picture;
 
 /// The draft of a frame.
 #[derive(Debug, Clone)]
@@ -22,6 +23,20 @@ pub struct DraftFrame {
 const SURE: u8 = 128;
 
 impl DraftFrame {
+    /// A figure before a background, all of the same size. The background is sure where it is `known`: 255 surely, 0 not at all.
+    pub fn before(
+        figure: &RgbaImage,
+        mut confidence: GrayImage,
+        background: &RgbImage,
+        known: &GrayImage,
+    ) -> Self {
+        for ((sure, figure), known) in confidence.pixels_mut().zip(figure.pixels()).zip(known.pixels()) {
+            let (alpha, known) = (u32::from(figure.0[3]), u32::from(known.0[0]));
+            sure.0[0] = (u32::from(sure.0[0]) * (alpha * 255 + (255 - alpha) * known) / (255 * 255)) as u8;
+        }
+        Self { image: over_picture(figure, background), confidence }
+    }
+
     /// The draft's pixels `(1, 3, height, width)`, −1 where it is not sure.
     pub(super) fn without_unsure(&self, pixels: &Tensor) -> Result<Tensor> {
         let (_, _, height, width) = pixels.dims4()?;

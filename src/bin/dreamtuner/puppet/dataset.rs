@@ -29,6 +29,10 @@ pub struct DatasetArgs {
     /// Seed of poses, scenes and expressions
     #[arg(long, value_name = "SEED", default_value_t = 0)]
     seed: u64,
+    /// Also write a draft of each picture but the references, with a map of how sure it is: drawn from the reference with joints that
+    /// are a little wrong
+    #[arg(long)]
+    drafts: bool,
     /// The folder
     #[arg(short, long, value_name = "FOLDER")]
     output: PathBuf,
@@ -51,6 +55,7 @@ pub fn run(arguments: &DatasetArgs) -> Result<()> {
         variants: arguments.variants,
         size: arguments.size,
         seed: arguments.seed,
+        drafts: arguments.drafts,
     };
     let wanted = vec![Wanted::FilledFolder(arguments.output.clone())];
     let key = format!("{settings:?} {}", arguments.overwrite);
