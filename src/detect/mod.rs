@@ -7,6 +7,7 @@
 //!    pose too.
 //! 4. [`Tracker`] follows everyone through a video; [`CutDetector`] tells it where another scene begins.
 
+mod centred;
 mod colours;
 mod cuts;
 mod estimator;

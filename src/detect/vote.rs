@@ -6,6 +6,7 @@ use image::imageops::{FilterType, flip_horizontal, overlay, resize};
 use image::{GrayImage, Rgb, RgbImage};
 use rayon::prelude::*;
 
+use super::centred::centred;
 use super::estimator::{Estimator, Found};
 use super::movenet::drop_legs_below;
 use super::region::Region;
@@ -37,7 +38,8 @@ const OUTSIDE: f32 = 0.04;
 
 /// The person whom the `mask` shows, 255 inside; `None` where it shows nothing, or where nobody is believed to be seen. The views show
 /// the figure larger and smaller, wider, and in a mirror. Where the first network is not sure of it, it also sees it with a smaller head,
-/// and the others look as well. Each joint lies where most of the best views of all networks see it.
+/// and the others look as well. Each joint lies where most of the best views of all networks see it, those of
+/// arms and legs in the middle of their limb.
 ///
 /// # Errors
 /// Those of [`Estimator::find`].
@@ -70,7 +72,7 @@ pub fn find_masked_person(
     }
     let shoulders = person.joint(Joint::RightShoulder).zip(person.joint(Joint::LeftShoulder));
     person.body[Joint::Neck as usize] = shoulders.map(|(right, left)| right.towards(left, 0.5));
-    Ok(Some(Found { person: stage.taken_back(person), score }))
+    Ok(Some(Found { person: centred(&stage.taken_back(person), mask), score }))
 }
 
 /// Of a leg that the picture cuts off, or a long dress hides, networks guess the knee.

@@ -6,7 +6,7 @@ mod follow;
 mod footage;
 mod frames;
 mod job;
-mod layout;
+pub(crate) mod layout;
 mod run;
 
 pub use background::Background;

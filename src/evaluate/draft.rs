@@ -1,53 +1,61 @@
 //! Drafts of the benchmark's clips: the reference itself, bent to the true poses.
 
-use dreamtuner_warp::{Joints, Rig, moments};
-use image::RgbImage;
+use dreamtuner_warp::{Joints, Moment, Rig, moments};
+use image::{GrayImage, Luma, RgbImage};
 
-use super::job::BenchmarkEvent;
 use super::rows::KnownJoints;
 use super::truth::Truth;
 use crate::detect::{PoseModel, find_masked_person};
 use crate::error::Result;
-use crate::interrupt::Interrupt;
-use crate::picture::{WHITE, off_white, on_colour};
+use crate::picture::{WHITE, off_white};
 use crate::puppet::Picture;
+use crate::render::draft::DraftFrame;
 
-/// The frames of a clip; white where the reference's joints were not found.
-///
-/// # Errors
-/// The network that finds joints cannot be read.
-pub fn draft(
-    truth: &Truth,
-    frames_per_second: f32,
-    known: KnownJoints,
-    interrupt: &Interrupt,
-    on_event: &mut dyn FnMut(BenchmarkEvent),
-) -> Result<Vec<RgbImage>> {
-    let reference = &truth.reference;
-    let rest = Joints::of_first(&reference.pose);
-    let found = match known {
-        KnownJoints::True => Some(rest),
-        KnownJoints::Found => found(reference)?,
-    };
-    let figure = off_white(&reference.image, &reference.mask);
-    let rig = found.as_ref().and_then(|found| Rig::new(&figure, found).ok());
-    let (width, height) = reference.image.dimensions();
-    let poses: Vec<Joints> = truth.frames.iter().map(|frame| Joints::of_first(&frame.pose)).collect();
-    let poses: Vec<Joints> = match &found {
-        Some(found) => poses.iter().map(|pose| moved(found, &rest, pose)).collect(),
-        None => poses,
-    };
-    let times: Vec<f64> = (0..poses.len()).map(|index| index as f64 / f64::from(frames_per_second)).collect();
-    let mut frames = Vec::with_capacity(poses.len());
-    for moment in moments(&poses, &times, &[]) {
-        interrupt.check()?;
-        frames.push(match &rig {
-            Some(rig) => on_colour(&rig.draw(moment, width, height), WHITE),
-            None => RgbImage::from_pixel(width, height, WHITE),
-        });
-        on_event(BenchmarkEvent::Frame);
+/// The drafts of a clip's frames, on white.
+pub struct ClipDrafts {
+    /// `None` where the reference's joints were not found.
+    rig: Option<Rig>,
+    moments: Vec<Moment>,
+    /// Width and height of the frames.
+    size: (u32, u32),
+}
+
+impl ClipDrafts {
+    /// Cuts the reference.
+    ///
+    /// # Errors
+    /// The network that finds joints cannot be read.
+    pub fn new(truth: &Truth, frames_per_second: f32, known: KnownJoints) -> Result<Self> {
+        let reference = &truth.reference;
+        let rest = Joints::of_first(&reference.pose);
+        let found = match known {
+            KnownJoints::True => Some(rest),
+            KnownJoints::Found => found(reference)?,
+        };
+        let figure = off_white(&reference.image, &reference.mask);
+        let rig = found.as_ref().and_then(|found| Rig::new(&figure, found).ok());
+        let poses = truth.frames.iter().map(|frame| Joints::of_first(&frame.pose));
+        let poses: Vec<Joints> = match &found {
+            Some(found) => poses.map(|pose| moved(found, &rest, &pose)).collect(),
+            None => poses.collect(),
+        };
+        let times: Vec<f64> =
+            (0..poses.len()).map(|index| index as f64 / f64::from(frames_per_second)).collect();
+        Ok(Self { rig, moments: moments(&poses, &times, &[]), size: reference.image.dimensions() })
     }
-    Ok(frames)
+
+    /// The draft of a frame; white, and not sure at all, where there is no rig.
+    pub fn frame(&self, index: usize) -> DraftFrame {
+        let (width, height) = self.size;
+        let background = RgbImage::from_pixel(width, height, WHITE);
+        let Some(rig) = &self.rig else {
+            return DraftFrame { image: background, confidence: GrayImage::new(width, height) };
+        };
+        let moment = self.moments[index];
+        let known = GrayImage::from_pixel(width, height, Luma([255]));
+        let confidence = rig.confidence(moment, width, height);
+        DraftFrame::before(&rig.draw(moment, width, height), confidence, &background, &known)
+    }
 }
 
 /// The reference's joints as MoveNet finds them.

@@ -42,6 +42,8 @@ pub enum Source {
         caption: Caption,
         /// Whether the reference's background is masked out.
         mask: bool,
+        /// Where the reference's joints are, where frames use drafts.
+        joints: KnownJoints,
     },
     /// The reference itself, bent to the true poses, without diffusion.
     Draft {
@@ -53,12 +55,14 @@ pub enum Source {
 }
 
 /// How the joints of a reference are known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum KnownJoints {
     /// They are the true ones.
     True,
-    /// MoveNet has found them.
+    /// They are found in it.
+    #[default]
     Found,
 }
 
@@ -70,7 +74,8 @@ impl Row {
         settings: RenderSettings,
         caption: Caption,
     ) -> Self {
-        let source = Source::Render { settings: Box::new(settings), caption, mask: true };
+        let source =
+            Source::Render { settings: Box::new(settings), caption, mask: true, joints: KnownJoints::Found };
         Self { name: name.into(), title: title.into(), source }
     }
 }

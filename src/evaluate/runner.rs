@@ -6,7 +6,7 @@ use candle_core::DType;
 use image::RgbImage;
 use serde_json::{Value, json};
 
-use super::draft::draft;
+use super::draft::ClipDrafts;
 use super::job::{Benchmark, BenchmarkEvent, BenchmarkModels};
 use super::models::{Known, Models};
 use super::report::Report;
@@ -20,8 +20,6 @@ use crate::model::StableDiffusion;
 use crate::outputs::{Reservation, write_json, write_png, write_whole};
 use crate::puppet::Identity;
 use crate::render::animator::{Animator, ClipInputs, FrameInputs};
-use crate::render::feature_store::FeatureCache;
-use crate::render::pipeline::Pipeline;
 use crate::render::settings::RenderSettings;
 
 /// Changes when a measure does: results measured otherwise are not taken for these.
@@ -121,11 +119,28 @@ impl Benchmark {
         let loaded = models.load(&name, &job.device)?;
         let start = Instant::now();
         let frames = match &row.source {
-            Source::Draft { joints } => draft(&truth, dance.frames_per_second, *joints, interrupt, on_event)?,
-            Source::RoundTrip => round_trip(&loaded.model, &truth, interrupt, on_event)?,
-            Source::Render { settings, caption, mask } => {
+            Source::Draft { joints } => {
+                let drafts = ClipDrafts::new(&truth, dance.frames_per_second, *joints)?;
+                each(&truth, interrupt, on_event, |index| Ok(drafts.frame(index).image))?
+            }
+            Source::RoundTrip => each(&truth, interrupt, on_event, |index| {
+                round_trip(&loaded.model, &truth.frames[index].image)
+            })?,
+            Source::Render { settings, caption, mask, joints } => {
                 let settings = filled(settings, *caption, &truth, &known);
-                render(loaded, job.cache, &truth, settings, *mask, interrupt, on_event)?
+                let drafts = settings.draft.are_used();
+                let drafts =
+                    drafts.then(|| ClipDrafts::new(&truth, dance.frames_per_second, *joints)).transpose()?;
+                let reference = truth.reference_picture(*mask, loaded.controls.len())?;
+                let inputs = ClipInputs::encode(loaded, reference, &settings)?;
+                let mut animator = Animator::new(loaded, inputs, settings, job.cache, interrupt.clone())?;
+                each(&truth, interrupt, on_event, |index| {
+                    let controls = vec![Some(truth.frames[index].control_image()); loaded.controls.len()];
+                    let draft = drafts.as_ref().map(|drafts| drafts.frame(index));
+                    let inputs = FrameInputs { controls: &controls, draft: draft.as_ref() };
+                    let rendered = animator.render(inputs, &mut |_| {});
+                    Ok(rendered.map_err(|error| error.at_frame(index))?.image)
+                })?
             }
         };
         let seconds = start.elapsed().as_secs_f64() / frames.len().max(1) as f64;
@@ -191,41 +206,24 @@ fn filled(settings: &RenderSettings, caption: Caption, truth: &Truth, known: &Kn
     .with_subject(known.subject.as_ref())
 }
 
-fn render(
-    pipeline: &Pipeline,
-    cache: FeatureCache,
+/// Every frame of a clip, one after the other.
+fn each(
     truth: &Truth,
-    settings: RenderSettings,
-    mask: bool,
     interrupt: &Interrupt,
     on_event: &mut dyn FnMut(BenchmarkEvent),
+    mut frame: impl FnMut(usize) -> Result<RgbImage>,
 ) -> Result<Vec<RgbImage>> {
-    let reference = truth.reference_picture(mask, pipeline.controls.len())?;
-    let inputs = ClipInputs::encode(pipeline, reference, &settings)?;
-    let mut animator = Animator::new(pipeline, inputs, settings, cache, interrupt.clone())?;
     let mut frames = Vec::with_capacity(truth.frames.len());
-    for (index, frame) in truth.frames.iter().enumerate() {
-        let seen = vec![Some(frame.control_image()); pipeline.controls.len()];
-        let rendered =
-            animator.render(FrameInputs::new(&seen), &mut |_| {}).map_err(|error| error.at_frame(index))?;
-        frames.push(rendered.image);
+    for index in 0..truth.frames.len() {
+        interrupt.check()?;
+        frames.push(frame(index)?);
         on_event(BenchmarkEvent::Frame);
     }
     Ok(frames)
 }
 
-fn round_trip(
-    model: &StableDiffusion,
-    truth: &Truth,
-    interrupt: &Interrupt,
-    on_event: &mut dyn FnMut(BenchmarkEvent),
-) -> Result<Vec<RgbImage>> {
-    let mut frames = Vec::with_capacity(truth.frames.len());
-    for frame in &truth.frames {
-        interrupt.check()?;
-        let latent = model.encode_image(&frame.image, None)?;
-        frames.push(model.decode(&latent.to_dtype(DType::F32)?, None)?);
-        on_event(BenchmarkEvent::Frame);
-    }
-    Ok(frames)
+/// A picture through the VAE.
+fn round_trip(model: &StableDiffusion, picture: &RgbImage) -> Result<RgbImage> {
+    let latent = model.encode_image(picture, None)?;
+    model.decode(&latent.to_dtype(DType::F32)?, None)
 }

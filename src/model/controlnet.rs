@@ -19,11 +19,20 @@ pub struct ControlNet {
     down: Vec<Convolution>,
     mid: Convolution,
     reverse_channels: bool,
+    image_channels: usize,
 }
+
+/// Channels of what a ControlNet is shown that sees the skeleton (3), the frame's draft (3) and how sure it is (1).
+const WITH_DRAFT: usize = 7;
 
 impl ControlNet {
     /// Builds the network that `config` describes with the weights under `vb`.
     pub fn new(config: &UNetConfig, vb: VarBuilder) -> Result<Self> {
+        let image_channels = config.conditioning_channels;
+        if ![3, WITH_DRAFT].contains(&image_channels) {
+            let problem = format!("{image_channels}; 3 and {WITH_DRAFT} (with a draft) are known");
+            return Err(crate::Error::setting("config.json, conditioning_channels", problem).into());
+        }
         let channels = &config.block_out_channels;
         let mut down = vec![conv1x1(channels[0], channels[0], vb.pp("controlnet_down_blocks.0"))?];
         for (level, &width) in channels.iter().enumerate() {
@@ -40,10 +49,18 @@ impl ControlNet {
             down,
             mid: conv1x1(deepest, deepest, vb.pp("controlnet_mid_block"))?,
             reverse_channels: config.controlnet_conditioning_channel_order == "bgr",
+            image_channels,
         })
     }
 
-    /// Embeds control images `(batch, 3, height, width)` with values in [0, 1] at the latent's size, `(batch, channels, …)`.
+    /// Whether it is shown the frame's draft, and how sure it is, after the control image.
+    pub fn sees_draft(&self) -> bool {
+        self.image_channels == WITH_DRAFT
+    }
+
+    /// Embeds control images `(batch, 3, height, width)` with values in [0, 1] at the latent's size, `(batch, channels, …)`. Where it
+    /// [sees drafts](Self::sees_draft), they have 7 channels: red, green and blue of the control image and of the draft, and how sure the
+    /// draft is; 0 where there is none.
     /// It depends on nothing else, so that once a frame is enough.
     pub fn embed(&self, image: &Tensor) -> Result<Tensor> {
         if self.reverse_channels {
@@ -117,7 +134,7 @@ impl ConditionEmbedding {
             )?);
         }
         Ok(Self {
-            conv_in: conv3x3(3, first, Passes::Few, vb.pp("conv_in"))?,
+            conv_in: conv3x3(config.conditioning_channels, first, Passes::Few, vb.pp("conv_in"))?,
             blocks,
             conv_out: conv3x3(last, config.block_out_channels[0], Passes::Few, vb.pp("conv_out"))?,
         })

@@ -6,20 +6,23 @@
 //! neighbouring frames of a clip (1 to 3, 4 to 6, …). Where drafts are asked for, each of these has one that a rig of the reference
 //! gives, joints mistaken as in strangers' drawings, and a map of how sure it is.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use dreamtuner_puppet::{
-    Identity, Random, Shot, caption, follows, pose, render, scene_caption, training_shot,
+    Identity, Picture, Random, Scene, Shot, View, caption, follows, pose, render, scene_caption,
+    training_shot,
 };
 use image::{ImageBuffer, PixelWithColorType};
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::drawings::Drawing;
 use super::spoiled::SpoiledRig;
 use crate::error::{Error, Result};
 use crate::frame::MAX_SIDE;
 use crate::outputs::{Earlier, Reservation, disk, png, write_unsynced, write_whole};
 use crate::pose::Pose;
+use crate::render::draft::DraftFrame;
 
 /// Which pictures are made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,11 +39,22 @@ pub struct DatasetSettings {
     pub seed: u64,
     /// Whether each picture but the reference has a draft. Default: no.
     pub drafts: bool,
+    /// A folder of drawings that take the puppets' place, by turns; the drawing itself is what is to be learnt, and the reference is
+    /// the same figure in another pose, bent by its rig. Default: none.
+    pub drawings: Option<PathBuf>,
 }
 
 impl Default for DatasetSettings {
     fn default() -> Self {
-        Self { identities: 1000, first_seed: 0, variants: 4, size: 256, seed: 0, drafts: false }
+        Self {
+            identities: 1000,
+            first_seed: 0,
+            variants: 4,
+            size: 256,
+            seed: 0,
+            drafts: false,
+            drawings: None,
+        }
     }
 }
 
@@ -87,6 +101,12 @@ pub fn write_dataset(
     finished: impl Fn() + Sync,
 ) -> Result<()> {
     let last = validated(settings)?;
+    let source = match &settings.drawings {
+        None => Source::Puppets,
+        Some(drawings) => Source::Drawings(Drawing::all_in(drawings, &mut |path, why| {
+            tracing::warn!("{}: left out: {why}", path.display());
+        })?),
+    };
     let earlier = reserved.begin_folder(folder)?;
     let draft_folders = if settings.drafts { &DRAFT_FOLDERS[..] } else { &[] };
     for name in FOLDERS.iter().chain(draft_folders) {
@@ -98,7 +118,7 @@ pub fn write_dataset(
     let lines = (settings.first_seed..=last)
         .into_par_iter()
         .map(|seed| {
-            let lines = write_identity(folder, settings, seed, earlier)?;
+            let lines = source.write(folder, settings, seed, earlier)?;
             finished();
             Ok(lines)
         })
@@ -121,93 +141,161 @@ fn validated(settings: &DatasetSettings) -> Result<u64> {
     })
 }
 
-/// Writes the pictures of one identity, where they are not there yet, and returns their lines of metadata.
-fn write_identity(folder: &Path, settings: &DatasetSettings, seed: u64, earlier: Earlier) -> Result<String> {
-    let identity = Identity::from_seed(seed);
-    let mut lines = String::new();
-    let mut rigs = Rigs { identity: &identity, settings, last: None };
-    for variant in 0..settings.variants {
-        let shot = training_shot(&identity, settings.seed, variant);
-        let name = format!("{seed:06}_{variant:02}.png");
-        let names = FOLDERS.map(|kind| format!("{kind}/{name}"));
-        let drafts =
-            (settings.drafts && variant > 0).then(|| DRAFT_FOLDERS.map(|kind| format!("{kind}/{name}")));
-        let [image, mask, control] = names.each_ref().map(|name| folder.join(name));
-        let draft = drafts.as_ref().map(|names| names.each_ref().map(|name| folder.join(name)));
-        let files = [&image, &mask, &control].into_iter().chain(draft.iter().flatten());
-        if !files.into_iter().all(|file| earlier.wrote(file)) {
-            let picture = render(&identity, &shot, settings.size);
-            write_png(&image, &picture.image)?;
-            write_png(&mask, &picture.mask)?;
-            write_png(&control, &picture.control_image())?;
-            if let Some([draft, confidence]) = draft {
-                let drawn = rigs.of(variant)?.draft(&picture);
-                write_png(&draft, &drawn.image)?;
-                write_png(&confidence, &drawn.confidence)?;
-            }
+/// Where pictures come from.
+enum Source {
+    Puppets,
+    Drawings(Vec<Drawing>),
+}
+
+impl Source {
+    /// Writes the pictures of one identity, where they are not there yet, and returns their lines of metadata.
+    fn write(
+        &self,
+        folder: &Path,
+        settings: &DatasetSettings,
+        seed: u64,
+        earlier: Earlier,
+    ) -> Result<String> {
+        let identity = Identity::from_seed(seed);
+        let drawing = match self {
+            Self::Puppets => None,
+            Self::Drawings(drawings) => drawings.get(seed as usize % drawings.len()),
+        };
+        let mut lines = String::new();
+        let mut rigs = Rigs { identity: &identity, drawing, settings, last: None };
+        for variant in 0..settings.variants {
+            let shot = training_shot(&identity, settings.seed, variant);
+            let files = Files::new(seed, variant, settings.drafts);
+            let pose = if files.paths(folder).all(|file| earlier.wrote(&file)) && drawing.is_none() {
+                pose(&identity, &shot, settings.size)
+            } else {
+                let picture = rigs.picture(variant)?;
+                files.write(folder, &picture, || Ok(rigs.of(variant)?.draft(&picture)))?;
+                picture.pose
+            };
+            let line = match drawing {
+                None => Line::of_puppet(&identity, &shot, variant, &pose, files),
+                Some(_) => Line::of_drawing(seed, variant, &pose, files),
+            };
+            lines += &serde_json::to_string(&line)
+                .map_err(|error| Error::output(folder.join(METADATA), error.to_string()))?;
+            lines.push('\n');
         }
-        let pose = pose(&identity, &shot, settings.size);
-        let text = serde_json::to_string(&line(&identity, &shot, variant, &pose, names, drafts))
-            .map_err(|error| Error::output(folder.join(METADATA), error.to_string()))?;
-        lines += &text;
-        lines.push('\n');
+        Ok(lines)
     }
-    Ok(lines)
+}
+
+/// The names of a picture's files in the folder.
+struct Files {
+    own: [String; 3],
+    draft: Option<[String; 2]>,
+}
+
+impl Files {
+    fn new(seed: u64, variant: u32, drafts: bool) -> Self {
+        let named = |kind: &str| format!("{kind}/{seed:06}_{variant:02}.png");
+        let draft = (drafts && variant > 0).then(|| DRAFT_FOLDERS.map(named));
+        Self { own: FOLDERS.map(named), draft }
+    }
+
+    fn paths(&self, folder: &Path) -> impl Iterator<Item = PathBuf> {
+        self.own.iter().chain(self.draft.iter().flatten()).map(|name| folder.join(name))
+    }
+
+    fn write(
+        &self,
+        folder: &Path,
+        picture: &Picture,
+        draft: impl FnOnce() -> Result<DraftFrame>,
+    ) -> Result<()> {
+        let [image, mask, control] = self.own.each_ref().map(|name| folder.join(name));
+        write_png(&image, &picture.image)?;
+        write_png(&mask, &picture.mask)?;
+        write_png(&control, &picture.control_image())?;
+        if let Some([image, confidence]) = &self.draft {
+            let draft = draft()?;
+            write_png(&folder.join(image), &draft.image)?;
+            write_png(&folder.join(confidence), &draft.confidence)?;
+        }
+        Ok(())
+    }
 }
 
 /// The rigs that drafts of an identity are drawn with: all moments of a dance with one.
 struct Rigs<'a> {
     identity: &'a Identity,
+    drawing: Option<&'a Drawing>,
     settings: &'a DatasetSettings,
     /// The last one, and the variant that its dance begins with.
     last: Option<(u32, SpoiledRig)>,
 }
 
 impl Rigs<'_> {
+    fn picture(&self, variant: u32) -> Result<Picture> {
+        match self.drawing {
+            Some(drawing) => drawing.picture(self.settings, self.identity.seed, variant),
+            None => {
+                let shot = training_shot(self.identity, self.settings.seed, variant);
+                Ok(render(self.identity, &shot, self.settings.size))
+            }
+        }
+    }
+
     fn of(&mut self, variant: u32) -> Result<&SpoiledRig> {
-        let first =
-            std::iter::successors(Some(variant), |variant| follows(*variant)).last().unwrap_or(variant);
+        let first = match self.drawing {
+            None => {
+                std::iter::successors(Some(variant), |variant| follows(*variant)).last().unwrap_or(variant)
+            }
+            Some(_) => variant,
+        };
         let last = match self.last.take() {
             Some((of, rig)) if of == first => (of, rig),
             _ => {
                 let stream = (1 << 62) | (self.identity.seed << 7) | u64::from(first);
                 let random = &mut Random::new(self.settings.seed, stream);
-                let shot = training_shot(self.identity, self.settings.seed, 0);
-                let reference = render(self.identity, &shot, self.settings.size);
-                (first, SpoiledRig::new(&reference, random)?)
+                (first, SpoiledRig::new(&self.picture(0)?, random)?)
             }
         };
         Ok(&self.last.insert(last).1)
     }
 }
 
-fn line(
-    identity: &Identity,
-    shot: &Shot,
-    variant: u32,
-    pose: &Pose,
-    files: [String; 3],
-    drafts: Option<[String; 2]>,
-) -> Line {
-    let [file_name, mask_file_name, control_file_name] = files;
-    let (draft_file_name, confidence_file_name) =
-        drafts.map(|[draft, confidence]| (draft, confidence)).unzip();
-    Line {
-        file_name,
-        mask_file_name,
-        control_file_name,
-        draft_file_name,
-        confidence_file_name,
-        identity: identity.seed,
-        variant,
-        reference: variant == 0,
-        follows: follows(variant),
-        view: shot.view.words(),
-        scene: shot.scene.words(),
-        expression: shot.expression.words(),
-        caption: caption(identity, shot),
-        scene_caption: scene_caption(shot),
-        keypoints: keypoints(pose),
+impl Line {
+    fn of_puppet(identity: &Identity, shot: &Shot, variant: u32, pose: &Pose, files: Files) -> Self {
+        Self {
+            follows: follows(variant),
+            view: shot.view.words(),
+            scene: shot.scene.words(),
+            expression: shot.expression.words(),
+            caption: caption(identity, shot),
+            scene_caption: scene_caption(shot),
+            ..Self::of_drawing(identity.seed, variant, pose, files)
+        }
+    }
+
+    /// Nothing is known of a drawing but that it stands on white.
+    fn of_drawing(identity: u64, variant: u32, pose: &Pose, Files { own, draft }: Files) -> Self {
+        let [file_name, mask_file_name, control_file_name] = own;
+        let (draft_file_name, confidence_file_name) =
+            draft.map(|[draft, confidence]| (draft, confidence)).unzip();
+        let scene = Scene::White.words();
+        Self {
+            file_name,
+            mask_file_name,
+            control_file_name,
+            draft_file_name,
+            confidence_file_name,
+            identity,
+            variant,
+            reference: variant == 0,
+            follows: None,
+            view: View::Front.words(),
+            scene,
+            expression: "",
+            caption: scene.to_owned(),
+            scene_caption: scene.to_owned(),
+            keypoints: keypoints(pose),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod dance;
 pub mod dataset;
+mod drawings;
 mod spoiled;
 
 pub use dance::{dance_file, open_dance};

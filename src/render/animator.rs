@@ -366,9 +366,20 @@ fn embed(
         if let (ControlSource::DraftInpaint, Some(draft)) = (unit.source, draft) {
             pixels = draft.without_unsure(&pixels)?;
         }
+        if unit.network.sees_draft() {
+            pixels = with_draft(&pixels, draft, settings)?;
+        }
         Ok(Some(unit.network.embed(&pixels.to_dtype(model.dtype)?)?))
     };
     units.iter().zip(images).map(embed).collect()
+}
+
+/// A control image `(1, 3, height, width)`, and below it the frame's draft and how sure it is, `(1, 7, height, width)`.
+fn with_draft(pixels: &Tensor, draft: Option<&DraftFrame>, settings: &RenderSettings) -> Result<Tensor> {
+    let Some(draft) = draft else { return Ok(pixels.pad_with_zeros(1, 0, 4)?) };
+    check_size("draft", &draft.image, settings)?;
+    let image = crate::frame::image_to_tensor(&draft.image, pixels.device())?;
+    Ok(Tensor::cat(&[pixels, &image, &draft.confidence_tensor(pixels.device())?], 1)?)
 }
 
 fn check_size(name: &str, image: &RgbImage, settings: &RenderSettings) -> Result<()> {

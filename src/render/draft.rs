@@ -1,6 +1,6 @@
 //! What frames take from their drafts: pictures of the same pose that geometry alone has made.
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 use image::{GrayImage, RgbImage, RgbaImage};
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +35,13 @@ impl DraftFrame {
             sure.0[0] = (u32::from(sure.0[0]) * (alpha * 255 + (255 - alpha) * known) / (255 * 255)) as u8;
         }
         Self { image: over_picture(figure, background), confidence }
+    }
+
+    /// How sure each pixel is, `(1, 1, height, width)`, 0 to 1.
+    pub(super) fn confidence_tensor(&self, device: &Device) -> Result<Tensor> {
+        let (width, height) = self.confidence.dimensions();
+        let shares: Vec<f32> = self.confidence.as_raw().iter().map(|sure| f32::from(*sure) / 255.0).collect();
+        Ok(Tensor::from_vec(shares, (1, 1, height as usize, width as usize), device)?)
     }
 
     /// The draft's pixels `(1, 3, height, width)`, −1 where it is not sure.

@@ -1,11 +1,16 @@
 //! What frames take from their drafts, against diffusers' ControlNet pipelines and a plain reading of S-S-A.
 
-use candle_core::{DType, Tensor};
+use std::collections::HashMap;
+
+use candle_core::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
 use dreamtuner::diffusion::{Guidance, NoiseSource};
 use dreamtuner::interrupt::Interrupt;
 use dreamtuner::mask::Mask;
 use dreamtuner::model::DeviceSettings;
-use dreamtuner::model::weights::ModelDefaults;
+use dreamtuner::model::config::UNetConfig;
+use dreamtuner::model::controlnet::ControlNet;
+use dreamtuner::model::weights::{ModelDefaults, Part, PartFiles};
 use dreamtuner::render::animator::{Animator, ClipInputs, EncodedReference, FrameInputs, Rendered};
 use dreamtuner::render::draft::{DraftFrame, DraftSettings};
 use dreamtuner::render::feature_store::FeatureCache;
@@ -180,4 +185,29 @@ fn a_frame_without_its_draft_is_refused() {
         Animator::new(&pipeline, inputs, settings, FeatureCache::Recompute, Interrupt::default()).unwrap();
     let error = animator.render(FrameInputs::new(&[None]), &mut |_| {}).unwrap_err().to_string();
     assert!(error.contains("draft"), "{error}");
+}
+
+/// A ControlNet of seven channels is shown the draft and how sure it is, and black where a picture has none.
+#[test]
+fn a_controlnet_of_seven_channels_is_shown_the_draft() {
+    let (given, expected) = (tensors("method/inputs.safetensors"), tensors("draft/controlnet.safetensors"));
+    let inputs = tensors("draft/inputs.safetensors");
+    let files = PartFiles::open(Part::ControlNet, &fixtures().join("sd1/controlnet")).unwrap();
+    let mut config = UNetConfig::from_json(&files.config_json).unwrap();
+    config.conditioning_channels = 7;
+    let mut weights = tensors("sd1/controlnet/diffusion_pytorch_model.safetensors");
+    weights.insert("controlnet_cond_embedding.conv_in.weight".into(), expected["weight"].clone());
+    let build = |config: &UNetConfig, weights: HashMap<String, Tensor>| {
+        ControlNet::new(config, VarBuilder::from_tensors(weights, DType::F32, &Device::Cpu))
+    };
+    let network = build(&config, weights.clone()).unwrap();
+    assert!(network.sees_draft());
+    let control = given["ref0.control"].to_dtype(DType::F32).unwrap();
+    let nothing = control.pad_with_zeros(1, 0, 4).unwrap();
+    let shown = Tensor::cat(&[&control, &inputs["image"], &inputs["sure"]], 1).unwrap();
+    assert_close("with a draft", &network.embed(&shown).unwrap(), &expected["with_draft"], TOLERANCE);
+    assert_close("without", &network.embed(&nothing).unwrap(), &expected["without"], TOLERANCE);
+    config.conditioning_channels = 5;
+    let error = build(&config, weights).unwrap_err().to_string();
+    assert!(error.contains("conditioning_channels") && error.contains('5'), "{error}");
 }

@@ -39,7 +39,9 @@ def take_over(network: torch.nn.Module, weights: dict[str, torch.Tensor], halves
     dimensions."""
     own = network.state_dict()
     for name, value in weights.items():
-        grow(own[name], value, (halves or {}).get(name, ()))
+        # What the new network has no more, such as attention at a level, is left out.
+        if name in own:
+            grow(own[name], value, (halves or {}).get(name, ()))
 
 
 def grow(new: torch.Tensor, old: torch.Tensor, halves: tuple) -> None:

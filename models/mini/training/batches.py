@@ -22,6 +22,8 @@ class Batch:
     times: np.ndarray  # time steps
     captions: list[str]
     controlled: np.ndarray  # whether ControlNet has a say
+    drafted: np.ndarray  # whether ControlNet is shown a draft
+    begun: np.ndarray  # how much of what noise is laid on is the draft's latent, not the truth's
     references: int  # rows before the pictures
     groups: list[Group]
 
@@ -32,6 +34,7 @@ def draw(data: Puppets, settings: dict, step: int, where: torch.device) -> Batch
     count = sum(kinds.values())
     groups = np.random.choice(len(data.training), count, replace=False)
     times = spread_times(count, settings["times"])
+    drafted, begun = draft_use(count, times, settings["drafts"])
     neighbours = settings["neighbouring_references"]
     share = neighbours["share"] if step < neighbours["steps"] else 0
     items = [Item(data, data.training[group], time, share) for group, time in zip(groups, times)]
@@ -47,12 +50,18 @@ def draw(data: Puppets, settings: dict, step: int, where: torch.device) -> Batch
     earlier = np.array([reference_time(item.time) for item in rest])
     all_times = np.concatenate([earlier, earlier[len(one) :], np.repeat(times, counts)])
     first = len(references) + len(seconds)
+
+    def of_pictures(values: np.ndarray) -> np.ndarray:
+        return np.concatenate([np.zeros(first, values.dtype), np.repeat(values, counts)])
+
     with_none = first + sizes["one"] * len(alone)
     return Batch(
         rows=rows,
         times=all_times,
         captions=captions(data, rows, first, with_none),
         controlled=np.random.rand(len(rows)) >= settings["control_dropped"],
+        drafted=of_pictures(drafted),
+        begun=of_pictures(begun),
         references=first,
         groups=attention_groups(data, rows, (len(one), len(two)), sizes, with_none, where),
     )
@@ -81,6 +90,17 @@ def spread_times(count: int, steps: int) -> np.ndarray:
     """Time steps spread over the schedule, in random order; noisy ones, where colours are decided, come more often."""
     places = (np.random.permutation(count) + np.random.rand(count)) / count
     return np.minimum(((1 - (1 - places) ** 1.6) * steps).astype(int), steps - 1)
+
+
+def draft_use(count: int, times: np.ndarray, settings: dict) -> tuple[np.ndarray, np.ndarray]:
+    """Which items are shown drafts, and how much of a draft is below the noise: all of it where a repair begins, a part of it after a
+    step or two. Those are seen at the times at which repairs are."""
+    drafted = np.random.rand(count) < settings["shown"]
+    repaired = drafted & (np.random.rand(count) < settings["begun"])
+    earliest, latest = settings["times"]
+    times[repaired] = np.random.randint(earliest, latest, count)[repaired]
+    begun = np.where(np.random.rand(count) < 0.6, 1.0, np.random.rand(count))
+    return drafted, np.where(repaired, begun, 0.0)
 
 
 def reference_time(time: int) -> int:

@@ -15,7 +15,13 @@ from PIL import Image
 from . import checkpoint
 
 # Column of metadata.jsonl, name of the array, mode of the picture.
-COLUMNS = (("file_name", "images", "RGB"), ("mask_file_name", "masks", "L"), ("control_file_name", "control", "RGB"))
+COLUMNS = (
+    ("file_name", "images", "RGB"),
+    ("mask_file_name", "masks", "L"),
+    ("control_file_name", "control", "RGB"),
+    ("draft_file_name", "drafts", "RGB"),
+    ("confidence_file_name", "confidence", "L"),
+)
 
 # A reference, a second one and a picture to learn.
 LEAST_VARIANTS = 3
@@ -23,11 +29,14 @@ LEAST_VARIANTS = 3
 
 @dataclass
 class Puppets:
-    """All pictures, sorted by identity; arrays are (rows, size, size[, 3]), 8 bits."""
+    """All pictures, sorted by identity; arrays are (rows, size, size[, 3]), 8 bits. References have no draft: theirs is
+    black, and not sure."""
 
     images: np.ndarray
     masks: np.ndarray
     control: np.ndarray
+    drafts: np.ndarray
+    confidence: np.ndarray
     rows: list[dict]
     held_out: int
     fingerprint: str  # changes with the pictures
@@ -53,9 +62,12 @@ class Puppets:
         return self.images.shape[1]
 
 
-def control_images(data: Puppets, rows, where: torch.device) -> torch.Tensor:
-    """Control images of `rows`, (n, 3, height, width) in [0, 1]."""
-    values = torch.from_numpy(data.control[rows]).to(where).permute(0, 3, 1, 2)
+def control_images(data: Puppets, rows, drafted: np.ndarray, where: torch.device) -> torch.Tensor:
+    """What the ControlNet is shown of `rows`, (n, 7, height, width) in [0, 1]: skeleton, draft, and how sure the draft is. Where
+    `drafted` (n) is not set, draft and sureness are 0."""
+    shown = drafted[:, None, None].astype(np.uint8)
+    parts = (data.control[rows], data.drafts[rows] * shown[..., None], (data.confidence[rows] * shown)[..., None])
+    values = torch.from_numpy(np.concatenate(parts, axis=-1)).to(where).permute(0, 3, 1, 2)
     return values.contiguous(memory_format=torch.channels_last).float() / 255
 
 
@@ -66,7 +78,7 @@ def make(folder: Path, settings: dict, size: int, program: str) -> None:
     command = [program, "puppet", "dataset", "--identities", settings["identities"]]
     command += ["--first-seed", settings["first_seed"], "--variants", settings["variants"]]
     # Without metadata.jsonl, which is written last, what is there is an unfinished folder.
-    command += ["--size", size, "--seed", settings["seed"], "--overwrite", "-o", folder]
+    command += ["--size", size, "--seed", settings["seed"], "--drafts", "--overwrite", "-o", folder]
     subprocess.run([str(part) for part in command], check=True)
 
 
@@ -105,6 +117,8 @@ def decode_part(job) -> None:
     for column, name, mode in COLUMNS:
         array = np.lib.format.open_memmap(cache / f"{name}.npy", "r+")
         for index, row in zip(indices, rows):
+            if column not in row:
+                continue
             with Image.open(folder / row[column]) as picture:
                 array[index] = np.asarray(picture.convert(mode))
         array.flush()

@@ -76,12 +76,19 @@ def build(settings: dict, work: Path, where: torch.device) -> Networks:
     )
 
 
-def figure_weights(data: Puppets, rows, side: int, extra: dict, where: torch.device) -> torch.Tensor:
-    """1 on the background, 1 + `extra["figure"]` on the figure, 1 + `extra["face"]` on its face, (n, 1, side, side)."""
+def figure_weights(data: Puppets, rows, drafted, side: int, extra: dict, where: torch.device) -> torch.Tensor:
+    """1 on the background, 1 + `extra["figure"]` on the figure, 1 + `extra["face"]` on its face, (n, 1, side, side). Where rows are
+    `drafted`, faces count as the rest of the figure does, and what the draft is not sure of by `extra["unsure"]` more."""
     masks = torch.from_numpy(data.masks[rows]).to(where)[:, None].float() / 255
     figure = extra["figure"] * F.adaptive_avg_pool2d(masks, (side, side))
     faces = torch.from_numpy(np.stack([face(data.rows[row], data.size, side) for row in rows])).to(where)
-    return 1 + torch.maximum(figure, extra["face"] * faces[:, None])
+    shown = torch.from_numpy(drafted).to(where)[:, None, None, None]
+    faces = faces[:, None] * torch.where(shown, 0.0, extra["face"])
+    unsure = 1 - torch.from_numpy(data.confidence[rows]).to(where)[:, None].float() / 255
+    # A background that is not known at all says nothing of the figure.
+    share = torch.where(unsure.mean((1, 2, 3), keepdim=True) < 0.5, extra["unsure"], 0.0)
+    unsure = F.adaptive_avg_pool2d(unsure, (side, side)) * torch.where(shown, share, 0.0)
+    return 1 + torch.maximum(figure, faces) + unsure
 
 
 def face(row: dict, size: int, side: int) -> np.ndarray:
@@ -100,25 +107,40 @@ def time_weights(scheduler: DDIMScheduler, times: torch.Tensor, gamma: float) ->
     return torch.clamp(gamma * (1 - alpha), max=1.0)
 
 
-def loss_of(networks: Networks, latents: Latents, data: Puppets, batch: batches.Batch, settings: dict) -> dict:
-    """Weighted error of v over all rows, references too; the unweighted one apart for pictures with and without one."""
+def velocity(scheduler: DDIMScheduler, noisy: torch.Tensor, clean: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
+    """The v that leads from `noisy` to `clean`, whatever the noise lies on."""
+    alpha = scheduler.alphas_cumprod.to(times.device)[times][:, None, None, None]
+    return (alpha.sqrt() * noisy - clean) / (1 - alpha).sqrt()
+
+
+def loss_of(networks: Networks, latents, data: Puppets, batch: batches.Batch, settings: dict) -> dict:
+    """Weighted error of v over all rows, references too; the unweighted one apart for pictures with and without one, and for those
+    that begin from a draft. `latents` are those of pictures and of drafts."""
+    latents, draft_latents = latents
     where, scheduler = networks.where, networks.scheduler
     clean, times = latents[batch.rows], torch.from_numpy(batch.times).to(where)
     noise = torch.randn(clean.shape, device=where)
-    context, control = networks.context(batch.captions), control_images(data, batch.rows, where)
+    context = networks.context(batch.captions)
+    control = control_images(data, batch.rows, batch.drafted, where)
     learnt = torch.ones(len(clean), device=where)
     if np.random.rand() < settings["drawn"]["share"]:
         clean, noise = drawn.replace(networks, data, batch, (clean, noise, context, control), settings["drawn"])
         learnt[batch.groups[-1].sources[1].rows] = 0
-    noisy = scheduler.add_noise(clean, noise, times).contiguous(memory_format=torch.channels_last)
+    below, begun = clean.clone(), np.flatnonzero(batch.begun)
+    share = torch.from_numpy(batch.begun[begun]).to(clean)[:, None, None, None]
+    below[begun] = torch.lerp(clean[begun], draft_latents[batch.rows[begun]], share)
+    noisy = scheduler.add_noise(below, noise, times).contiguous(memory_format=torch.channels_last)
     controlled = torch.from_numpy(batch.controlled).to(where)
     predicted = networks.predict(noisy, times, context, control, controlled, batch.groups)
-    wanted = scheduler.get_velocity(clean, noise, times)
-    figure = figure_weights(data, batch.rows, clean.shape[-1], settings["extra_weights"], where)
+    wanted = velocity(scheduler, noisy, clean, times)
+    extra = settings["extra_weights"]
+    figure = figure_weights(data, batch.rows, batch.drafted, clean.shape[-1], extra, where)
     errors = ((predicted - wanted).square() * figure).mean((1, 2, 3)) / figure.mean((1, 2, 3))
     weighted = errors * time_weights(scheduler, times, settings["gamma"]) * learnt
     first, referred = batch.references, batch.groups[0].first
-    return {"loss": weighted.mean(), "alone": errors[first:referred].mean(), "reference": errors[referred:].mean()}
+    repaired = errors[begun].mean() if len(begun) else errors.new_zeros(())
+    parts = {"alone": errors[first:referred].mean(), "reference": errors[referred:].mean(), "repaired": repaired}
+    return {"loss": weighted.mean(), **parts}
 
 
 def train(settings: dict, data: Puppets, folder: Path, limits: run.Limits, start: Path | None) -> None:
@@ -129,7 +151,9 @@ def train(settings: dict, data: Puppets, folder: Path, limits: run.Limits, start
     if start is not None:
         for name, network in trained.items():
             adopt.take_over(network, type(network).from_pretrained(start / name).state_dict())
-    latents = Latents(folder.parent / "vae/model", data, folder / "latents", where)
+    vae = folder.parent / "vae/model"
+    latents = Latents(vae, data, data.images, folder / "latents", where)
+    drafts = Latents(vae, data, data.drafts, folder / "draft-latents", where)
     optimizer = Muon(list(trained.values()), settings["weight_decay"])
     average = run.Average(list(trained.values()), settings["average"])
     saved = run.Saved(folder, trained, optimizer, average)
@@ -139,7 +163,7 @@ def train(settings: dict, data: Puppets, folder: Path, limits: run.Limits, start
     while not schedule.finished(step):
         run.set_rate(optimizer, schedule.rate(step))
         batch = batches.draw(data, settings, step, where)
-        parts = loss_of(networks, latents, data, batch, settings)
+        parts = loss_of(networks, (latents, drafts), data, batch, settings)
         run.descend(optimizer, parts["loss"], average.parameters)
         average.update(step)
         losses.add(step, len(batch.rows) - batch.references, **parts)
@@ -147,10 +171,10 @@ def train(settings: dict, data: Puppets, folder: Path, limits: run.Limits, start
         if saver.due():
             store(saved, step)
         if sampler.due():
-            show(saved, networks, latents, data, settings, step)
+            show(saved, networks, (latents, drafts), data, settings, step)
     if workers.place() == 0:
         store(saved, step)
-        show(saved, networks, latents, data, settings, step)
+        show(saved, networks, (latents, drafts), data, settings, step)
 
 
 def store(saved: run.Saved, step: int) -> None:
@@ -161,7 +185,7 @@ def store(saved: run.Saved, step: int) -> None:
             checkpoint.save_network(network, saved.folder / name)
 
 
-def show(saved: run.Saved, networks: Networks, latents: Latents, data: Puppets, settings: dict, step: int) -> None:
+def show(saved: run.Saved, networks: Networks, latents, data: Puppets, settings: dict, step: int) -> None:
     """A sample sheet with the averaged weights."""
     with saved.average.applied():
-        samples.show(networks, latents, data, settings["samples"], saved.folder, step)
+        samples.show(networks, *latents, data, settings["samples"], saved.folder, step)

@@ -23,7 +23,7 @@ def replace(networks, data: Puppets, batch: batches.Batch, parts: tuple, setting
     each = len(pictures) // len(seconds)
     references = shared.rows[::each]
     rows = torch.cat([references, seconds, seconds])
-    groups = [samples.reference_group(shared.masks[::each], settings["weight"])]
+    groups = [samples.reference_group(shared.masks[::each], settings["weight"], 2 * len(seconds))]
     start = torch.randn_like(noise[seconds])
     known = (clean[references], noise[references], context[rows], control[rows])
     result = samples.sample(networks, start, *known, groups, settings)

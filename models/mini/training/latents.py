@@ -14,11 +14,11 @@ from .vae import to_tensor
 
 
 class Latents:
-    """Scaled latents (rows, channels, height, width) of all pictures of `data`."""
+    """Scaled latents (rows, channels, height, width) of all `images` (rows, height, width, 3) of `data`."""
 
-    def __init__(self, vae_folder: Path, data: Puppets, cache: Path, where: torch.device):
+    def __init__(self, vae_folder: Path, data: Puppets, images: np.ndarray, cache: Path, where: torch.device):
         self.vae = AutoencoderKL.from_pretrained(vae_folder).to(where, memory_format=torch.channels_last).eval()
-        self.data, self.where = data, where
+        self.images, self.where = images, where
         side = data.size >> (len(self.vae.config.block_out_channels) - 1)
         shape = (len(data.rows), self.vae.config.latent_channels, side, side)
         note = {"shape": shape, "vae": fingerprint(vae_folder), "data": data.fingerprint}
@@ -45,7 +45,7 @@ class Latents:
     def encode(self, rows: np.ndarray) -> np.ndarray:
         """The most likely latents of `rows`."""
         with run.half(self.where):
-            latents = self.vae.encode(to_tensor(self.data.images[rows], self.where)).latent_dist.mean
+            latents = self.vae.encode(to_tensor(self.images[rows], self.where)).latent_dist.mean
         return (latents.float() * self.vae.config.scaling_factor).half().cpu().numpy()
 
     @torch.no_grad()

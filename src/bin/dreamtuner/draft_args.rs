@@ -11,10 +11,10 @@ use serde::Serialize;
 
 use crate::figure_args::RigEditArgs;
 
-/// What pictures take from a draft of the same pose, which `dreamtuner draft` shows.
+/// How much pictures take from a draft of the same pose.
 #[derive(Debug, Args, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct DraftUseArgs {
+pub struct DraftShareArgs {
     /// Whether drafts are made: where an option asks for them, or never, which is DreamTuner as published
     #[arg(long, value_enum, default_value_t, value_name = "WHEN", help_heading = "Draft")]
     draft: DraftOption,
@@ -24,6 +24,15 @@ pub struct DraftUseArgs {
     /// Where the draft's pixels stay
     #[arg(long, value_enum, default_value_t, value_name = "WHERE", help_heading = "Draft")]
     keep: KeepOption,
+}
+
+/// What pictures take from a draft of the same pose, which `dreamtuner draft` shows.
+#[derive(Debug, Args, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct DraftUseArgs {
+    #[command(flatten)]
+    #[serde(flatten)]
+    share: DraftShareArgs,
     #[command(flatten, next_help_heading = "Draft")]
     #[serde(flatten)]
     rig: RigEditArgs,
@@ -52,7 +61,7 @@ enum KeepOption {
     Sure,
 }
 
-impl DraftUseArgs {
+impl DraftShareArgs {
     /// What pictures take. `strength` says how much of it may change where they begin from it; `shown` is whether a ControlNet is
     /// shown it.
     ///
@@ -66,6 +75,13 @@ impl DraftUseArgs {
             return Err(Error::setting("draft", problem));
         }
         Ok(settings)
+    }
+}
+
+impl DraftUseArgs {
+    /// As [`DraftShareArgs::settings`].
+    pub fn settings(&self, strength: Option<f64>, shown: bool) -> Result<DraftSettings> {
+        self.share.settings(strength, shown)
     }
 
     /// The figure in the reference, whose pose is looked for unless `pose` says it.

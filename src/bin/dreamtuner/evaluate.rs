@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use dreamtuner::evaluate::{
-    Benchmark, BenchmarkModels, Caption, Dance, Report, Row, Shown, Source, ablations, drafts, round_trip,
+    Benchmark, BenchmarkModels, Caption, Dance, KnownJoints, Report, Row, Shown, Source, ablations, drafts,
+    round_trip,
 };
 use dreamtuner::frame::MAX_SIDE;
 use dreamtuner::interrupt::Interrupt;
@@ -14,6 +15,7 @@ use dreamtuner::render::settings::RenderSettings;
 use dreamtuner::{Error, Result};
 use serde::de::DeserializeOwned;
 
+use crate::draft_args::DraftShareArgs;
 use crate::evaluate_clip::{self, ClipArgs};
 use crate::evaluate_dreambooth::{self, DreamboothArgs};
 use crate::evaluate_folder::reserve;
@@ -125,6 +127,19 @@ pub struct PuppetsArgs {
     #[arg(long, value_name = "FOLDER", help_heading = "Benchmark")]
     clip: Option<PathBuf>,
 
+    /// What frames begin from in place of noise: `draft`, which is the reference bent to the frame's pose
+    #[arg(long, value_name = "draft", value_parser = ["draft"], hide_possible_values = true, requires = "strength",
+        help_heading = "Draft")]
+    init: Option<String>,
+    /// How much of it may change
+    #[arg(long, value_name = "0-1", requires = "init", help_heading = "Draft")]
+    strength: Option<f64>,
+    #[command(flatten)]
+    share: DraftShareArgs,
+    /// How the joints of references are known, which drafts are bent by
+    #[arg(long, value_enum, default_value_t, value_name = "HOW", help_heading = "Draft")]
+    joints: KnownJoints,
+
     #[command(flatten)]
     coherence: CoherenceArgs,
     #[command(flatten)]
@@ -208,7 +223,10 @@ fn size(wanted: Option<u32>, native: u32, step: u32) -> Result<u32> {
 
 impl PuppetsArgs {
     fn benchmark(&self) -> Result<Benchmark> {
-        let settings = self.coherence.on(self.render.settings()?);
+        let settings = RenderSettings {
+            draft: self.share.settings(self.strength, false)?,
+            ..self.coherence.on(self.render.settings()?)
+        };
         settings.check_values()?;
         let own =
             self.render.controlnet.iter().find(|option| {
@@ -245,8 +263,8 @@ impl PuppetsArgs {
         let mut rows = vec![round_trip()];
         if !self.ablations {
             let mut row = Row::new(&self.name, &self.name, settings, self.caption);
-            if let Source::Render { mask, .. } = &mut row.source {
-                *mask = !self.no_mask;
+            if let Source::Render { mask, joints, .. } = &mut row.source {
+                (*mask, *joints) = (!self.no_mask, self.joints);
             }
             rows.push(row);
             return Ok(rows);

@@ -83,6 +83,9 @@ pub struct UNetConfig {
     /// Size of the latent that the network was trained at.
     #[serde(default)]
     pub sample_size: Option<usize>,
+    /// ControlNet only: channels of the control image; 7 where the frame's draft is shown too.
+    #[serde(default = "red_green_blue")]
+    pub conditioning_channels: usize,
     /// ControlNet only: channels of the control image's embedding, finest first.
     #[serde(default = "default_conditioning")]
     pub conditioning_embedding_out_channels: Vec<usize>,
@@ -466,6 +469,9 @@ fn yes() -> bool {
 }
 fn rgb() -> String {
     "rgb".into()
+}
+fn red_green_blue() -> usize {
+    3
 }
 fn mid_block() -> String {
     "UNetMidBlock2DCrossAttn".into()

@@ -1,6 +1,6 @@
 //! `dreamtuner puppet dataset`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use clap::Args;
@@ -33,6 +33,10 @@ pub struct DatasetArgs {
     /// are a little wrong
     #[arg(long)]
     drafts: bool,
+    /// Take the drawings in a folder in place of puppets, by turns: each is what is to be learnt, and its reference the same figure in
+    /// another pose, bent by its rig
+    #[arg(long, value_name = "FOLDER", requires = "drafts")]
+    drawings: Option<PathBuf>,
     /// The folder
     #[arg(short, long, value_name = "FOLDER")]
     output: PathBuf,
@@ -56,10 +60,12 @@ pub fn run(arguments: &DatasetArgs) -> Result<()> {
         size: arguments.size,
         seed: arguments.seed,
         drafts: arguments.drafts,
+        drawings: arguments.drawings.clone(),
     };
     let wanted = vec![Wanted::FilledFolder(arguments.output.clone())];
     let key = format!("{settings:?} {}", arguments.overwrite);
-    let mut reserved = Reservation::begin(wanted, &[], arguments.overwrite, &key)?;
+    let inputs: Vec<&Path> = arguments.drawings.iter().map(PathBuf::as_path).collect();
+    let mut reserved = Reservation::begin(wanted, &inputs, arguments.overwrite, &key)?;
     let finished = AtomicU64::new(0);
     write_dataset(&arguments.output, &settings, &mut reserved, || {
         let count = finished.fetch_add(1, Ordering::Relaxed) + 1;
