@@ -63,13 +63,14 @@ impl Stage {
             None => NoiseSource::new(job.settings.seed),
         };
         let reference = job.reference.read()?;
-        let figure = job.needs_drafts().then(|| read_figure(job, on_event)).transpose()?;
+        let figure = job.needs_drafts().then(|| read_figure(job, on_event));
+        let mut figure = figure.map(|figure| if_possible(figure, job, on_event)).transpose()?.flatten();
         let own = reference.pose();
         let body = figure.as_ref().map(Figure::pose).or(own.as_ref());
         let (pose, videos) = open_poses(job, body, known, interrupt, on_event)?;
-        if figure.is_some() {
-            // Before weights are read.
-            Danced::of(&pose)?;
+        // Before weights are read.
+        if figure.is_some() && if_possible(Danced::of(&pose), job, on_event)?.is_none() {
+            figure = None;
         }
         let encode = encode_settings(job, &pose)?;
         interrupt.check()?;
@@ -79,11 +80,13 @@ impl Stage {
         interrupt.check()?;
         // 3. The size of the frames, and with it everything else.
         tracing::info!("weights are in place; the reference is prepared");
-        let settings = sized(job, &pipeline.model, &pose, on_event)?;
+        let settings = sized(job, &pipeline.model, &pose, figure.is_some(), on_event)?;
         let settings = settings.with_subject(pipeline.weights.subject_phrase());
         let reference = reference.fit(settings.width as u32, settings.height as u32)?;
-        let drafts = figure.as_ref().map(|figure| drafts(figure, &pose, &settings, job.fit)).transpose()?;
-        let figure = figure.as_ref().map(Figure::fingerprint);
+        let drafts = figure.as_ref().map(|figure| drafts(figure, &pose, &settings, job.fit));
+        let drafts = drafts.map(|drafts| if_possible(drafts, job, on_event)).transpose()?.flatten();
+        let settings = settings.with_drafts(drafts.is_some());
+        let figure = figure.as_ref().filter(|_| drafts.is_some()).map(Figure::fingerprint);
         Ok(Self { pipeline, settings, reference, pose, drafts, figure, encode, videos, noise })
     }
 
@@ -144,6 +147,17 @@ fn read_figure(job: &Job, on_event: &mut dyn FnMut(ClipEvent)) -> Result<Figure>
     Ok(figure)
 }
 
+/// What drafts are made of; `None`, and a note, where it cannot be had and need not.
+fn if_possible<T>(made: Result<T>, job: &Job, on_event: &mut dyn FnMut(ClipEvent)) -> Result<Option<T>> {
+    match made {
+        Err(error @ (Error::Input { .. } | Error::Setting { .. })) if job.settings.draft.if_possible => {
+            on_event(ClipEvent::Note(format!("frames are made without drafts: {error}")));
+            Ok(None)
+        }
+        made => made.map(Some),
+    }
+}
+
 /// The drafts of every frame of the dance.
 fn drafts(figure: &Figure, dance: &PoseSource, settings: &RenderSettings, fit: Fit) -> Result<FrameDrafts> {
     let size = (settings.width as u32, settings.height as u32);
@@ -194,10 +208,12 @@ fn sized(
     job: &Job,
     model: &StableDiffusion,
     pose: &PoseSource,
+    with_drafts: bool,
     on_event: &mut dyn FnMut(ClipEvent),
 ) -> Result<RenderSettings> {
     let shape = (pose.width, pose.height);
-    let (settings, notes) = sizes::sized(job.settings.clone(), model, job.size, job.vae_tile, shape)?;
+    let settings = job.settings.clone().with_drafts(with_drafts);
+    let (settings, notes) = sizes::sized(settings, model, job.size, job.vae_tile, shape)?;
     notes.into_iter().for_each(|note| on_event(ClipEvent::Note(note)));
     Ok(settings)
 }

@@ -129,6 +129,7 @@ impl Benchmark {
             Source::Render { settings, caption, mask, joints } => {
                 let settings = filled(settings, *caption, &truth, &known);
                 let drafts = settings.draft.are_used();
+                let settings = settings.with_drafts(drafts);
                 let drafts =
                     drafts.then(|| ClipDrafts::new(&truth, dance.frames_per_second, *joints)).transpose()?;
                 let reference = truth.reference_picture(*mask, loaded.controls.len())?;

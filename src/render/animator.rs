@@ -149,7 +149,8 @@ pub struct Animator<'a> {
 }
 
 impl Animator<'_> {
-    /// Prepares a clip: checks the settings, draws the noise.
+    /// Prepares a clip: checks the settings, draws the noise. Frames have drafts where [`RenderSettings::with_drafts`] says so, not where
+    /// they are only possible.
     ///
     /// # Errors
     /// A setting out of range, a control image of another size than the frames, noise of the wrong shape.
@@ -162,6 +163,8 @@ impl Animator<'_> {
     ) -> Result<Animator<'_>> {
         let Pipeline { model, controls, .. } = pipeline;
         settings.check(model.factor())?;
+        // Whoever makes drafts has said so by then.
+        let settings = if settings.draft.if_possible { settings.with_drafts(false) } else { settings };
         let ClipInputs { reference, prompts, noise, init } = inputs;
         let (height, width) = (settings.height / model.factor(), settings.width / model.factor());
         let shape = [1, model.latent_channels, height, width];

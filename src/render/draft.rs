@@ -8,6 +8,7 @@ use crate::diffusion::KeptLatent;
 use crate::error::{Error, Result};
 use crate::mask::Mask;
 use crate::model::StableDiffusion;
+use crate::model::weights::DraftDefaults;
 use crate::picture::over_picture;
 
 /// The draft of a frame.
@@ -65,12 +66,31 @@ pub struct DraftSettings {
     pub weight: f64,
     /// Where drafts are sure their pixels stay; between sure and unsure both are mixed.
     pub keep_sure: bool,
+    /// Scale of classifier-free guidance where there are drafts, in place of the render's own guidance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guidance_scale: Option<f64>,
+    /// Where no draft can be made, frames are made without.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub if_possible: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// What a model asks for, where it is possible.
+impl From<DraftDefaults> for DraftSettings {
+    fn from(defaults: DraftDefaults) -> Self {
+        let DraftDefaults { strength, weight, keep_sure, guidance_scale } = defaults;
+        let if_possible = defaults != DraftDefaults::default();
+        Self { strength, weight, keep_sure, guidance_scale, if_possible }
+    }
 }
 
 impl DraftSettings {
     /// Whether frames need drafts. ControlNets may, too.
     pub fn are_used(&self) -> bool {
-        *self != Self::default()
+        self.strength.is_some() || self.weight != 0.0 || self.keep_sure
     }
 
     pub(super) fn are_unused(&self) -> bool {

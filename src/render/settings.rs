@@ -111,7 +111,23 @@ impl RenderSettings {
             previous_features: PreviousFeatures::default(),
             first_weight: 0.0,
             vae_tile: None,
-            draft: DraftSettings::default(),
+            draft: defaults.draft.into(),
+        }
+    }
+
+    /// These settings where frames have drafts, or have none.
+    pub fn with_drafts(self, there: bool) -> Self {
+        if !there {
+            return Self { draft: DraftSettings::default(), ..self };
+        }
+        let guidance = match self.draft.guidance_scale {
+            Some(scale) => Guidance::ClassifierFree { scale },
+            None => self.guidance,
+        };
+        Self {
+            guidance,
+            draft: DraftSettings { guidance_scale: None, if_possible: false, ..self.draft },
+            ..self
         }
     }
 

@@ -16,7 +16,7 @@ use crate::kept::Kept;
 use crate::picture::{Fit, WHITE, fit_image};
 use crate::render::animator::ReferencePicture;
 use crate::render::attention_maps::{Watch, Watched};
-use crate::render::draft::{DraftFrame, DraftSettings};
+use crate::render::draft::DraftFrame;
 use crate::render::networks::ControlUnit;
 use crate::render::pipeline::Pipeline;
 use crate::render::pipeline_source::PipelineSource;
@@ -58,7 +58,7 @@ impl Still {
         if self.needs_draft() && self.pose.is_none() {
             return Err(Error::setting("draft", "needs a pose: --pose FILE"));
         }
-        if self.init.is_some() && self.settings.draft.strength.is_some() {
+        if self.init.is_some() && self.settings.draft.strength.is_some() && self.needs_draft() {
             return Err(Error::setting("init", "a picture cannot begin from a picture and from its draft"));
         }
         self.own_inputs().try_for_each(check_rereadable)
@@ -77,7 +77,9 @@ impl Still {
     }
 
     fn needs_draft(&self) -> bool {
-        self.settings.draft.are_used() || self.pipeline.shows_drafts()
+        let draft = &self.settings.draft;
+        let is_possible = self.pose.is_some() && self.init.is_none();
+        (draft.are_used() && (is_possible || !draft.if_possible)) || self.pipeline.shows_drafts()
     }
 }
 
@@ -173,14 +175,25 @@ impl Stills {
         let (settings, notes) = sized(settings, &pipeline.model, still.size, still.vae_tile, input.size())?;
         notes.into_iter().for_each(|note| on_event(StillEvent::Note(note)));
         let settings = settings.with_subject(pipeline.weights.subject_phrase());
-        let watch = watch(&pipeline, &settings)?;
         let (width, height) = (settings.width as u32, settings.height as u32);
         let pose = still.pose.as_ref().map(|path| pose_image(path, &still.reference.model, width, height));
         let pose = pose.transpose()?;
         let init = init.map(|(picture, strength)| {
             (fit_image(&opaque(picture), width, height, Fit::Contain, WHITE), strength)
         });
-        let draft = still.needs_draft().then(|| draft(still, width, height, on_event)).transpose()?;
+        let draft = still.needs_draft().then(|| draft(still, width, height, on_event));
+        let draft = match draft {
+            Some(Err(error @ (Error::Input { .. } | Error::Setting { .. })))
+                if still.settings.draft.if_possible =>
+            {
+                on_event(StillEvent::Note(format!("the picture is made without a draft: {error}")));
+                None
+            }
+            draft => draft.transpose()?,
+        };
+        let plain = settings.clone().with_drafts(false);
+        let settings = settings.with_drafts(draft.is_some());
+        let watch = watch(&pipeline, &settings)?;
         let mut reference = input.fit(width, height)?;
         // 4. The picture.
         let (mut before, pictures) = (0, 1 + usize::from(still.refine));
@@ -194,7 +207,7 @@ impl Stills {
             Ok::<_, Error>(made)
         };
         if still.refine {
-            let (inputs, settings) = refining(&reference, &settings);
+            let (inputs, settings) = refining(&reference, &plain);
             reference.image = make(inputs, settings, None)?.0;
             // A ControlNet holds the subject where it was; else it may be anywhere in the new picture.
             reference.mask = reference.mask.filter(|_| reference.controls.iter().any(Option::is_some));
@@ -228,5 +241,5 @@ fn refining(reference: &ReferencePicture, settings: &RenderSettings) -> (StillIn
     let prompt = settings.reference_prompt.as_ref().unwrap_or(&settings.prompt).clone();
     let (reference, controls) = (reference.clone(), reference.controls.clone());
     let inputs = StillInputs { reference, controls, init: None, draft: None };
-    (inputs, RenderSettings { prompt, draft: DraftSettings::default(), ..settings.clone() })
+    (inputs, RenderSettings { prompt, ..settings.clone() })
 }

@@ -1,5 +1,7 @@
 //! Renders that take from drafts.
 
+use std::path::Path;
+
 use super::support::{Stage, difference, kept, repository, run, text};
 
 /// All that frames can take from their drafts.
@@ -76,4 +78,61 @@ fn what_drafts_cannot_be_made_of_is_refused() {
     stage.refuses("--keep sure --reference-pose none", 3, &["hero.png", "joints"]);
     stage.refuses("--keep sure --rig absent.json --reference-pose auto", 2, &["--rig"]);
     stage.refuses("--keep sure --joint left-knee=900,2", 3, &["hero.png", "left-knee"]);
+}
+
+/// The random model, which asks for drafts by its own.
+fn model_that_repairs(stage: &Stage) -> String {
+    let folder = stage.path("repairs");
+    copy_folder(&repository("tests/fixtures/sd1"), &folder);
+    let defaults = r#"{"draft": {"strength": 0.5, "keep_sure": true, "guidance_scale": 1.0}}"#;
+    std::fs::write(folder.join("dreamtuner.json"), defaults).unwrap();
+    format!("--model {} --steps 4", folder.display())
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in from.read_dir().unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_model_may_ask_for_drafts() {
+    let stage = Stage::of_figure(2);
+    let own = model_that_repairs(&stage);
+    let repaired = kept(&stage, &own, "own.mkv");
+    let asked = "--init draft --strength 0.5 --keep sure --guidance classifier-free --guidance-scale 1";
+    assert_eq!(kept(&stage, &format!("{own} {asked}"), "asked.mkv"), repaired);
+    assert_eq!(kept(&stage, &format!("--steps 4 {asked}"), "other-model.mkv"), repaired);
+    let plain = kept(&stage, "--steps 4", "plain.mkv");
+    assert_eq!(kept(&stage, &format!("{own} --draft none"), "none.mkv"), plain);
+    // What an option says counts, and the model's other wishes stay.
+    let part = kept(&stage, &format!("{own} --keep nothing"), "part.mkv");
+    let asked = "--steps 4 --init draft --strength 0.5 --guidance classifier-free --guidance-scale 1";
+    assert_eq!(part, kept(&stage, asked, "part-asked.mkv"));
+}
+
+#[test]
+fn where_a_model_asks_for_drafts_in_vain_frames_are_made_without() {
+    let stage = Stage::of_figure(2);
+    let own = model_that_repairs(&stage);
+    let wave = text(&repository("poses/wave.mp4"));
+    for (number, vain) in
+        [format!("--pose {wave} --end 0.1"), "--reference-pose none".into()].iter().enumerate()
+    {
+        let output = format!("{number}.mkv");
+        stage
+            .animate(&format!("{own} {vain} --keep-frames -o {output}"))
+            .succeeded()
+            .says(&["without drafts"]);
+        let plain = kept(&stage, &format!("--steps 4 {vain}"), &format!("plain-{number}.mkv"));
+        assert_eq!(stage.kept(&output), plain);
+        // Whoever asks for one is told that there is none.
+        stage.refuses(&format!("{own} {vain} --draft-weight 1"), 3, &[]);
+    }
 }

@@ -119,7 +119,8 @@ fn keeping_what_is_sure_is_inpainting() {
     for strength in ["0.6", "1.0"] {
         // Strength 1 takes every step, from noise.
         let begin = strength.parse().ok().filter(|strength| *strength < 1.0);
-        let settings = settings(DraftSettings { strength: begin, keep_sure: true, weight: 0.0 });
+        let settings =
+            settings(DraftSettings { strength: begin, keep_sure: true, ..DraftSettings::default() });
         let Rendered { latent, image, .. } = rendered(&pipeline, &settings, draft.image.clone());
         assert_close(strength, &latent, &expected[&format!("inpaint.{strength}")], TOLERANCE);
         let pixels = image.pixels().zip(draft.image.pixels()).zip(draft.confidence.pixels());
@@ -192,7 +193,7 @@ fn a_frame_without_its_draft_is_refused() {
 fn a_controlnet_of_seven_channels_is_shown_the_draft() {
     let (given, expected) = (tensors("method/inputs.safetensors"), tensors("draft/controlnet.safetensors"));
     let inputs = tensors("draft/inputs.safetensors");
-    let files = PartFiles::open(Part::ControlNet, &fixtures().join("sd1/controlnet")).unwrap();
+    let files = PartFiles::open(&fixtures().join("sd1"), Part::ControlNet).unwrap();
     let mut config = UNetConfig::from_json(&files.config_json).unwrap();
     config.conditioning_channels = 7;
     let mut weights = tensors("sd1/controlnet/diffusion_pytorch_model.safetensors");

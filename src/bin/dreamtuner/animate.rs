@@ -208,7 +208,7 @@ impl AnimateArgs {
         Ok(RenderSettings {
             prompt: self.prompt.clone(),
             reference_prompt: self.reference_prompt.clone(),
-            draft: self.draft.settings(self.strength, self.render.shows_drafts())?,
+            draft: self.draft.settings(self.strength, &self.render)?,
             ..self.coherence.on(self.render.settings()?)
         })
     }

@@ -10,20 +10,21 @@ use dreamtuner::{Error, Result};
 use serde::Serialize;
 
 use crate::figure_args::RigEditArgs;
+use crate::render_options::RenderArgs;
 
 /// How much pictures take from a draft of the same pose.
 #[derive(Debug, Args, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct DraftShareArgs {
-    /// Whether drafts are made: where an option asks for them, or never, which is DreamTuner as published
+    /// Whether drafts are made: where an option or the model asks for them, or never, which is DreamTuner as published
     #[arg(long, value_enum, default_value_t, value_name = "WHEN", help_heading = "Draft")]
     draft: DraftOption,
-    /// How much a picture's own draft counts in self-subject-attention, where it is sure
-    #[arg(long, default_value_t = 0.0, value_name = "WEIGHT", help_heading = "Draft")]
-    draft_weight: f64,
-    /// Where the draft's pixels stay
-    #[arg(long, value_enum, default_value_t, value_name = "WHERE", help_heading = "Draft")]
-    keep: KeepOption,
+    /// How much a picture's own draft counts in self-subject-attention, where it is sure [default: the model's own, else 0]
+    #[arg(long, value_name = "WEIGHT", help_heading = "Draft")]
+    draft_weight: Option<f64>,
+    /// Where the draft's pixels stay [default: the model's own, else nowhere]
+    #[arg(long, value_enum, value_name = "WHERE", help_heading = "Draft")]
+    keep: Option<KeepOption>,
 }
 
 /// What pictures take from a draft of the same pose, which `dreamtuner draft` shows.
@@ -44,18 +45,17 @@ pub struct DraftUseArgs {
 #[derive(Debug, Clone, Copy, Default, PartialEq, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum DraftOption {
-    /// Where --init draft, --draft-weight, --keep or a ControlNet asks for them
+    /// Where --init draft, --draft-weight, --keep, a ControlNet or the model asks for them
     #[default]
     Auto,
     /// Never
     None,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, ValueEnum, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum KeepOption {
     /// Nowhere
-    #[default]
     Nothing,
     /// Where it is sure: neither stretched nor hidden in the reference
     Sure,
@@ -63,25 +63,36 @@ enum KeepOption {
 
 impl DraftShareArgs {
     /// What pictures take. `strength` says how much of it may change where they begin from it; `shown` is whether a ControlNet is
-    /// shown it.
+    /// shown it. What no option says is as the `render` has it from the model.
     ///
     /// # Errors
     /// Drafts that are asked for and forbidden.
-    pub fn settings(&self, strength: Option<f64>, shown: bool) -> Result<DraftSettings> {
-        let keep_sure = self.keep == KeepOption::Sure;
-        let settings = DraftSettings { strength, weight: self.draft_weight, keep_sure };
-        if self.draft == DraftOption::None && (shown || settings.are_used()) {
+    pub fn settings(&self, strength: Option<f64>, shown: bool, render: &RenderArgs) -> Result<DraftSettings> {
+        let is_asked = strength.is_some() || self.draft_weight.is_some_and(|weight| weight != 0.0);
+        let is_asked = is_asked || self.keep == Some(KeepOption::Sure) || shown;
+        if self.draft == DraftOption::None {
             let problem = "none; --init draft, --draft-weight, --keep sure and source=draft need one";
-            return Err(Error::setting("draft", problem));
+            return if is_asked {
+                Err(Error::setting("draft", problem))
+            } else {
+                Ok(DraftSettings::default())
+            };
         }
-        Ok(settings)
+        let model = DraftSettings::from(render.defaults()?.draft);
+        Ok(DraftSettings {
+            strength: strength.or(model.strength),
+            weight: self.draft_weight.unwrap_or(model.weight),
+            keep_sure: self.keep.map_or(model.keep_sure, |keep| keep == KeepOption::Sure),
+            guidance_scale: model.guidance_scale.filter(|_| !render.chooses_guidance()),
+            if_possible: model.if_possible && !is_asked,
+        })
     }
 }
 
 impl DraftUseArgs {
     /// As [`DraftShareArgs::settings`].
-    pub fn settings(&self, strength: Option<f64>, shown: bool) -> Result<DraftSettings> {
-        self.share.settings(strength, shown)
+    pub fn settings(&self, strength: Option<f64>, render: &RenderArgs) -> Result<DraftSettings> {
+        self.share.settings(strength, render.shows_drafts(), render)
     }
 
     /// The figure in the reference, whose pose is looked for unless `pose` says it.

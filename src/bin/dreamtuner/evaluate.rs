@@ -224,7 +224,7 @@ fn size(wanted: Option<u32>, native: u32, step: u32) -> Result<u32> {
 impl PuppetsArgs {
     fn benchmark(&self) -> Result<Benchmark> {
         let settings = RenderSettings {
-            draft: self.share.settings(self.strength, false)?,
+            draft: self.share.settings(self.strength, false, &self.render)?,
             ..self.coherence.on(self.render.settings()?)
         };
         settings.check_values()?;

@@ -285,9 +285,7 @@ impl PictureArgs {
         Ok(RenderSettings {
             prompt: self.prompt.clone(),
             reference_prompt: self.reference_prompt.clone(),
-            draft: self
-                .draft
-                .settings(self.strength.filter(|_| self.begins_from_draft()), self.render.shows_drafts())?,
+            draft: self.draft.settings(self.strength.filter(|_| self.begins_from_draft()), &self.render)?,
             reference_weight: self.render.reference_weight.unwrap_or(defaults.still_reference_weight),
             ..settings
         })

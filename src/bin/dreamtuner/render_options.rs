@@ -84,9 +84,9 @@ pub struct RenderArgs {
     #[arg(long, default_value_t = 0, value_name = "NUMBER", help_heading = "Sampling")]
     #[serde(serialize_with = "as_text")]
     pub seed: u64,
-    /// DreamTuner's interleaved guidance, or plain classifier-free guidance
-    #[arg(long, value_enum, default_value_t, value_name = "KIND", help_heading = "Sampling")]
-    guidance: GuidanceOption,
+    /// DreamTuner's interleaved guidance, or plain classifier-free guidance [default: the model's own with drafts, else interleaved]
+    #[arg(long, value_enum, value_name = "KIND", help_heading = "Sampling")]
+    guidance: Option<GuidanceOption>,
     /// The part of the steps that is guided, as fractions; the others take one pass instead of two
     #[arg(long, default_value_t, value_name = "START:END", help_heading = "Sampling")]
     guidance_interval: GuidanceInterval,
@@ -256,12 +256,26 @@ impl RenderArgs {
         FeatureCache::Keep { bytes: budget.saturating_mul(1 << 20) }
     }
 
+    /// What suits the model.
+    ///
+    /// # Errors
+    /// Defaults of the model that cannot be read.
+    pub fn defaults(&self) -> Result<ModelDefaults> {
+        ModelDefaults::of(self.weights().model.as_deref())
+    }
+
+    /// Whether an option says how passes are combined.
+    pub fn chooses_guidance(&self) -> bool {
+        let scales = [self.guidance_scale, self.reference_scale, self.reference_probability];
+        self.guidance.is_some() || scales.iter().any(Option::is_some)
+    }
+
     /// What the frames look like, but for the texts. The size, and with it the tile, is chosen once model and dance are known.
     ///
     /// # Errors
     /// Defaults of the model that cannot be read.
     pub fn settings(&self) -> Result<RenderSettings> {
-        let defaults = ModelDefaults::of(self.weights().model.as_deref())?;
+        let defaults = self.defaults()?;
         Ok(RenderSettings {
             negative_prompt: self.negative_prompt.clone(),
             clip_skip: self.clip_skip,
@@ -280,7 +294,7 @@ impl RenderArgs {
 
     fn guidance(&self, defaults: &ModelDefaults) -> Guidance {
         let text_scale = self.guidance_scale.unwrap_or(defaults.guidance_scale);
-        match self.guidance {
+        match self.guidance.unwrap_or_default() {
             GuidanceOption::ClassifierFree => Guidance::ClassifierFree { scale: text_scale },
             GuidanceOption::Interleaved => Guidance::Interleaved {
                 reference_probability: self.reference_probability.unwrap_or(defaults.reference_probability),

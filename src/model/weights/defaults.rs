@@ -33,8 +33,24 @@ pub struct ModelDefaults {
     pub less_noise: f64,
     /// Δt' in timesteps. Default: 10.
     pub more_noise: f64,
+    /// What frames take from drafts.
+    pub draft: DraftDefaults,
     /// How a subject is tuned.
     pub tune: TuneDefaults,
+}
+
+/// What frames take from drafts where their user says nothing: models that are made to repair drafts ask for them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DraftDefaults {
+    /// How much of a draft may change, 0 to 1. Default: frames begin from noise.
+    pub strength: Option<f64>,
+    /// ω of the draft. Default: 0.
+    pub weight: f64,
+    /// Whether its pixels stay where they are sure. Default: no.
+    pub keep_sure: bool,
+    /// Guidance scale of frames with drafts, towards the text; 1 is without. Default: as for others.
+    pub guidance_scale: Option<f64>,
 }
 
 /// What a tuning uses where its user says nothing.
@@ -72,6 +88,7 @@ impl Default for ModelDefaults {
             reference_probability: 0.9,
             less_noise: 10.0,
             more_noise: 10.0,
+            draft: DraftDefaults::default(),
             tune: TuneDefaults::default(),
         }
     }

@@ -25,7 +25,7 @@ mod textual_inversion;
 mod trained;
 
 pub use build::{LoadReport, MisShaped};
-pub use defaults::{ModelDefaults, TuneDefaults};
+pub use defaults::{DraftDefaults, ModelDefaults, TuneDefaults};
 #[cfg(feature = "train")]
 pub(super) use folder::read_json;
 pub use inspect::{Description, Kind, PartDescription, inspect};
