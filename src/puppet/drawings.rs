@@ -16,7 +16,7 @@ use crate::files::is_picture;
 use crate::inputs::reference::{FileChoice, ReferenceFiles};
 use crate::picture::{WHITE, on_colour, opacity};
 use crate::pose::{Person, Pose, PoseSequence, retarget};
-use crate::rig::{Figure, RigFiles};
+use crate::rig::{Doubts, Figure, RigFiles};
 
 /// A drawing whose figure was found.
 pub(super) struct Drawing {
@@ -24,7 +24,7 @@ pub(super) struct Drawing {
 }
 
 impl Drawing {
-    /// The pictures in a folder in which a whole figure is found without a doubt, by name; `left_out` is told of the others, and why.
+    /// The pictures in a folder in which a whole figure is found, by name; `left_out` is told of the others, and why.
     ///
     /// # Errors
     /// A folder that cannot be read, or without such a picture.
@@ -42,16 +42,13 @@ impl Drawing {
                 model: PoseModel::default(),
             };
             match RigFiles::found_in(&reference).read() {
-                Ok(figure) if figure.doubts().is_empty() => drawings.push(Self { figure }),
-                Ok(_) => left_out(&path, "its joints are doubtful"),
+                Ok(figure) if is_whole(&figure.doubts()) => drawings.push(Self { figure }),
+                Ok(_) => left_out(&path, "no whole figure is found for sure"),
                 Err(error) => left_out(&path, &error.to_string()),
             }
         }
         if drawings.is_empty() {
-            return Err(Error::input(
-                folder,
-                "holds no drawing in which a whole figure is found without a doubt",
-            ));
+            return Err(Error::input(folder, "holds no drawing in which a whole figure is found for sure"));
         }
         Ok(drawings)
     }
@@ -90,6 +87,12 @@ impl Drawing {
         let moved = retarget(&sequence, &with_room(self.figure.pose()))?;
         Ok(moved.poses.last().map_or(Joints::none(), Joints::of_first))
     }
+}
+
+/// A joint that is off spoils the reference only, not what is learnt.
+fn is_whole(doubts: &Doubts) -> bool {
+    const MOST_DOUBTFUL: usize = 4;
+    doubts.posture.is_none() && doubts.missing.is_empty() && doubts.doubtful.len() <= MOST_DOUBTFUL
 }
 
 /// A person with joints in these places.
