@@ -59,5 +59,5 @@ fn edge(mask: &GrayImage, from: Vector, direction: Vector, unit: f32) -> Option<
     };
     let steps = (WIDEST * unit / step) as usize;
     let last = (0..=steps).take_while(|index| is_inside(*index as f32 * step)).count();
-    (1..=steps).contains(&last).then(|| (last as f32 - 0.5) * step)
+    (1..=steps).contains(&last).then_some((last as f32 - 0.5) * step)
 }

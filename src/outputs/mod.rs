@@ -23,6 +23,7 @@ mod reservation;
 mod wanted;
 mod whole;
 
+#[cfg(feature = "video")]
 pub(crate) use folder::write_unsynced;
 pub use folder::{Earlier, make_folder};
 pub(crate) use names::there_already;

@@ -20,7 +20,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::config_file::{self, FileOption};
-use crate::draft_args::DraftUseArgs;
+use crate::draft_args::{DraftBeginArgs, DraftUseArgs};
 use crate::exit;
 use crate::figure_args::sentences;
 use crate::parse::{Size, beside, named_beside, pixels};
@@ -119,13 +119,9 @@ pub struct AnimateArgs {
     #[arg(long, value_name = "TEXT", help_heading = "Text")]
     reference_prompt: Option<String>,
 
-    /// What frames begin from in place of noise: `draft`, which is the reference bent to the frame's pose (see `dreamtuner draft`)
-    #[arg(long, value_name = "draft", value_parser = ["draft"], hide_possible_values = true, requires = "strength",
-        help_heading = "Draft")]
-    init: Option<String>,
-    /// How much of it may change
-    #[arg(long, value_name = "0-1", requires = "init", help_heading = "Draft")]
-    strength: Option<f64>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    begin: DraftBeginArgs,
     #[command(flatten)]
     #[serde(flatten)]
     draft: DraftUseArgs,
@@ -208,7 +204,7 @@ impl AnimateArgs {
         Ok(RenderSettings {
             prompt: self.prompt.clone(),
             reference_prompt: self.reference_prompt.clone(),
-            draft: self.draft.settings(self.strength, &self.render)?,
+            draft: self.draft.settings(self.begin.strength, &self.render)?,
             ..self.coherence.on(self.render.settings()?)
         })
     }

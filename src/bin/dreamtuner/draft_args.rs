@@ -12,6 +12,19 @@ use serde::Serialize;
 use crate::figure_args::RigEditArgs;
 use crate::render_options::RenderArgs;
 
+/// Whether frames of a clip begin from their drafts.
+#[derive(Debug, Args, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct DraftBeginArgs {
+    /// What frames begin from in place of noise: `draft`, which is the reference bent to the frame's pose (see `dreamtuner draft`)
+    #[arg(long, value_name = "draft", value_parser = ["draft"], hide_possible_values = true, requires = "strength",
+        help_heading = "Draft")]
+    pub init: Option<String>,
+    /// How much of it may change
+    #[arg(long, value_name = "0-1", requires = "init", help_heading = "Draft")]
+    pub strength: Option<f64>,
+}
+
 /// How much pictures take from a draft of the same pose.
 #[derive(Debug, Args, Serialize)]
 #[serde(rename_all = "kebab-case")]

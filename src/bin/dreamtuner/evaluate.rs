@@ -15,7 +15,7 @@ use dreamtuner::render::settings::RenderSettings;
 use dreamtuner::{Error, Result};
 use serde::de::DeserializeOwned;
 
-use crate::draft_args::DraftShareArgs;
+use crate::draft_args::{DraftBeginArgs, DraftShareArgs};
 use crate::evaluate_clip::{self, ClipArgs};
 use crate::evaluate_dreambooth::{self, DreamboothArgs};
 use crate::evaluate_folder::reserve;
@@ -127,13 +127,8 @@ pub struct PuppetsArgs {
     #[arg(long, value_name = "FOLDER", help_heading = "Benchmark")]
     clip: Option<PathBuf>,
 
-    /// What frames begin from in place of noise: `draft`, which is the reference bent to the frame's pose
-    #[arg(long, value_name = "draft", value_parser = ["draft"], hide_possible_values = true, requires = "strength",
-        help_heading = "Draft")]
-    init: Option<String>,
-    /// How much of it may change
-    #[arg(long, value_name = "0-1", requires = "init", help_heading = "Draft")]
-    strength: Option<f64>,
+    #[command(flatten)]
+    begin: DraftBeginArgs,
     #[command(flatten)]
     share: DraftShareArgs,
     /// How the joints of references are known, which drafts are bent by
@@ -224,7 +219,7 @@ fn size(wanted: Option<u32>, native: u32, step: u32) -> Result<u32> {
 impl PuppetsArgs {
     fn benchmark(&self) -> Result<Benchmark> {
         let settings = RenderSettings {
-            draft: self.share.settings(self.strength, false, &self.render)?,
+            draft: self.share.settings(self.begin.strength, false, &self.render)?,
             ..self.coherence.on(self.render.settings()?)
         };
         settings.check_values()?;
