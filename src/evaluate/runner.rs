@@ -8,22 +8,23 @@ use serde_json::{Value, json};
 
 use super::draft::ClipDrafts;
 use super::job::{Benchmark, BenchmarkEvent, BenchmarkModels};
+use super::metrics::mean_absolute_difference_inside;
 use super::models::{Known, Models};
 use super::report::Report;
 use super::rows::{Caption, Row, Source};
-use super::scores::{ClipResult, Metric, score};
+use super::scores::{ClipResult, Metric, mean, score};
 use super::store::Store;
 use super::truth::{Dance, Truth};
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::model::StableDiffusion;
 use crate::outputs::{Reservation, write_json, write_png, write_whole};
-use crate::puppet::Identity;
+use crate::puppet::{Identity, Picture};
 use crate::render::animator::{Animator, ClipInputs, FrameInputs};
 use crate::render::settings::RenderSettings;
 
 /// Changes when a measure does: results measured otherwise are not taken for these.
-const MEASURES: u32 = 2;
+const MEASURES: u32 = 3;
 
 /// One clip to do.
 struct Task<'a> {
@@ -117,27 +118,30 @@ impl Benchmark {
         let known = models.known(&name)?;
         let clip = job.clip.as_ref().map(|(clip, _)| *clip);
         let loaded = models.load(&name, &job.device)?;
+        let joints = match &row.source {
+            Source::Draft { joints } => Some(*joints),
+            Source::Render { settings, joints, .. } => settings.draft.are_used().then_some(*joints),
+            Source::RoundTrip => None,
+        };
+        let drafts =
+            joints.map(|joints| ClipDrafts::new(&truth, dance.frames_per_second, joints)).transpose()?;
+        let draft = |index: usize| drafts.as_ref().map(|drafts| drafts.frame(index));
         let start = Instant::now();
         let frames = match &row.source {
-            Source::Draft { joints } => {
-                let drafts = ClipDrafts::new(&truth, dance.frames_per_second, *joints)?;
-                each(&truth, interrupt, on_event, |index| Ok(drafts.frame(index).image))?
-            }
+            Source::Draft { .. } => each(&truth, interrupt, on_event, |index| {
+                Ok(draft(index).map(|draft| draft.image).unwrap_or_default())
+            })?,
             Source::RoundTrip => each(&truth, interrupt, on_event, |index| {
                 round_trip(&loaded.model, &truth.frames[index].image)
             })?,
-            Source::Render { settings, caption, mask, joints } => {
-                let settings = filled(settings, *caption, &truth, &known);
-                let drafts = settings.draft.are_used();
-                let settings = settings.with_drafts(drafts);
-                let drafts =
-                    drafts.then(|| ClipDrafts::new(&truth, dance.frames_per_second, *joints)).transpose()?;
+            Source::Render { settings, caption, mask, .. } => {
+                let settings = filled(settings, *caption, &truth, &known).with_drafts(drafts.is_some());
                 let reference = truth.reference_picture(*mask, loaded.controls.len())?;
                 let inputs = ClipInputs::encode(loaded, reference, &settings)?;
                 let mut animator = Animator::new(loaded, inputs, settings, job.cache, interrupt.clone())?;
                 each(&truth, interrupt, on_event, |index| {
                     let controls = vec![Some(truth.frames[index].control_image()); loaded.controls.len()];
-                    let draft = drafts.as_ref().map(|drafts| drafts.frame(index));
+                    let draft = draft(index);
                     let inputs = FrameInputs { controls: &controls, draft: draft.as_ref() };
                     let rendered = animator.render(inputs, &mut |_| {});
                     Ok(rendered.map_err(|error| error.at_frame(index))?.image)
@@ -147,6 +151,13 @@ impl Benchmark {
         let seconds = start.elapsed().as_secs_f64() / frames.len().max(1) as f64;
         let (mut scores, parts) = score(&frames, &truth, clip)?;
         scores.insert(Metric::Seconds, seconds);
+        let unsure = |(index, (frame, truth)): (usize, (&RgbImage, &Picture))| {
+            let mut unsure = draft(index)?.confidence;
+            unsure.pixels_mut().for_each(|sure| sure.0[0] = 255 - sure.0[0]);
+            Some(mean_absolute_difference_inside(frame, &truth.image, &unsure))
+        };
+        let mut unsure = frames.iter().zip(&truth.frames).enumerate().filter_map(unsure);
+        scores.extend(mean(&mut unsure).map(|unsure| (Metric::UnsureL1, unsure)));
         let result = ClipResult { plan, identity, dance: dance.name.clone(), scores, parts };
         store.keep(&row.name, &result, &frames)?;
         on_event(BenchmarkEvent::Clip { row: row.name.clone(), identity, dance: dance.name.clone() });

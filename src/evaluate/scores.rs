@@ -25,6 +25,8 @@ pub enum Metric {
     L1,
     /// Mean absolute difference inside the figure's mask, 0 to 255.
     FigureL1,
+    /// Mean absolute difference where the frame's draft is not sure, 0 to 255.
+    UnsureL1,
     /// Peak signal-to-noise ratio in dB.
     Psnr,
     /// Structural similarity, up to 1.
@@ -49,9 +51,10 @@ pub enum Metric {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::L1,
         Self::FigureL1,
+        Self::UnsureL1,
         Self::Psnr,
         Self::Ssim,
         Self::ClipI,
@@ -69,6 +72,7 @@ impl Metric {
         match self {
             Self::L1 => "L1",
             Self::FigureL1 => "L1 figure",
+            Self::UnsureL1 => "L1 unsure",
             Self::Psnr => "PSNR dB",
             Self::Ssim => "SSIM",
             Self::ClipI => "CLIP-I",
@@ -85,7 +89,7 @@ impl Metric {
     /// Decimals that are shown.
     pub fn decimals(self) -> usize {
         match self {
-            Self::L1 | Self::FigureL1 | Self::Psnr | Self::Flicker | Self::Seconds => 2,
+            Self::L1 | Self::FigureL1 | Self::UnsureL1 | Self::Psnr | Self::Flicker | Self::Seconds => 2,
             Self::Ssim
             | Self::ClipI
             | Self::Dino
@@ -112,7 +116,7 @@ impl Metric {
 
     /// Whether more is better.
     pub fn more_is_better(self) -> bool {
-        !matches!(self, Self::L1 | Self::FigureL1 | Self::Flicker | Self::Seconds)
+        !matches!(self, Self::L1 | Self::FigureL1 | Self::UnsureL1 | Self::Flicker | Self::Seconds)
     }
 }
 
