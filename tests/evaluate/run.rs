@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use dreamtuner::Error;
 use dreamtuner::diffusion::{Guidance, GuidanceInterval, Sampler};
 use dreamtuner::evaluate::{
-    Benchmark, BenchmarkEvent, BenchmarkModels, Caption, Dance, Metric, Report, Row, Shown, Source, Truth,
-    ablations, round_trip,
+    Benchmark, BenchmarkEvent, BenchmarkModels, Caption, Dance, KnownJoints, Metric, Report, Row, Shown,
+    Source, Truth, ablations, drafts, round_trip,
 };
 use dreamtuner::interrupt::Interrupt;
 use dreamtuner::model::DeviceSettings;
@@ -95,8 +95,8 @@ fn every_measure_is_taken_and_finished_clips_are_not_rendered_again() {
     let benchmark = benchmark(&folder, 10.0);
     let (report, events) = run(&benchmark, &Interrupt::default());
     let report = report.unwrap();
-    // DINO is for stills of subjects, and there is no other expression than the reference's.
-    let left_out = [Metric::Dino, Metric::Expression];
+    // DINO is for stills of subjects, there is no other expression than the reference's, and there are no drafts.
+    let left_out = [Metric::Dino, Metric::Expression, Metric::UnsureL1];
     let measures: Vec<Metric> = Metric::ALL.into_iter().filter(|metric| !left_out.contains(metric)).collect();
     for row in &report.rows {
         assert_eq!((row.clips, row.scores.keys().copied().collect()), (1, measures.clone()), "{row:?}");
@@ -226,4 +226,26 @@ fn dances_come_by_name_or_from_files() {
     assert!(matches!(open(path.to_str().unwrap()), Err(Error::Input { .. })));
     assert!(open("minuet").unwrap_err().to_string().contains("wave"));
     assert!(Dance::open("wave", 2, 0.0).is_err());
+}
+
+#[test]
+fn renders_with_drafts_are_measured_where_these_are_unsure() {
+    let folder = TempDir::new().unwrap();
+    let mut benchmark = benchmark(&folder, 10.0);
+    benchmark.size = 64;
+    let plain = benchmark.rows.pop().unwrap();
+    let mut kept = plain.clone();
+    kept.name = "kept".into();
+    if let Source::Render { settings, joints, .. } = &mut kept.source {
+        (settings.draft.keep_sure, *joints) = (true, KnownJoints::True);
+    }
+    benchmark.rows = drafts().into_iter().take(1).chain([plain, kept]).collect();
+    let report = run(&benchmark, &Interrupt::default()).0.unwrap();
+    let score = |row: usize, metric| report.rows[row].scores.get(&metric).map(|estimate| estimate.mean);
+    // A random model: the draft alone is best, and what is kept of it is better than nothing.
+    let figure = [0, 1, 2].map(|row| score(row, Metric::FigureL1).unwrap());
+    assert!(figure[0] < figure[2] && figure[2] < 0.8 * figure[1], "{figure:?}");
+    let unsure = [0, 1, 2].map(|row| score(row, Metric::UnsureL1));
+    assert!(unsure[0].unwrap() < unsure[2].unwrap() && unsure[1].is_none(), "{unsure:?}");
+    assert!(unsure[0].unwrap() > figure[0], "{unsure:?} {figure:?}");
 }
