@@ -79,7 +79,7 @@
 //! 8. [`inputs`]: reference, dance, sizes
 //! 9. [`rig`]: figures that can be bent
 //! 10. [`draft`]: figures that dance
-//! 11. [`animate`], [`still`]
+//! 11. [`animate`], [`dataset`], [`still`]
 //! 12. [`evaluate`]; then the program
 //!
 //! Below them are crates of their own: `dreamtuner-kernels`, which networks run on; `dreamtuner-random`; `dreamtuner-pose` and
@@ -91,6 +91,8 @@
 
 #[cfg(feature = "video")]
 pub mod animate;
+#[cfg(feature = "video")]
+pub mod dataset;
 pub mod detect;
 pub mod diffusion;
 #[cfg(feature = "video")]

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use dreamtuner::dataset::{DatasetSettings, write_dataset};
 use dreamtuner::outputs::{Reservation, Wanted};
-use dreamtuner::puppet::dataset::{DatasetSettings, write_dataset};
 use image::{Rgb, RgbImage};
 
 fn write(folder: &Path, settings: &DatasetSettings) -> dreamtuner::Result<()> {

@@ -16,7 +16,7 @@ const LAYERS: [&[&str]; 12] = [
     &["inputs"],
     &["rig"],
     &["draft"],
-    &["animate", "still"],
+    &["animate", "dataset", "still"],
     &["evaluate"],
 ];
 

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use clap::Args;
 use dreamtuner::Result;
+use dreamtuner::dataset::{DatasetSettings, write_dataset};
 use dreamtuner::outputs::{Reservation, Wanted};
-use dreamtuner::puppet::dataset::{DatasetSettings, write_dataset};
 use dreamtuner::threads::set_threads;
 
 use crate::say::say;

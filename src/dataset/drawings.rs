@@ -8,7 +8,7 @@ use dreamtuner_puppet::{
 };
 use dreamtuner_warp::Joints;
 
-use super::dataset::DatasetSettings;
+use super::write::DatasetSettings;
 use crate::detect::PoseModel;
 use crate::draft::layout::{Layout, with_room};
 use crate::error::{Error, Result};
