@@ -64,14 +64,13 @@ impl Stage {
         };
         let reference = job.reference.read()?;
         let figure = job.needs_drafts().then(|| read_figure(job, on_event));
-        let mut figure = figure.map(|figure| if_possible(figure, job, on_event)).transpose()?.flatten();
+        let figure = if_possible(figure, job, on_event)?;
         let own = reference.pose();
         let body = figure.as_ref().map(Figure::pose).or(own.as_ref());
         let (pose, videos) = open_poses(job, body, known, interrupt, on_event)?;
         // Before weights are read.
-        if figure.is_some() && if_possible(Danced::of(&pose), job, on_event)?.is_none() {
-            figure = None;
-        }
+        let figure = figure.map(|figure| Danced::of(&pose).map(|_| figure));
+        let figure = if_possible(figure, job, on_event)?;
         let encode = encode_settings(job, &pose)?;
         interrupt.check()?;
         // 2. Weights.
@@ -84,7 +83,7 @@ impl Stage {
         let settings = settings.with_subject(pipeline.weights.subject_phrase());
         let reference = reference.fit(settings.width as u32, settings.height as u32)?;
         let drafts = figure.as_ref().map(|figure| drafts(figure, &pose, &settings, job.fit));
-        let drafts = drafts.map(|drafts| if_possible(drafts, job, on_event)).transpose()?.flatten();
+        let drafts = if_possible(drafts, job, on_event)?;
         let settings = settings.with_drafts(drafts.is_some());
         let figure = figure.as_ref().filter(|_| drafts.is_some()).map(Figure::fingerprint);
         Ok(Self { pipeline, settings, reference, pose, drafts, figure, encode, videos, noise })
@@ -148,13 +147,17 @@ fn read_figure(job: &Job, on_event: &mut dyn FnMut(ClipEvent)) -> Result<Figure>
 }
 
 /// What drafts are made of; `None`, and a note, where it cannot be had and need not.
-fn if_possible<T>(made: Result<T>, job: &Job, on_event: &mut dyn FnMut(ClipEvent)) -> Result<Option<T>> {
+fn if_possible<T>(
+    made: Option<Result<T>>,
+    job: &Job,
+    on_event: &mut dyn FnMut(ClipEvent),
+) -> Result<Option<T>> {
     match made {
-        Err(error @ (Error::Input { .. } | Error::Setting { .. })) if job.settings.draft.if_possible => {
+        Some(Err(error)) if job.settings.draft.can_do_without(&error) => {
             on_event(ClipEvent::Note(format!("frames are made without drafts: {error}")));
             Ok(None)
         }
-        made => made.map(Some),
+        made => made.transpose(),
     }
 }
 

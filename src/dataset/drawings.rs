@@ -10,12 +10,12 @@ use dreamtuner_warp::Joints;
 
 use super::write::DatasetSettings;
 use crate::detect::PoseModel;
-use crate::draft::layout::{Layout, with_room};
+use crate::draft::{Layout, with_room};
 use crate::error::{Error, Result};
 use crate::files::is_picture;
 use crate::inputs::reference::{FileChoice, ReferenceFiles};
 use crate::picture::{WHITE, on_colour, opacity};
-use crate::pose::{Person, Pose, PoseSequence, retarget};
+use crate::pose::{Joint, Keypoint, Person, Pose, PoseSequence, retarget, vector};
 use crate::rig::{Doubts, Figure, RigFiles};
 
 /// A drawing whose figure was found.
@@ -62,7 +62,7 @@ impl Drawing {
         let mut layout = Layout::new(&[joints], self.figure.bounds(), &rest, Some((size, size)));
         let smaller = random.range(0.75, 1.0);
         layout.scale *= smaller;
-        let middle = crate::pose::vector(size as f32, size as f32) * 0.5;
+        let middle = vector(size as f32, size as f32) * 0.5;
         layout.offset = middle + (layout.offset - middle) * smaller;
         let placed = joints.placed(layout.scale, layout.offset);
         let drawn = self.figure.rig(layout.scale)?.draw(&placed, size, size);
@@ -98,9 +98,9 @@ fn is_whole(doubts: &Doubts) -> bool {
 /// A person with joints in these places.
 fn person_at(joints: &Joints) -> Person {
     let mut person = Person::default();
-    for joint in crate::pose::Joint::ALL {
+    for joint in Joint::ALL {
         person.body[joint as usize] =
-            joints.at(joint).map(|at| crate::pose::Keypoint { x: at.x, y: at.y, confidence: 1.0 });
+            joints.at(joint).map(|at| Keypoint { x: at.x, y: at.y, confidence: 1.0 });
     }
     person
 }

@@ -6,10 +6,11 @@ mod follow;
 mod footage;
 mod frames;
 mod job;
-pub(crate) mod layout;
+mod layout;
 mod run;
 
 pub use background::Background;
 pub use frames::{Danced, FrameDrafts};
 pub use job::{DraftEvent, DraftJob};
+pub(crate) use layout::{Layout, with_room};
 pub use run::run;

@@ -7,55 +7,49 @@ use super::rows::KnownJoints;
 use super::truth::Truth;
 use crate::detect::{PoseModel, find_masked_person};
 use crate::error::Result;
+use crate::interrupt::Interrupt;
 use crate::picture::{WHITE, off_white};
 use crate::puppet::Picture;
 use crate::render::draft::DraftFrame;
 
-/// The drafts of a clip's frames, on white.
-pub struct ClipDrafts {
-    /// `None` where the reference's joints were not found.
-    rig: Option<Rig>,
-    moments: Vec<Moment>,
-    /// Width and height of the frames.
-    size: (u32, u32),
-}
-
-impl ClipDrafts {
-    /// Cuts the reference.
-    ///
-    /// # Errors
-    /// The network that finds joints cannot be read.
-    pub fn new(truth: &Truth, frames_per_second: f32, known: KnownJoints) -> Result<Self> {
-        let reference = &truth.reference;
-        let rest = Joints::of_first(&reference.pose);
-        let found = match known {
-            KnownJoints::True => Some(rest),
-            KnownJoints::Found => found(reference)?,
-        };
-        let figure = off_white(&reference.image, &reference.mask);
-        let rig = found.as_ref().and_then(|found| Rig::new(&figure, found).ok());
-        let poses = truth.frames.iter().map(|frame| Joints::of_first(&frame.pose));
-        let poses: Vec<Joints> = match &found {
-            Some(found) => poses.map(|pose| moved(found, &rest, &pose)).collect(),
-            None => poses.collect(),
-        };
-        let times: Vec<f64> =
-            (0..poses.len()).map(|index| index as f64 / f64::from(frames_per_second)).collect();
-        Ok(Self { rig, moments: moments(&poses, &times, &[]), size: reference.image.dimensions() })
-    }
-
-    /// The draft of a frame; white, and not sure at all, where there is no rig.
-    pub fn frame(&self, index: usize) -> DraftFrame {
-        let (width, height) = self.size;
-        let background = RgbImage::from_pixel(width, height, WHITE);
-        let Some(rig) = &self.rig else {
-            return DraftFrame { image: background, confidence: GrayImage::new(width, height) };
-        };
-        let moment = self.moments[index];
-        let known = GrayImage::from_pixel(width, height, Luma([255]));
-        let confidence = rig.confidence(moment, width, height);
-        DraftFrame::before(&rig.draw(moment, width, height), confidence, &background, &known)
-    }
+/// The drafts of a clip's frames, on white; white, and not sure at all, where the reference's joints were not found.
+///
+/// # Errors
+/// The network that finds joints cannot be read.
+pub fn drafts(
+    truth: &Truth,
+    frames_per_second: f32,
+    known: KnownJoints,
+    interrupt: &Interrupt,
+) -> Result<Vec<DraftFrame>> {
+    let reference = &truth.reference;
+    let rest = Joints::of_first(&reference.pose);
+    let found = match known {
+        KnownJoints::True => Some(rest),
+        KnownJoints::Found => found(reference)?,
+    };
+    let figure = off_white(&reference.image, &reference.mask);
+    let rig = found.as_ref().and_then(|found| Rig::new(&figure, found).ok());
+    let poses = truth.frames.iter().map(|frame| Joints::of_first(&frame.pose));
+    let poses: Vec<Joints> = match &found {
+        Some(found) => poses.map(|pose| moved(found, &rest, &pose)).collect(),
+        None => poses.collect(),
+    };
+    let times: Vec<f64> = (0..poses.len()).map(|index| index as f64 / f64::from(frames_per_second)).collect();
+    let (width, height) = reference.image.dimensions();
+    let background = RgbImage::from_pixel(width, height, WHITE);
+    let known = GrayImage::from_pixel(width, height, Luma([255]));
+    let draft = |moment: Moment| {
+        interrupt.check()?;
+        Ok(match &rig {
+            Some(rig) => {
+                let confidence = rig.confidence(moment, width, height);
+                DraftFrame::before(&rig.draw(moment, width, height), confidence, &background, &known)
+            }
+            None => DraftFrame { image: background.clone(), confidence: GrayImage::new(width, height) },
+        })
+    };
+    moments(&poses, &times, &[]).into_iter().map(draft).collect()
 }
 
 /// The reference's joints as MoveNet finds them.

@@ -6,7 +6,7 @@ use candle_core::DType;
 use image::RgbImage;
 use serde_json::{Value, json};
 
-use super::draft::ClipDrafts;
+use super::draft::drafts;
 use super::job::{Benchmark, BenchmarkEvent, BenchmarkModels};
 use super::metrics::mean_absolute_difference_inside;
 use super::models::{Known, Models};
@@ -19,7 +19,7 @@ use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::model::StableDiffusion;
 use crate::outputs::{Reservation, write_json, write_png, write_whole};
-use crate::puppet::{Identity, Picture};
+use crate::puppet::Identity;
 use crate::render::animator::{Animator, ClipInputs, FrameInputs};
 use crate::render::settings::RenderSettings;
 
@@ -123,26 +123,24 @@ impl Benchmark {
             Source::Render { settings, joints, .. } => settings.draft.are_used().then_some(*joints),
             Source::RoundTrip => None,
         };
-        let drafts =
-            joints.map(|joints| ClipDrafts::new(&truth, dance.frames_per_second, joints)).transpose()?;
-        let draft = |index: usize| drafts.as_ref().map(|drafts| drafts.frame(index));
         let start = Instant::now();
+        let drafts = joints.map(|joints| drafts(&truth, dance.frames_per_second, joints, interrupt));
+        let drafts = drafts.transpose()?.unwrap_or_default();
         let frames = match &row.source {
-            Source::Draft { .. } => each(&truth, interrupt, on_event, |index| {
-                Ok(draft(index).map(|draft| draft.image).unwrap_or_default())
-            })?,
+            Source::Draft { .. } => {
+                each(&truth, interrupt, on_event, |index| Ok(drafts[index].image.clone()))?
+            }
             Source::RoundTrip => each(&truth, interrupt, on_event, |index| {
                 round_trip(&loaded.model, &truth.frames[index].image)
             })?,
             Source::Render { settings, caption, mask, .. } => {
-                let settings = filled(settings, *caption, &truth, &known).with_drafts(drafts.is_some());
+                let settings = filled(settings, *caption, &truth, &known).with_drafts(!drafts.is_empty());
                 let reference = truth.reference_picture(*mask, loaded.controls.len())?;
                 let inputs = ClipInputs::encode(loaded, reference, &settings)?;
                 let mut animator = Animator::new(loaded, inputs, settings, job.cache, interrupt.clone())?;
                 each(&truth, interrupt, on_event, |index| {
                     let controls = vec![Some(truth.frames[index].control_image()); loaded.controls.len()];
-                    let draft = draft(index);
-                    let inputs = FrameInputs { controls: &controls, draft: draft.as_ref() };
+                    let inputs = FrameInputs { controls: &controls, draft: drafts.get(index) };
                     let rendered = animator.render(inputs, &mut |_| {});
                     Ok(rendered.map_err(|error| error.at_frame(index))?.image)
                 })?
@@ -151,12 +149,11 @@ impl Benchmark {
         let seconds = start.elapsed().as_secs_f64() / frames.len().max(1) as f64;
         let (mut scores, parts) = score(&frames, &truth, clip)?;
         scores.insert(Metric::Seconds, seconds);
-        let unsure = |(index, (frame, truth)): (usize, (&RgbImage, &Picture))| {
-            let mut unsure = draft(index)?.confidence;
+        let mut unsure = frames.iter().zip(&truth.frames).zip(drafts).map(|((frame, truth), draft)| {
+            let mut unsure = draft.confidence;
             unsure.pixels_mut().for_each(|sure| sure.0[0] = 255 - sure.0[0]);
-            Some(mean_absolute_difference_inside(frame, &truth.image, &unsure))
-        };
-        let mut unsure = frames.iter().zip(&truth.frames).enumerate().filter_map(unsure);
+            mean_absolute_difference_inside(frame, &truth.image, &unsure)
+        });
         scores.extend(mean(&mut unsure).map(|unsure| (Metric::UnsureL1, unsure)));
         let result = ClipResult { plan, identity, dance: dance.name.clone(), scores, parts };
         store.keep(&row.name, &result, &frames)?;

@@ -93,6 +93,11 @@ impl DraftSettings {
         self.strength.is_some() || self.weight != 0.0 || self.keep_sure
     }
 
+    /// Whether frames are made without drafts where this came of making them.
+    pub fn can_do_without(&self, error: &Error) -> bool {
+        self.if_possible && matches!(error, Error::Input { .. } | Error::Setting { .. })
+    }
+
     pub(super) fn are_unused(&self) -> bool {
         !self.are_used()
     }

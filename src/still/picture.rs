@@ -183,9 +183,7 @@ impl Stills {
         });
         let draft = still.needs_draft().then(|| draft(still, width, height, on_event));
         let draft = match draft {
-            Some(Err(error @ (Error::Input { .. } | Error::Setting { .. })))
-                if still.settings.draft.if_possible =>
-            {
+            Some(Err(error)) if still.settings.draft.can_do_without(&error) => {
                 on_event(StillEvent::Note(format!("the picture is made without a draft: {error}")));
                 None
             }

@@ -12,7 +12,7 @@ from .subject_attention import Group, Source
 
 @torch.no_grad()
 def show(networks, latents, drafts, data: Puppets, settings: dict, folder: Path, step: int) -> None:
-    """Rows: reference, truth, control, draft, how sure it is, repaired, the draft's own pixels kept where it is sure, with the reference
+    """Rows: reference, truth, control, how sure the draft is, the draft, repaired, the draft's own pixels kept where it is sure, with the reference
     but no draft, without it, full caption only; errors go to samples.csv."""
     references = np.array([group[0] for group in data.checking])
     pictures = np.array([group[1 + index % (len(group) - 1)] for index, group in enumerate(data.checking)])

@@ -204,7 +204,7 @@ impl AnimateArgs {
         Ok(RenderSettings {
             prompt: self.prompt.clone(),
             reference_prompt: self.reference_prompt.clone(),
-            draft: self.draft.settings(self.begin.strength, &self.render)?,
+            draft: self.draft.share.settings(self.begin.strength, &self.render)?,
             ..self.coherence.on(self.render.settings()?)
         })
     }

@@ -46,7 +46,7 @@ pub struct DraftShareArgs {
 pub struct DraftUseArgs {
     #[command(flatten)]
     #[serde(flatten)]
-    share: DraftShareArgs,
+    pub share: DraftShareArgs,
     #[command(flatten, next_help_heading = "Draft")]
     #[serde(flatten)]
     rig: RigEditArgs,
@@ -75,14 +75,14 @@ enum KeepOption {
 }
 
 impl DraftShareArgs {
-    /// What pictures take. `strength` says how much of it may change where they begin from it; `shown` is whether a ControlNet is
-    /// shown it. What no option says is as the `render` has it from the model.
+    /// What pictures take. `strength` says how much of it may change where they begin from it. What no option says is as the `render` has
+    /// it from the model.
     ///
     /// # Errors
     /// Drafts that are asked for and forbidden.
-    pub fn settings(&self, strength: Option<f64>, shown: bool, render: &RenderArgs) -> Result<DraftSettings> {
+    pub fn settings(&self, strength: Option<f64>, render: &RenderArgs) -> Result<DraftSettings> {
         let is_asked = strength.is_some() || self.draft_weight.is_some_and(|weight| weight != 0.0);
-        let is_asked = is_asked || self.keep == Some(KeepOption::Sure) || shown;
+        let is_asked = is_asked || self.keep == Some(KeepOption::Sure) || render.shows_drafts();
         if self.draft == DraftOption::None {
             let problem = "none; --init draft, --draft-weight, --keep sure and source=draft need one";
             return if is_asked {
@@ -103,11 +103,6 @@ impl DraftShareArgs {
 }
 
 impl DraftUseArgs {
-    /// As [`DraftShareArgs::settings`].
-    pub fn settings(&self, strength: Option<f64>, render: &RenderArgs) -> Result<DraftSettings> {
-        self.share.settings(strength, render.shows_drafts(), render)
-    }
-
     /// The figure in the reference, whose pose is looked for unless `pose` says it.
     pub fn figure(&self, reference: &ReferenceFiles, pose: &str) -> RigFiles {
         let reference = ReferenceFiles { controls: vec![pose.into()], ..reference.clone() };

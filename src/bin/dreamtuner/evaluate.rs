@@ -219,7 +219,7 @@ fn size(wanted: Option<u32>, native: u32, step: u32) -> Result<u32> {
 impl PuppetsArgs {
     fn benchmark(&self) -> Result<Benchmark> {
         let settings = RenderSettings {
-            draft: self.share.settings(self.begin.strength, false, &self.render)?,
+            draft: self.share.settings(self.begin.strength, &self.render)?,
             ..self.coherence.on(self.render.settings()?)
         };
         settings.check_values()?;

@@ -9,7 +9,6 @@ use dreamtuner::files::{parse_options, read_picture};
 use dreamtuner::inputs::reference::{FileChoice, ReferenceFiles};
 use dreamtuner::interrupt::Interrupt;
 use dreamtuner::model::DeviceSettings;
-use dreamtuner::model::weights::ModelDefaults;
 use dreamtuner::outputs::{self, Reservation, Wanted, read_png_text};
 use dreamtuner::render::pipeline_source::PipelineSource;
 use dreamtuner::render::settings::RenderSettings;
@@ -280,12 +279,15 @@ impl PictureArgs {
     }
 
     fn settings(&self) -> Result<RenderSettings> {
-        let defaults = ModelDefaults::of(self.render.weights().model.as_deref())?;
+        let defaults = self.render.defaults()?;
         let settings = self.render.settings()?;
         Ok(RenderSettings {
             prompt: self.prompt.clone(),
             reference_prompt: self.reference_prompt.clone(),
-            draft: self.draft.settings(self.strength.filter(|_| self.begins_from_draft()), &self.render)?,
+            draft: self
+                .draft
+                .share
+                .settings(self.strength.filter(|_| self.begins_from_draft()), &self.render)?,
             reference_weight: self.render.reference_weight.unwrap_or(defaults.still_reference_weight),
             ..settings
         })
