@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dreamtuner_warp::{Depths, Joints, Moment, Rig, moments};
+use dreamtuner_warp::{Depths, Joints, Moment, Rig, moments, open_eyes};
 use image::{GrayImage, Luma, RgbImage, RgbaImage};
 
 use super::background::of_reference;
@@ -45,8 +45,10 @@ impl<'a> Danced<'a> {
     /// Its moments, where the joints of each frame are at `places`.
     pub(super) fn moments(&self, places: &[Joints]) -> Vec<Moment> {
         let mut moments = moments(places, &self.times, self.cuts);
-        for (moment, pose) in moments.iter_mut().zip(&self.poses) {
-            moment.depths = pose.people.first().and_then(Depths::of);
+        let people = || self.poses.iter().map(|pose| pose.people.first());
+        for ((moment, person), eyes) in moments.iter_mut().zip(people()).zip(open_eyes(people())) {
+            moment.depths = person.and_then(Depths::of).or(moment.depths);
+            moment.eyes = eyes;
         }
         moments
     }

@@ -61,9 +61,11 @@ pub enum Source {
 pub enum KnownJoints {
     /// They are the true ones.
     True,
-    /// They are found in it.
+    /// They are found in it, and moved as the true ones move.
     #[default]
     Found,
+    /// They are found in it, and moved as those that are found in the true frames, as in a video.
+    Video,
 }
 
 impl Row {
@@ -85,7 +87,7 @@ pub fn round_trip() -> Row {
     Row { name: "vae".into(), title: "truth through the VAE".into(), source: Source::RoundTrip }
 }
 
-/// Drafts, with true joints and with those that are found. They are no renders of DreamTuner's.
+/// Drafts, with true joints, with those that are found, and with a dance that is found too. They are no renders of DreamTuner's.
 pub fn drafts() -> Vec<Row> {
     let row = |name: &str, title: &str, joints| Row {
         name: name.into(),
@@ -95,6 +97,11 @@ pub fn drafts() -> Vec<Row> {
     vec![
         row("draft", "draft, true joints", KnownJoints::True),
         row("draft-found", "draft, joints found in the reference", KnownJoints::Found),
+        row(
+            "draft-video",
+            "draft, joints found in the reference and in a video of the dance",
+            KnownJoints::Video,
+        ),
     ]
 }
 

@@ -17,7 +17,7 @@ use crate::segment::Segmentation;
 use crate::shares::Shares;
 use crate::split::Split;
 
-/// A layer: a part with its own texture.
+/// A layer: a part with its own texture. An arm that lies over the head has two: what is around its shoulder lies below the head.
 #[derive(Debug, Clone)]
 pub(crate) struct Layer {
     pub part: Part,
@@ -27,16 +27,28 @@ pub(crate) struct Layer {
     pub hinge: Option<Hinge>,
 }
 
+/// Where chins begin, of the way from the neck to the nose: what is above goes with the head.
+pub(crate) const CHIN: f32 = 0.25;
+
 /// Where two layers are one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Hinge {
     pub middle: Vector,
     pub radius: f32,
+    /// Where it ends, and the way from there to what hangs on it: a neck ends at the chin.
+    pub end: Option<(Vector, Vector)>,
 }
 
 impl Hinge {
     pub fn holds(&self, point: Vector) -> bool {
         (point - self.middle).length() < self.radius
+            && self.end.is_none_or(|(end, way)| (point - end).dot(way) < 0.0)
+    }
+
+    /// How much of what is around it is shown with the layer, 0 to 1.
+    fn share(&self, point: Vector) -> f32 {
+        let inside = 1.0 - (point - self.middle).length() / self.radius;
+        (inside * 4.0).clamp(0.0, 1.0)
     }
 }
 
@@ -63,17 +75,32 @@ impl Cut<'_> {
         let mut parts = Part::ALL;
         parts.sort_by_key(|part| order.iter().position(|of| of == part));
         let parts = parts.into_iter().filter(|part| !part.is_leg() || self.split.is_some());
-        let layers = parts.map(|part| {
-            let hinge = self.hinge(part);
+        let parts: Vec<Part> = parts.collect();
+        let head = parts.iter().position(|part| *part == Part::Head);
+        let is_above_head =
+            |part: &Part| part.is_arm() && head.is_some() && parts.iter().position(|of| of == part) > head;
+        let mut layers = Vec::new();
+        for part in &parts {
+            let hinge = self.hinge(*part);
+            if *part == Part::Head {
+                // What is around an arm's hinge is the trunk's, and no chin hides behind it.
+                let above = parts.iter().filter(|part| is_above_head(part));
+                layers.extend(above.map(|arm| {
+                    let hinge = self.hinge(*arm);
+                    Layer { part: *arm, texture: self.shoulder(*arm, hinge), hinge }
+                }));
+            }
             let texture = match part {
                 Part::Body => self.trunk(),
                 Part::Loose => self.behind(),
-                part if part.is_leg() => self.leg(part),
-                part => self.limb(part, hinge),
+                part if part.is_leg() => self.leg(*part),
+                part if is_above_head(part) => self.limb(*part, None),
+                part => self.limb(*part, hinge),
             };
-            Layer { part, texture, hinge }
-        });
-        layers.filter(|layer| layer.texture.pixels().any(|pixel| pixel.0[3] > 127)).collect()
+            layers.push(Layer { part: *part, texture, hinge });
+        }
+        layers.retain(|layer| layer.texture.pixels().any(|pixel| pixel.0[3] > 127));
+        layers
     }
 
     /// Pixels from a shoulder to the other.
@@ -85,11 +112,12 @@ impl Cut<'_> {
         if part == Part::Head {
             let (nose, neck) = self.joints.pair(Joint::Nose, Joint::Neck)?;
             let radius = (self.unit() * 0.33).max((nose - neck).length() * 0.3);
-            return Some(Hinge { middle: neck.toward(nose, 0.25), radius });
+            let end = Some((neck.toward(nose, CHIN), (nose - neck).unit()));
+            return Some(Hinge { middle: neck.toward(nose, 0.25), radius, end });
         }
         let place = LIMBS.iter().position(|(limb, _)| *limb == part && part.is_arm())?;
         let middle = self.joints.at(LIMBS[place].1[0])?;
-        Some(Hinge { middle, radius: self.segmentation.half_widths[place]? / self.scale * 1.25 })
+        Some(Hinge { middle, radius: self.segmentation.half_widths[place]? / self.scale * 1.25, end: None })
     }
 
     /// How much of a pixel is the part's.
@@ -116,11 +144,15 @@ impl Cut<'_> {
             if part.is_leg() && self.split.is_some_and(|split| point.y < split.row - ABOVE) {
                 return 0.0;
             }
-            let beside = hinge.map_or(0.0, |hinge| {
-                let inside = 1.0 - (point - hinge.middle).length() / hinge.radius;
-                (inside * 4.0).clamp(0.0, 1.0)
-            });
-            self.share(part, point).max(beside)
+            self.share(part, point).max(hinge.map_or(0.0, |hinge| hinge.share(point)))
+        })
+    }
+
+    /// What is around the hinge of an arm, and not the arm's own.
+    fn shoulder(&self, arm: Part, hinge: Option<Hinge>) -> RgbaImage {
+        self.shown(|point| match hinge {
+            Some(hinge) if self.share(arm, point) < 1.0 => hinge.share(point),
+            _ => 0.0,
         })
     }
 

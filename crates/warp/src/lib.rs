@@ -10,12 +10,14 @@
 //!    along the net.
 //!    A skirt is drawn tight from one leg to the other.
 //! 4. [`Rig::draw`] carries the net to a pose, and draws its textured triangles, layer over layer. [`moments`] knows what trails behind
-//!    a dance, and where the head turns. [`Rig::confidence`] says of each pixel how sure it is.
+//!    a dance, where the head turns, and which limbs are in front. [`Rig::confidence`] says of each pixel how sure it is.
 
+mod blink;
 mod bones;
 mod confidence;
 mod edges;
 mod error;
+mod face;
 mod facing;
 mod field;
 mod fill;
@@ -33,6 +35,7 @@ mod raster;
 mod rig;
 mod segment;
 mod shares;
+mod sides;
 mod skin;
 mod skirt;
 mod slack;
@@ -40,6 +43,7 @@ mod split;
 mod strays;
 mod swing;
 
+pub use blink::open_eyes;
 pub use error::{Error, Result};
 pub use fill::without_figure;
 pub use geometry::Vector;

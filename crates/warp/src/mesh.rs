@@ -8,7 +8,7 @@ use dreamtuner_pose::Joint;
 use crate::bones::{Bone, HEAD, LIMBS, MOVERS, TORSO};
 use crate::geometry::{Vector, vector};
 use crate::joints::{Joints, Torso};
-use crate::layers::Layer;
+use crate::layers::{CHIN, Layer};
 use crate::parts::Part;
 use crate::skirt::{self, Skirt};
 use crate::slack::slack;
@@ -121,6 +121,10 @@ impl Builder<'_> {
                     [[a, b, c], [a, c, d]]
                 });
             }
+        }
+        // What is drawn later covers what is drawn before where the net folds: a chin that comes down lies over the collar.
+        if layer.part == Part::Head {
+            triangles.reverse();
         }
         triangles
     }
@@ -286,7 +290,7 @@ impl Builder<'_> {
     /// All of the head above the chin.
     fn head_sources(&self) -> Vec<u32> {
         let Some((nose, neck)) = self.joints.pair(Joint::Nose, Joint::Neck) else { return Vec::new() };
-        let (chin, up) = (neck.toward(nose, 0.6), (nose - neck).unit());
+        let (chin, up) = (neck.toward(nose, CHIN), (nose - neck).unit());
         let is_above =
             |corner: &usize| self.owners[*corner] == Part::Head && (self.rest[*corner] - chin).dot(up) > 0.0;
         (0..self.rest.len()).filter(is_above).map(|corner| corner as u32).collect()

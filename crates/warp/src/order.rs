@@ -1,4 +1,4 @@
-//! Which part lies over which, where a pose tells how far away its joints are.
+//! Which part lies over which, where it is known how far away they are.
 
 use dreamtuner_pose::{Joint, Person};
 
@@ -16,6 +16,11 @@ const BEFORE: f32 = 0.35;
 pub struct Depths([f32; Part::ALL.len()]);
 
 impl Depths {
+    /// What `depth` says of each part.
+    pub(crate) fn from_fn(depth: impl FnMut(Part) -> f32) -> Self {
+        Self(Part::ALL.map(depth))
+    }
+
     /// Those of a person whose joints have depths, as in motion capture; `None` for any other.
     pub fn of(person: &Person) -> Option<Self> {
         let depths = person.depths.as_deref()?;
@@ -37,7 +42,7 @@ impl Depths {
             };
             own.map_or(0.0, |own| (own - trunk) / long)
         };
-        Some(Self(Part::ALL.map(of_part)))
+        Some(Self::from_fn(of_part))
     }
 
     fn of_part(&self, part: Part) -> f32 {
@@ -65,13 +70,15 @@ pub(crate) fn order(layers: &[Layer], depths: &Depths) -> Vec<usize> {
         layers.iter().enumerate().map(|(number, layer)| (number, level(layer, number as f32))).collect();
     // Of a pair in its usual places the nearer one takes the upper one.
     for pair in [[Part::RightLeg, Part::LeftLeg], [Part::RightArm, Part::LeftArm]] {
-        let places = pair.map(|part| layers.iter().position(|layer| layer.part == part));
-        let [Some(one), Some(other)] = places else { continue };
-        let nearer_first = depths.of_part(pair[0]) < depths.of_part(pair[1]);
-        if nearer_first == (keyed[one].1 < keyed[other].1) {
-            let lower = keyed[one].1;
-            keyed[one].1 = keyed[other].1;
-            keyed[other].1 = lower;
+        let [ones, others] = pair.map(|part| {
+            let layers = layers.iter().enumerate().filter(move |(_, layer)| layer.part == part);
+            layers.map(|(place, _)| place).collect::<Vec<_>>()
+        });
+        for (one, other) in ones.into_iter().zip(others) {
+            let (upper, lower) = if keyed[one].1 > keyed[other].1 { (one, other) } else { (other, one) };
+            if depths.of_part(layers[lower].part) < depths.of_part(layers[upper].part) {
+                (keyed[upper].1, keyed[lower].1) = (keyed[lower].1, keyed[upper].1);
+            }
         }
     }
     keyed.sort_by(|one, other| one.1.total_cmp(&other.1));

@@ -123,7 +123,7 @@ fn extent(values: [f32; 3], low: usize, high: usize) -> (usize, usize) {
 
 /// The texture between its pixels, by cubic splines through them (Catmull and Rom 1974), which keep outlines sharp; transparent
 /// outside.
-fn sample(texture: &RgbaImage, place: Vector) -> [f32; 4] {
+pub(crate) fn sample(texture: &RgbaImage, place: Vector) -> [f32; 4] {
     let (x, y) = (place.x - 0.5, place.y - 0.5);
     let (left, top) = (x.floor(), y.floor());
     let (across, down) = (weights(x - left), weights(y - top));

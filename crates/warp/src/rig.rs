@@ -6,8 +6,10 @@ use std::sync::OnceLock;
 use image::imageops::{FilterType, resize};
 use image::{GrayImage, RgbImage, Rgba, RgbaImage};
 
+use crate::blink::OPEN;
 use crate::confidence;
 use crate::error::{Error, Result};
+use crate::face::Eyes;
 use crate::field::Field;
 use crate::geometry::Vector;
 use crate::joints::Joints;
@@ -37,6 +39,8 @@ pub struct Rig {
     size: (u32, u32),
     /// What [`confidence::own_pixels`] says of each layer, once somebody asks.
     own_pixels: OnceLock<Vec<RgbaImage>>,
+    /// Where the eyes are, once they blink; `None` where that is not known.
+    eyes: OnceLock<Option<Eyes>>,
 }
 
 /// What is known better than the rig would find it.
@@ -107,8 +111,8 @@ impl Rig {
             split,
             (source_height * source_scale / SQUARES).max(LEAST_SQUARE),
         );
-        let (size, own_pixels) = (drawn.dimensions(), OnceLock::new());
-        Ok(Self { joints: drawn_joints, layers, mesh, segmentation, split, size, own_pixels })
+        let (size, own_pixels, eyes) = (drawn.dimensions(), OnceLock::new(), OnceLock::new());
+        Ok(Self { joints: drawn_joints, layers, mesh, segmentation, split, size, own_pixels, eyes })
     }
 
     /// The joints in the picture.
@@ -122,7 +126,13 @@ impl Rig {
         let there = posed(&self.mesh, &self.joints, &Moment::from(&other.joints));
         let corners = (&self.mesh.rest[..], &there[..]);
         let lend = |(number, layer): (usize, &Layer)| {
-            let same = other.layers.iter().zip(other.own_pixels()).find(|(of, _)| of.part == layer.part);
+            let place = self.layers[..number].iter().filter(|of| of.part == layer.part).count();
+            let same = other
+                .layers
+                .iter()
+                .zip(other.own_pixels())
+                .filter(|(of, _)| of.part == layer.part)
+                .nth(place);
             same.map_or(Lent::Nothing, |(of, of_own)| {
                 let shown = Shown { layer, own: &self.own_pixels()[number] };
                 lent(shown, Shown { layer: of, own: of_own }, &self.mesh.triangles[number], corners)
@@ -158,7 +168,15 @@ impl Rig {
     /// of the picture is one of the canvas.
     pub fn draw(&self, moment: impl Into<Moment>, width: u32, height: u32) -> RgbaImage {
         let moment = moment.into();
-        let textures: Vec<&RgbaImage> = self.layers.iter().map(|layer| &layer.texture).collect();
+        let head = self.blinking(moment.eyes);
+        let textures: Vec<&RgbaImage> = self
+            .layers
+            .iter()
+            .map(|layer| match &head {
+                Some(head) if layer.part == Part::Head => head,
+                _ => &layer.texture,
+            })
+            .collect();
         let canvas = self.drawn(&moment, &textures, |_| Vec::new(), (width, height), raster::over);
         let bytes = canvas.values.iter().flat_map(|pixel| straight(*pixel)).collect();
         RgbaImage::from_raw(width, height, bytes).unwrap_or_else(|| RgbaImage::new(width, height))
@@ -173,6 +191,16 @@ impl Rig {
         let shades = |corners: &[Vector]| confidence::shades(&self.mesh, corners);
         let canvas = self.drawn(&moment, &textures, shades, (width, height), confidence::over);
         confidence::map(&canvas, self.mesh.step)
+    }
+
+    /// The head's texture with its eyes as far open; `None` where it is the picture's, or the eyes are not known.
+    fn blinking(&self, open: [f32; 2]) -> Option<RgbaImage> {
+        if open == OPEN {
+            return None;
+        }
+        let head = &self.layers.iter().find(|layer| layer.part == Part::Head)?.texture;
+        let eyes = self.eyes.get_or_init(|| Eyes::new(head, &self.joints));
+        eyes.as_ref().map(|eyes| eyes.opened(head, open))
     }
 
     fn own_pixels(&self) -> &Vec<RgbaImage> {
