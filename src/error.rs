@@ -48,6 +48,12 @@ pub enum Error {
         /// What went wrong.
         problem: String,
     },
+    /// Another process writes it: to be tried again later.
+    #[error("{}: another run of this program is writing it", path.display())]
+    Busy {
+        /// The output.
+        path: PathBuf,
+    },
     /// The journal beside the output belongs to a render with other settings or inputs.
     #[error("{}: holds frames of a render with other settings; give those settings, another output, or delete the folder. Differences: {}", path.display(), differences.join("; "))]
     Plan {
@@ -89,6 +95,7 @@ impl Error {
             | Self::Weights { path, .. }
             | Self::Io { path, .. }
             | Self::Output { path, .. }
+            | Self::Busy { path }
             | Self::Plan { path, .. } => Some(path),
             Self::Frame { source, .. } => source.path(),
             Self::Setting { .. } | Self::Interrupted | Self::Compute(_) => None,

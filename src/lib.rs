@@ -100,6 +100,8 @@ pub mod draft;
 pub mod error;
 #[cfg(feature = "evaluate")]
 pub mod evaluate;
+#[cfg(feature = "video")]
+pub mod farm;
 pub mod files;
 pub mod frame;
 #[cfg(feature = "video")]

@@ -17,6 +17,14 @@ use crate::video::Container;
 /// The first thing that is wrong.
 pub fn check(job: &Job) -> Result<()> {
     check_outputs(job)?;
+    check_inputs(job)
+}
+
+/// Refuses settings outside their ranges, and inputs that cannot be read.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub(super) fn check_inputs(job: &Job) -> Result<()> {
     check_settings(job)?;
     job.pipeline.check()?;
     // All of them are hashed, too; weights are looked at when they are opened.
@@ -53,7 +61,11 @@ pub(super) fn reserve(job: &Job, folder: &Path) -> Result<Reservation> {
     Ok(reserved)
 }
 
-fn check_outputs(job: &Job) -> Result<()> {
+/// Refuses names of outputs that are of no known kind or lie among the inputs.
+///
+/// # Errors
+/// The first of them.
+pub(super) fn check_outputs(job: &Job) -> Result<()> {
     let journal = Journal::folder_for(&job.outputs.clip);
     let journal_whole = journal.canonicalize().ok();
     let whole = |path: &Path| path.canonicalize().ok();

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use candle_core::{Device, DeviceLocation};
 use serde_json::{Value, json};
 
 use super::job::Job;
@@ -55,7 +56,7 @@ pub fn plan(
         "control_videos": job.control_videos.iter().map(maybe).collect::<Result<Vec<_>>>()?,
         "noise": maybe(&job.noise)?,
         "weights": pipeline.weights.fingerprints()?,
-        "device": format!("{:?}", pipeline.model.device.location()),
+        "device": kind_of(&pipeline.model.device),
         "dtype": pipeline.model.weight_dtype.as_str(),
         "features": features(),
     });
@@ -88,6 +89,15 @@ fn pose_model(model: &PoseModel) -> Result<String> {
             let hashes = model.files()?.iter().map(|file| content_hash(file)).collect::<Result<Vec<_>>>()?;
             Ok(hashes.join(" "))
         }
+    }
+}
+
+/// The kind of a device: which one of several has rendered a frame is not seen in it.
+fn kind_of(device: &Device) -> &'static str {
+    match device.location() {
+        DeviceLocation::Cpu => "cpu",
+        DeviceLocation::Cuda { .. } => "cuda",
+        DeviceLocation::Metal { .. } => "metal",
     }
 }
 

@@ -222,7 +222,7 @@ fn sized(
 }
 
 /// How the clip is encoded; its metadata, the plan, is not known yet.
-fn encode_settings(job: &Job, pose: &PoseSource) -> Result<EncodeSettings> {
+pub(super) fn encode_settings(job: &Job, pose: &PoseSource) -> Result<EncodeSettings> {
     let sound = || AudioSource::beside(&job.pose, &job.pose_settings.decode);
     let audio = (job.audio && pose.has_audio).then(sound);
     let settings =

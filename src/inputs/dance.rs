@@ -274,6 +274,19 @@ impl PoseSource {
         }
     }
 
+    /// When each frame is shown, in seconds from the first.
+    ///
+    /// # Errors
+    /// Pictures that cannot be read to their end.
+    pub fn times(&self) -> Result<Vec<f64>> {
+        match &self.content {
+            Content::Poses { frames, .. } => Ok(frames.iter().map(|(_, time)| *time).collect()),
+            Content::Pictures { decode, .. } => {
+                open_frames(&self.path, decode)?.map(|frame| Ok(frame?.time)).collect()
+            }
+        }
+    }
+
     /// The control images, `width` × `height` pixels each, with their presentation times.
     ///
     /// # Errors

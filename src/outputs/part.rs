@@ -201,7 +201,7 @@ pub(super) fn locked(target: &Path, path: &Path) -> Result<LockedFile> {
     let folder = folder_of(target).display();
     match LockedFile::open(path) {
         Ok(Locked::Here(file)) => Ok(file),
-        Ok(Locked::Taken) => Err(Error::output(target, "another run of this program is writing it")),
+        Ok(Locked::Taken) => Err(Error::Busy { path: target.to_path_buf() }),
         Err(error) => {
             Err(Error::output(target, format!("its folder {folder} cannot be written to ({error})")))
         }

@@ -47,6 +47,11 @@ impl Journal {
         output.with_file_name(name)
     }
 
+    /// What the picture of a frame is called in the folder.
+    pub fn picture_name(frame: usize) -> String {
+        format!("{frame:06}.png")
+    }
+
     /// Refuses a folder that holds anything a journal would write over and is not its own: kept pictures may be replaced if
     /// `overwrite` says so, files of others never.
     ///
@@ -120,6 +125,11 @@ impl Journal {
             disk::remove_file(&plan).map_err(|error| Error::io(&plan, error))?;
         }
         remove_folder(folder)
+    }
+
+    /// How many frames, from the first on, are finished in a folder, whoever renders them.
+    pub fn finished_in(folder: &Path) -> usize {
+        count_finished(folder)
     }
 
     /// How many frames, from the first on, are finished.
@@ -345,7 +355,7 @@ fn frames_of(plan: &Value) -> usize {
 }
 
 fn picture_path(folder: &Path, frame: usize) -> PathBuf {
-    folder.join(format!("{frame:06}.png"))
+    folder.join(Journal::picture_name(frame))
 }
 
 fn latent_path(folder: &Path, frame: usize) -> PathBuf {

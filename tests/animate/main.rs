@@ -13,4 +13,5 @@ mod outputs;
 mod plain_video;
 #[path = "../common/single_files.rs"]
 mod single_files;
+mod split;
 mod support;

@@ -17,7 +17,7 @@ const LAYERS: [&[&str]; 12] = [
     &["rig"],
     &["draft"],
     &["animate", "dataset", "still"],
-    &["evaluate"],
+    &["evaluate", "farm"],
 ];
 
 fn layer(module: &str) -> usize {

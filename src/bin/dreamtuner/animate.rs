@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use dreamtuner::Result;
 use dreamtuner::animate::job::{ClipEvent, Job};
 use dreamtuner::animate::outputs::OutputFiles;
 use dreamtuner::detect::PoseModel;
@@ -16,6 +15,7 @@ use dreamtuner::pose::{Camera, PersonChoice, Retarget};
 use dreamtuner::render::clip::Outcome;
 use dreamtuner::render::pipeline_source::PipelineSource;
 use dreamtuner::render::settings::RenderSettings;
+use dreamtuner::{Error, Result};
 use serde::Serialize;
 use serde_json::json;
 
@@ -47,7 +47,7 @@ pub const CONFIG: FileOption = FileOption { command: "animate", flag: "--config"
 pub struct AnimateArgs {
     /// Picture of the character (PNG, JPEG, WebP…); its transparency serves as mask
     #[arg(long, value_name = "FILE", help_heading = "Input")]
-    reference: PathBuf,
+    pub reference: PathBuf,
     /// The dance: a video of somebody dancing, pose JSON, motion capture (BVH), a skeleton video, or a folder of pictures or JSON
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     pose: PathBuf,
@@ -84,7 +84,7 @@ pub struct AnimateArgs {
 
     /// The clip: .mp4, .webm, .gif, .mov, .mkv, or a folder ending in / for PNG files
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
-    output: PathBuf,
+    pub output: PathBuf,
     /// Size of the frames, 1 to 8192 a side, rounded to what the model allows; from the dance's shape and the model's
     /// native size where absent
     #[arg(long, value_name = "WIDTHxHEIGHT", help_heading = "Output")]
@@ -149,11 +149,46 @@ pub struct AnimateArgs {
     /// Events as JSON on the standard output, one a line
     #[arg(long, help_heading = "Program")]
     #[serde(skip)]
-    json: bool,
+    pub json: bool,
+
+    /// Render a shot of the clip that `dreamtuner split` has divided into this folder, which holds all other options
+    #[arg(long, value_name = "FOLDER", requires = "shot", help_heading = "Shots")]
+    #[serde(skip)]
+    split: Option<PathBuf>,
+    /// The number of the shot, from 0
+    #[arg(long, value_name = "NUMBER", requires = "split", help_heading = "Shots")]
+    #[serde(skip)]
+    shot: Option<usize>,
+    /// Refuse a processor that may round otherwise than the one that split the clip
+    #[arg(long, requires = "split", help_heading = "Shots")]
+    #[serde(skip)]
+    exact: bool,
 }
 
 impl AnimateArgs {
-    fn job(&self) -> Result<Job> {
+    /// Refuses outputs that are not written with the frames of a clip in shots.
+    ///
+    /// # Errors
+    /// The first of them.
+    pub fn refuse_outputs(&self) -> Result<()> {
+        let given = [
+            ("compare", self.compare.is_some(), "is made by renders that are not split"),
+            ("sheet", self.sheet.is_some(), "is for `dreamtuner merge`"),
+            ("keep-frames", self.keep_frames, "is not needed: the folder keeps all frames"),
+            ("save-config", self.save_config.is_some(), "is not needed: the folder keeps all options"),
+            ("split", self.split.is_some(), "is for `dreamtuner animate`"),
+        ];
+        match given.into_iter().find(|(_, is_given, _)| *is_given) {
+            Some((name, _, problem)) => Err(Error::setting(name, problem)),
+            None => Ok(()),
+        }
+    }
+
+    /// What is to be rendered.
+    ///
+    /// # Errors
+    /// Options that contradict each other.
+    pub fn job(&self) -> Result<Job> {
         let device = self.render.device.choose()?;
         let reference = ReferenceFiles {
             picture: self.reference.clone(),
@@ -242,10 +277,17 @@ fn render(arguments: &AnimateArgs, display: &mut Display) -> Result<Outcome> {
     let job = arguments.job()?;
     let interrupt = Interrupt::default();
     stop_on_signal(interrupt.clone())?;
-    dreamtuner::animate::run(&job, &interrupt, &mut |event| show(display, &event, &arguments.reference))
+    let mut on_event = |event: ClipEvent| show(display, &event, &arguments.reference);
+    match arguments.split.as_deref().zip(arguments.shot) {
+        Some((folder, shot)) => {
+            dreamtuner::animate::render_shot(&job, folder, shot, arguments.exact, &interrupt, &mut on_event)
+        }
+        None => dreamtuner::animate::run(&job, &interrupt, &mut on_event),
+    }
 }
 
-fn show(display: &mut Display, event: &ClipEvent, reference: &Path) {
+/// Shows what happens.
+pub fn show(display: &mut Display, event: &ClipEvent, reference: &Path) {
     match event {
         ClipEvent::Note(note) => display.note(note),
         ClipEvent::Doubts(doubts) => {

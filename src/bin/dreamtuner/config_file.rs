@@ -69,6 +69,23 @@ pub fn changed<Options: Args + Serialize>(
     matches.map_err(|error| fail(in_short(&error)))
 }
 
+/// The options of a file, and `line` after them, which wins.
+///
+/// # Errors
+/// [`Error::Input`] where the command line would refuse them.
+pub fn options_from<Options: Args>(path: &Path, table: &toml::Table, line: Vec<OsString>) -> Result<Options> {
+    let mut options = Vec::new();
+    for (name, value) in table {
+        options.extend(as_arguments(path, name, value)?);
+    }
+    options.extend(line);
+    let command =
+        Options::augment_args(Command::new("options")).no_binary_name(true).args_override_self(true);
+    let matches =
+        command.try_get_matches_from(options).and_then(|matches| Options::from_arg_matches(&matches));
+    matches.map_err(|error| Error::input(path, in_short(&error)))
+}
+
 /// Refuses what the command line would refuse, in the name of the file.
 fn check(path: &Path, name: &str, options: &[OsString], command: &Command) -> Result<()> {
     let known = command.get_arguments().any(|argument| argument.get_long() == Some(name));
@@ -107,6 +124,41 @@ fn named_by(flag: &str, arguments: &[OsString]) -> Option<OsString> {
             None => None,
         }
     })
+}
+
+/// As [`text`], where files and folders that are there are named in full: whoever reads it may stand elsewhere.
+pub fn text_with_whole_paths<Options: Args + Serialize>(options: &Options, path: &Path) -> Result<String> {
+    let fail = |error: toml::ser::Error| Error::output(path, error.to_string());
+    let mut table = toml::Table::try_from(options).map_err(fail)?;
+    let command = Options::augment_args(Command::new("options"));
+    for (name, value) in &mut table {
+        let argument = command.get_arguments().find(|argument| argument.get_long() == Some(name));
+        let is_text =
+            argument.and_then(|argument| argument.get_value_names()).is_some_and(|names| names == ["TEXT"]);
+        if !is_text {
+            name_in_full(value);
+        }
+    }
+    text(&table, path)
+}
+
+/// Names a file in full, up to the first comma: settings may follow.
+fn name_in_full(value: &mut toml::Value) {
+    match value {
+        toml::Value::String(text) => {
+            let (file, settings) = text.split_at(text.find(',').unwrap_or(text.len()));
+            if let Some(whole) = Path::new(file)
+                .canonicalize()
+                .ok()
+                .and_then(|whole| whole.into_os_string().into_string().ok())
+                && !file.is_empty()
+            {
+                *text = whole + settings;
+            }
+        }
+        toml::Value::Array(values) => values.iter_mut().for_each(name_in_full),
+        _ => {}
+    }
 }
 
 /// `options` as TOML, for the file `path`, which `--config` can read.

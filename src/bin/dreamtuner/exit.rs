@@ -25,6 +25,7 @@ Exit codes:
   5    a file is missing, or the system refused to read or write it
   6    the output could not be encoded
   7    the frames beside the output belong to a render with other settings
+  75   another run of this program is writing the output: try again later
   130  interrupted; the frames done so far are kept
 RUST_LOG=info tells more on the way.";
 
@@ -38,6 +39,7 @@ fn code(error: &Error) -> i32 {
         Error::Io { .. } => 5,
         Error::Output { .. } => 6,
         Error::Plan { .. } => 7,
+        Error::Busy { .. } => 75,
         Error::Interrupted => INTERRUPTED,
         Error::Frame { source, .. } => code(source),
     }

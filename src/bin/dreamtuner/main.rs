@@ -15,6 +15,7 @@ mod evaluate_dreambooth;
 mod evaluate_folder;
 mod evaluate_progress;
 mod exit;
+mod farm;
 mod figure_args;
 mod image;
 mod image_grid;
@@ -28,6 +29,7 @@ mod rig;
 mod say;
 mod shell;
 mod signal;
+mod split;
 mod step_progress;
 mod train;
 mod tune;
@@ -57,6 +59,16 @@ enum Command {
     /// Render a clip of the character in a picture that follows a pose video or pose file.
     #[command(allow_negative_numbers = true, after_help = animate::EXAMPLES)]
     Animate(Box<animate::AnimateArgs>),
+    /// Divide a clip into shots, to be rendered on many machines.
+    #[command(allow_negative_numbers = true, after_help = split::EXAMPLES, mut_arg("output", |output| {
+        output.value_name("FOLDER").help("The new folder for what all shots share, and for their frames")
+    }))]
+    Split(Box<split::SplitArgs>),
+    /// Encode the clip that was split into a folder, once all its shots are rendered.
+    Merge(split::MergeArgs),
+    /// Watch over clips that were split.
+    #[command(subcommand)]
+    Farm(farm::FarmCommand),
     /// Let the picture itself dance, bent by its joints: at once, without weights.
     #[command(allow_negative_numbers = true, after_help = draft::EXAMPLES)]
     Draft(Box<draft::DraftArgs>),
@@ -116,6 +128,8 @@ fn run() -> i32 {
     }
     let arguments = std::env::args_os().collect();
     let arguments = config_file::with_file::<animate::AnimateArgs>(arguments, &animate::CONFIG)
+        .and_then(|arguments| config_file::with_file::<animate::AnimateArgs>(arguments, &split::OF_SPLIT))
+        .and_then(|arguments| config_file::with_file::<split::SplitArgs>(arguments, &split::CONFIG))
         .and_then(|arguments| config_file::with_file::<image::PictureArgs>(arguments, &image::FROM));
     let arguments = match arguments {
         Ok(arguments) => arguments,
@@ -123,6 +137,9 @@ fn run() -> i32 {
     };
     let result = match CommandLine::parse_from(arguments).command {
         Command::Animate(arguments) => animate::run(*arguments),
+        Command::Split(arguments) => split::split(*arguments),
+        Command::Merge(arguments) => split::merge(&arguments),
+        Command::Farm(command) => farm::run(&command).map(|()| exit::SUCCESS),
         Command::Draft(arguments) => draft::run(&arguments).map(|()| exit::SUCCESS),
         Command::Rig(arguments) => rig::run(&arguments).map(|()| exit::SUCCESS),
         Command::Image(arguments) => image::run(&arguments),

@@ -1,0 +1,46 @@
+//! How far the shots of a clip are, whoever renders them.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::shot::Record;
+use super::split::{Shot, Split, record_of};
+use crate::error::Result;
+use crate::render::journal::Journal;
+
+/// How far a shot is.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ShotStatus {
+    /// Its number, from 0.
+    pub number: usize,
+    /// Its frames.
+    #[serde(flatten)]
+    pub shot: Shot,
+    /// How many of the frames that it renders are finished.
+    pub finished: usize,
+    /// Whether it can be merged.
+    pub is_complete: bool,
+    /// Seconds that each frame took, of a shot that is complete.
+    pub seconds_per_frame: Option<f64>,
+}
+
+/// How far the shots of the clip are that was split into `folder`.
+///
+/// # Errors
+/// A folder that holds no split; [`crate::Error::Plan`] for shots of another clip.
+pub fn status(folder: &Path) -> Result<Vec<ShotStatus>> {
+    let split = Split::read(folder)?;
+    let status = |(number, shot): (usize, &Shot)| {
+        let record = Record::of(folder, &split, number)?;
+        let finished = match record {
+            Some(_) => shot.rendered(),
+            None => Journal::finished_in(&Journal::folder_for(&record_of(folder, number))),
+        };
+        let seconds_per_frame =
+            record.as_ref().map(|record| record.seconds_per_frame).filter(|taken| *taken > 0.0);
+        let (shot, is_complete) = (shot.clone(), record.is_some());
+        Ok(ShotStatus { number, shot, finished, is_complete, seconds_per_frame })
+    };
+    split.shots.iter().enumerate().map(status).collect()
+}

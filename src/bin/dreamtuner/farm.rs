@@ -1,0 +1,146 @@
+//! `dreamtuner farm`: clips that many machines render.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use clap::{Args, Subcommand};
+use dreamtuner::animate::status::{ShotStatus, status};
+use dreamtuner::farm::slurm::{MOST_TASKS, SlurmJob};
+use dreamtuner::{Error, Result};
+use serde_json::json;
+
+use crate::say::print;
+use crate::split::job_of;
+
+/// What is done with a clip that was split.
+#[derive(Debug, Subcommand)]
+pub enum FarmCommand {
+    /// Say how far the shots of a clip are, whoever renders them
+    Status(StatusArgs),
+    /// Print a script that gives the shots of a clip to Slurm, or submit them
+    Slurm(SlurmArgs),
+}
+
+/// Options of `dreamtuner farm status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// The folder that `dreamtuner split` has made
+    #[arg(value_name = "FOLDER")]
+    folder: PathBuf,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Options of `dreamtuner farm slurm`.
+#[derive(Debug, Args)]
+pub struct SlurmArgs {
+    /// The folder that `dreamtuner split` has made; all nodes see it under the same name
+    #[arg(value_name = "FOLDER")]
+    folder: PathBuf,
+    /// Merge the shots into this clip once they are rendered
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Tasks that run at the same time, at most; as many as there is room for where absent
+    #[arg(long, value_name = "TASKS", value_parser = clap::value_parser!(u32).range(1..))]
+    at_once: Option<u32>,
+    /// How often a task is put into the queue again that was interrupted or killed
+    #[arg(long, value_name = "TIMES", default_value_t = 20)]
+    requeues: u32,
+    /// Submit the jobs in place of printing the script
+    #[arg(long)]
+    submit: bool,
+    /// Options of `sbatch` for the shots: -- --partition gpu --gres gpu:1 --time 1:00:00
+    #[arg(last = true, value_name = "OPTION")]
+    options: Vec<String>,
+}
+
+/// Runs a command.
+pub fn run(command: &FarmCommand) -> Result<()> {
+    match command {
+        FarmCommand::Status(arguments) => {
+            let shots = status(&arguments.folder)?;
+            let text = if arguments.json { json!({ "shots": shots }).to_string() } else { table(&shots) };
+            print(text.trim_end())
+        }
+        FarmCommand::Slurm(arguments) => slurm(arguments),
+    }
+}
+
+fn slurm(arguments: &SlurmArgs) -> Result<()> {
+    let shots = status(&arguments.folder)?.len();
+    // What is missing is missing on every node.
+    let job = job_of(&arguments.folder, Vec::new())?;
+    for path in job.inputs() {
+        path.metadata().map_err(|error| Error::io(path, error))?;
+    }
+    let whole = |path: &Path| std::path::absolute(path).map_err(|error| Error::io(path, error));
+    let program = std::env::current_exe().map_err(|error| Error::io("dreamtuner", error))?;
+    let jobs = SlurmJob {
+        program,
+        folder: whole(&arguments.folder)?,
+        shots,
+        most_tasks: most_tasks().unwrap_or(MOST_TASKS),
+        at_once: arguments.at_once.map(|count| count as usize),
+        requeues: arguments.requeues as usize,
+        clip: arguments.output.as_deref().map(whole).transpose()?,
+        options: arguments.options.clone(),
+    };
+    if arguments.submit { submit(&jobs.script()) } else { print(jobs.script().trim_end()) }
+}
+
+/// How many tasks the cluster allows in an array; `None` where there is none.
+fn most_tasks() -> Option<usize> {
+    let told = Command::new("scontrol").args(["show", "config"]).stderr(Stdio::null()).output().ok()?;
+    let text = String::from_utf8(told.stdout).ok()?;
+    let line = text.lines().find(|line| line.starts_with("MaxArraySize"))?;
+    let size: usize = line.split('=').nth(1)?.trim().parse().ok()?;
+    // Numbers of tasks are below it.
+    size.checked_sub(1).filter(|size| *size > 0)
+}
+
+fn submit(script: &str) -> Result<()> {
+    let fail = |error| Error::io("sbatch", error);
+    if Command::new("sbatch").arg("--version").stdout(Stdio::null()).status().is_err() {
+        let problem =
+            "Slurm's sbatch is not installed here; without it the script is printed, to be run where it is";
+        return Err(Error::setting("submit", problem));
+    }
+    let mut shell = Command::new("sh").stdin(Stdio::piped()).spawn().map_err(fail)?;
+    if let Some(mut input) = shell.stdin.take() {
+        input.write_all(script.as_bytes()).map_err(fail)?;
+    }
+    match shell.wait().map_err(fail)?.success() {
+        true => Ok(()),
+        false => Err(Error::setting("submit", "Slurm has refused the jobs, as said above")),
+    }
+}
+
+/// A line for each shot, and one for all.
+fn table(shots: &[ShotStatus]) -> String {
+    let mut text = String::from("shot   frames         rendered\n");
+    for status in shots {
+        let (first, last) = (status.shot.first, status.shot.first + status.shot.frames - 1);
+        let rendered = match (status.is_complete, status.finished) {
+            (true, _) => match status.seconds_per_frame {
+                Some(seconds) => format!("all, {seconds:.2} s each"),
+                None => "all".into(),
+            },
+            (false, 0) => "none".into(),
+            (false, finished) => format!("{finished} of {}", status.shot.rendered()),
+        };
+        let _ = writeln!(text, "{:<6} {:<14} {rendered}", status.number, format!("{first} to {last}"));
+    }
+    let sum = |count: fn(&ShotStatus) -> usize| shots.iter().map(count).sum::<usize>();
+    let (done, all) = (sum(|status| status.finished), sum(|status| status.shot.rendered()));
+    let complete = sum(|status| usize::from(status.is_complete));
+    let _ = write!(text, "{complete} of {} shots, {done} of {all} frames", shots.len());
+    let known: Vec<f64> = shots.iter().filter_map(|status| status.seconds_per_frame).collect();
+    if !known.is_empty() && done < all {
+        let seconds = known.iter().sum::<f64>() / known.len() as f64 * (all - done) as f64;
+        let _ = write!(text, "; about {seconds:.0} s of one machine's work left");
+    }
+    text
+}

@@ -1,0 +1,3 @@
+//! Clips that were split ([`mod@crate::animate::split`]), handed to schedulers.
+
+pub mod slurm;

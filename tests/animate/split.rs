@@ -1,0 +1,141 @@
+//! Clips that are split into shots, rendered one by one, and merged.
+
+use std::fs;
+
+use super::support::{Run, Stage, ffmpeg, model, repository, run, text};
+
+/// Frames of each scene, and scenes.
+const SCENE: usize = 4;
+const SCENES: usize = 5;
+
+/// A stage with `scenes.mp4`: a dancer in five scenes, with sound.
+fn stage() -> Stage {
+    let stage = super::plain_video::stage(SCENE);
+    ffmpeg(&stage, "-i video.mp4 -vf negate -r 12 dark.mp4");
+    let inputs = "-i video.mp4 -i dark.mp4 -i video.mp4 -i dark.mp4 -i video.mp4";
+    let sound = "-f lavfi -i sine=duration=1.6";
+    let joined = "-filter_complex [0:v][1:v][2:v][3:v][4:v]concat=n=5[v] -map [v] -map 5:a -c:a aac -r 12";
+    ffmpeg(&stage, &format!("{inputs} {sound} {joined} scenes.mp4"));
+    stage
+}
+
+/// What a clip is made of.
+const CLIP: &str = "--reference puppet.png --reference-pose none --pose scenes.mp4 --size 32x32 --steps 2";
+
+fn program(stage: &Stage, arguments: &str) -> Run {
+    let mut command = stage.program();
+    command.args(arguments.split_whitespace());
+    run(command)
+}
+
+fn shot(stage: &Stage, folder: &str, number: usize) -> Run {
+    program(stage, &format!("animate --split {folder} --shot {number}"))
+}
+
+/// The frames of a clip, and its sound, as they are encoded.
+fn bytes(stage: &Stage, name: &str) -> Vec<u8> {
+    fs::read(stage.path(name)).unwrap()
+}
+
+#[test]
+fn shots_are_the_clip_byte_for_byte() {
+    let stage = stage();
+    // With a subject encoder and without; previous features kept and made anew; 32 bits and 16; with the first frame as a reference.
+    let mini = text(&repository("models/mini"));
+    let kinds = [
+        format!("--model {mini}"),
+        format!("--model {mini} --beta 0 --previous-features renoise --dtype f16 --seed 7"),
+        format!("--model {} --first-weight 1", model()),
+    ];
+    for (number, kind) in kinds.iter().enumerate() {
+        let options = format!("{CLIP} {kind}");
+        program(&stage, &format!("animate {options} -o whole{number}.mp4")).succeeded();
+        let folder = format!("job{number}.split");
+        let told = program(&stage, &format!("split {options} -o {folder}")).succeeded();
+        told.says(&["shot 0: frames 0 to 3", "shot 4: frames 16 to 19"]);
+        // In another order, from another folder.
+        for number in [3, 0, 4, 2, 1] {
+            let mut command = stage.program();
+            let folder = text(&stage.path(&folder));
+            command.args(["animate", "--split", &folder, "--shot", &number.to_string()]);
+            command.current_dir(stage.path("").parent().unwrap());
+            run(command).succeeded();
+        }
+        program(&stage, &format!("merge {folder} -o merged{number}.mp4 --sheet")).succeeded();
+        assert!(stage.path(&format!("merged{number}.sheet.png")).is_file());
+        let (whole, merged) = (format!("whole{number}.mp4"), format!("merged{number}.mp4"));
+        assert!(bytes(&stage, &whole) == bytes(&stage, &merged), "{kind}: the bytes differ");
+    }
+}
+
+#[test]
+fn pieces_of_a_shot_are_warmed_up() {
+    let stage = stage();
+    let options = format!("{CLIP} --model {} --extra-split 3 --warm-up 2 -o job.split", model());
+    let told = program(&stage, &format!("split {options}")).succeeded();
+    told.says(&["shot 0: frames 0 to 1\n", "shot 1: frames 2 to 3, 2 rendered before\n"]);
+    for number in 0..2 * SCENES {
+        shot(&stage, "job.split", number).succeeded();
+    }
+    program(&stage, "merge job.split -o out.mp4").succeeded();
+    assert_eq!(stage.frames("out.mp4").len(), SCENES * SCENE);
+}
+
+#[test]
+fn what_does_not_belong_together_is_refused() {
+    let stage = stage();
+    let split = |folder: &str, more: &str| {
+        program(&stage, &format!("split {CLIP} --model {} {more} -o {folder}", model()))
+    };
+    split("job.split", "").succeeded();
+    split("job.split", "").failed(6, &["job.split", "already holds files"]);
+    split("other.split", "--seed 5").succeeded();
+    split("new.split", "--sheet").failed(2, &["--sheet"]);
+    assert_eq!(split("new.split", "--warm-up 2").code, Some(2));
+    assert!(!stage.path("new.split").exists());
+    program(&stage, "animate --split scenes.mp4 --shot 0").failed(5, &["scenes.mp4"]);
+    shot(&stage, "job.split", 5).failed(2, &["--shot: 5; there are shots 0 to 4"]);
+    shot(&stage, "job.split", 1).succeeded();
+    shot(&stage, "job.split", 1).succeeded().says(&["shot 1 is finished already"]);
+    let status = program(&stage, "farm status job.split").succeeded().stdout;
+    assert!(status.contains("1      4 to 7         all, "), "{status}");
+    assert!(status.contains("4      16 to 19       none\n1 of 5 shots, 4 of 20 frames; about "), "{status}");
+    let status = program(&stage, "farm status job.split --json").succeeded().stdout;
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    assert_eq!(status["shots"][1]["finished"], 4);
+    assert_eq!(status["shots"][2]["is_complete"], false);
+    let missing = ["job.split", "4 of 5 shots are not finished: 0, 2, 3, 4"];
+    program(&stage, "merge job.split -o out.mkv").failed(3, &missing);
+    for number in [0, 2, 3, 4] {
+        shot(&stage, "job.split", number).succeeded();
+    }
+    // A shot of another clip.
+    shot(&stage, "other.split", 2).succeeded();
+    let record = stage.path("job.split/shots/00002.json");
+    let own = fs::read(&record).unwrap();
+    fs::copy(stage.path("other.split/shots/00002.json"), &record).unwrap();
+    program(&stage, "merge job.split -o out.mkv").failed(7, &["00002.json", "settings.seed: 0 → 5"]);
+    fs::write(&record, own).unwrap();
+    // A picture that is missing, and one that is another.
+    let picture = stage.path("job.split/shots/00003.json.frames/000002.png");
+    let whole = fs::read(&picture).unwrap();
+    fs::write(&picture, &whole[..whole.len() / 2]).unwrap();
+    program(&stage, "merge job.split -o out.mkv").failed(3, &["000002.png", "is not the picture", "shot 3"]);
+    fs::remove_file(&picture).unwrap();
+    program(&stage, "merge job.split -o out.mkv").failed(3, &["000002.png", "is missing", "shot 3"]);
+    fs::write(&picture, whole).unwrap();
+    assert!(!stage.path("out.mkv").exists());
+    program(&stage, "merge job.split -o out.mkv").succeeded();
+    program(&stage, "merge job.split -o out.mkv").failed(6, &["out.mkv", "is there already"]);
+    // Settings that have changed since.
+    let options = stage.path("other.split/options.toml");
+    let text = fs::read_to_string(&options).unwrap();
+    fs::write(&options, text.replace("seed = \"5\"", "seed = \"6\"")).unwrap();
+    shot(&stage, "other.split", 0).failed(7, &["other.split", "settings.seed: 5 → 6"]);
+    // A dance that has changed since.
+    fs::write(&options, text).unwrap();
+    fs::copy(stage.path("dark.mp4"), stage.path("scenes.mp4")).unwrap();
+    shot(&stage, "other.split", 0).failed(7, &["pose.file"]);
+    program(&stage, "merge job.split -o again.mkv")
+        .failed(3, &["scenes.mp4", "is not the dance that was split"]);
+}
