@@ -4,7 +4,7 @@
 # asks no questions, and uses sudo only when it is not run by root. Rust itself it does not install.
 #
 # With a folder as argument it also puts ONNX Runtime there, by pip, as $1/libonnxruntime.so (or .dylib): the tests of
-# networks in ONNX files run it. ORT_DYLIB_PATH names another one.
+# networks in ONNX files run it. ORT_DYLIB_PATH names another one. With apt, and as root, it then installs Slurm, too, which one test runs.
 set -eu
 ONNX_RUNTIME=1.32.0
 runtime_folder=${1:-}
@@ -123,6 +123,14 @@ get_onnx_runtime() {
     rm -r "$fresh"
 }
 
+# One test starts a Slurm of its own, as root; without it the test says that it is skipped.
+get_slurm() {
+    ! have slurmctld && have apt-get && [ "$(id -u)" -eq 0 ] || return 0
+    DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install slurm-wlm >&2 ||
+        { apt-get -q update && apt-get -q -y --no-install-recommends install slurm-wlm; } >&2 ||
+        say 'Slurm could not be installed; its test is skipped'
+}
+
 lacking=$(missing)
 if [ -n "$lacking" ]; then
     say 'missing here:'
@@ -137,3 +145,4 @@ if [ -n "$lacking" ]; then
 fi
 check_rust
 [ -z "$runtime_folder" ] || get_onnx_runtime "$runtime_folder"
+[ -z "$runtime_folder" ] || get_slurm

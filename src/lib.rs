@@ -80,7 +80,7 @@
 //! 9. [`rig`]: figures that can be bent
 //! 10. [`draft`]: figures that dance
 //! 11. [`animate`], [`dataset`], [`still`]
-//! 12. [`evaluate`]; then the program
+//! 12. [`evaluate`], [`farm`]; then the program
 //!
 //! Below them are crates of their own: `dreamtuner-kernels`, which networks run on; `dreamtuner-random`; `dreamtuner-pose` and
 //! `dreamtuner-puppet`, to which [`pose`] and [`puppet`] add the files; and `dreamtuner-warp`, by which [`rig`] and [`draft`] cut and bend a picture.

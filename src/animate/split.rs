@@ -176,7 +176,7 @@ pub(super) fn poses_of(folder: &Path) -> Option<Vec<u8>> {
 }
 
 /// Splits a clip: finds the poses of its dance, reads everything once, and writes the new `folder`. `others` are files that go into it,
-/// too. The outputs of `job` are written by [`super::merge`].
+/// too. The outputs of `job` are written by [`fn@super::merge`].
 ///
 /// # Errors
 /// Everything that can be wrong with settings, inputs and weights; a folder that is there already.

@@ -13,5 +13,6 @@ mod outputs;
 mod plain_video;
 #[path = "../common/single_files.rs"]
 mod single_files;
+mod slurm;
 mod split;
 mod support;

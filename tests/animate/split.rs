@@ -9,7 +9,7 @@ const SCENE: usize = 4;
 const SCENES: usize = 5;
 
 /// A stage with `scenes.mp4`: a dancer in five scenes, with sound.
-fn stage() -> Stage {
+pub fn stage() -> Stage {
     let stage = super::plain_video::stage(SCENE);
     ffmpeg(&stage, "-i video.mp4 -vf negate -r 12 dark.mp4");
     let inputs = "-i video.mp4 -i dark.mp4 -i video.mp4 -i dark.mp4 -i video.mp4";
@@ -20,7 +20,8 @@ fn stage() -> Stage {
 }
 
 /// What a clip is made of.
-const CLIP: &str = "--reference puppet.png --reference-pose none --pose scenes.mp4 --size 32x32 --steps 2";
+pub const CLIP: &str =
+    "--reference puppet.png --reference-pose none --pose scenes.mp4 --size 32x32 --steps 2";
 
 fn program(stage: &Stage, arguments: &str) -> Run {
     let mut command = stage.program();
