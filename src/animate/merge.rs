@@ -40,6 +40,13 @@ pub fn merge(
     // 1. Every shot is there.
     let split = Split::read(folder)?;
     let records = records(folder, &split)?;
+    let others = records.iter().filter(|record| record.instructions != split.instructions).count();
+    if others > 0 {
+        let problem = "were rendered by processors with other instructions than the one that split the clip";
+        on_event(ClipEvent::Note(format!(
+            "{others} shots {problem}: their pictures may differ in their last bits"
+        )));
+    }
     super::checks::check_outputs(job)?;
     let journal = Journal::folder_for(&job.outputs.clip);
     let mut reserved = super::checks::reserve(job, &journal)?;

@@ -1,3 +1,4 @@
 //! Clips that were split ([`mod@crate::animate::split`]), handed to schedulers.
 
+pub mod openjd;
 pub mod slurm;

@@ -105,6 +105,24 @@ fn what_does_not_belong_together_is_refused() {
     let status: serde_json::Value = serde_json::from_str(&status).unwrap();
     assert_eq!(status["shots"][1]["finished"], 4);
     assert_eq!(status["shots"][2]["is_complete"], false);
+    // Jobs for schedulers.
+    let script =
+        program(&stage, "farm slurm job.split -o out.mkv --at-once 2 -- -p gpu --gres gpu:1").succeeded();
+    for piece in ["--array=0-4%2", "-p gpu --gres gpu:1 <<'SHOTS'", "afterok", "-p gpu <<'MERGE'", "merge "] {
+        assert!(script.stdout.contains(piece), "{piece} is missing in {}", script.stdout);
+    }
+    program(&stage, "farm openjd job.split -o bundle --gpu").succeeded();
+    let json = |name: &str| -> serde_json::Value {
+        serde_json::from_slice(&fs::read(stage.path("bundle").join(name)).unwrap()).unwrap()
+    };
+    let shots = &json("template.json")["steps"][0]["parameterSpace"]["taskParameterDefinitions"][0];
+    assert_eq!(shots["range"], "0-4");
+    let values = &json("parameter_values.json")["parameterValues"];
+    assert_eq!(values[1]["value"], text(&stage.path("job.mp4")));
+    program(&stage, "farm openjd job.split -o bundle").failed(6, &["bundle", "already holds files"]);
+    fs::rename(stage.path("puppet.png"), stage.path("away.png")).unwrap();
+    program(&stage, "farm slurm job.split").failed(5, &["puppet.png"]);
+    fs::rename(stage.path("away.png"), stage.path("puppet.png")).unwrap();
     let missing = ["job.split", "4 of 5 shots are not finished: 0, 2, 3, 4"];
     program(&stage, "merge job.split -o out.mkv").failed(3, &missing);
     for number in [0, 2, 3, 4] {

@@ -7,7 +7,9 @@ use std::process::{Command, Stdio};
 
 use clap::{Args, Subcommand};
 use dreamtuner::animate::status::{ShotStatus, status};
+use dreamtuner::farm::openjd::OpenJob;
 use dreamtuner::farm::slurm::{MOST_TASKS, SlurmJob};
+use dreamtuner::outputs::{Reservation, Wanted};
 use dreamtuner::{Error, Result};
 use serde_json::json;
 
@@ -21,6 +23,8 @@ pub enum FarmCommand {
     Status(StatusArgs),
     /// Print a script that gives the shots of a clip to Slurm, or submit them
     Slurm(SlurmArgs),
+    /// Write a job bundle for Open Job Description: `openjd` runs it here, AWS Deadline Cloud on many machines
+    Openjd(OpenjdArgs),
 }
 
 /// Options of `dreamtuner farm status`.
@@ -57,6 +61,26 @@ pub struct SlurmArgs {
     options: Vec<String>,
 }
 
+/// Options of `dreamtuner farm openjd`.
+#[derive(Debug, Args)]
+pub struct OpenjdArgs {
+    /// The folder that `dreamtuner split` has made
+    #[arg(value_name = "FOLDER")]
+    folder: PathBuf,
+    /// The new folder for the bundle
+    #[arg(short, long, value_name = "FOLDER")]
+    output: PathBuf,
+    /// The clip that the shots are merged into; job.mp4 beside job.split where absent
+    #[arg(long, value_name = "FILE")]
+    clip: Option<PathBuf>,
+    /// Ask for hosts with a GPU
+    #[arg(long)]
+    gpu: bool,
+    /// Also submit the bundle to AWS Deadline Cloud, by its command `deadline`
+    #[arg(long)]
+    submit: bool,
+}
+
 /// Runs a command.
 pub fn run(command: &FarmCommand) -> Result<()> {
     match command {
@@ -66,20 +90,31 @@ pub fn run(command: &FarmCommand) -> Result<()> {
             print(text.trim_end())
         }
         FarmCommand::Slurm(arguments) => slurm(arguments),
+        FarmCommand::Openjd(arguments) => openjd(arguments),
     }
 }
 
-fn slurm(arguments: &SlurmArgs) -> Result<()> {
-    let shots = status(&arguments.folder)?.len();
-    // What is missing is missing on every node.
-    let job = job_of(&arguments.folder, Vec::new())?;
-    for path in job.inputs() {
+/// How many shots there are, if all that they need is there: what is missing is missing on every machine.
+fn ready(folder: &Path) -> Result<usize> {
+    let shots = status(folder)?.len();
+    for path in job_of(folder, Vec::new())?.inputs() {
         path.metadata().map_err(|error| Error::io(path, error))?;
     }
-    let whole = |path: &Path| std::path::absolute(path).map_err(|error| Error::io(path, error));
-    let program = std::env::current_exe().map_err(|error| Error::io("dreamtuner", error))?;
+    Ok(shots)
+}
+
+fn whole(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).map_err(|error| Error::io(path, error))
+}
+
+fn own_program() -> Result<PathBuf> {
+    std::env::current_exe().map_err(|error| Error::io("dreamtuner", error))
+}
+
+fn slurm(arguments: &SlurmArgs) -> Result<()> {
+    let shots = ready(&arguments.folder)?;
     let jobs = SlurmJob {
-        program,
+        program: own_program()?,
         folder: whole(&arguments.folder)?,
         shots,
         most_tasks: most_tasks().unwrap_or(MOST_TASKS),
@@ -89,6 +124,42 @@ fn slurm(arguments: &SlurmArgs) -> Result<()> {
         options: arguments.options.clone(),
     };
     if arguments.submit { submit(&jobs.script()) } else { print(jobs.script().trim_end()) }
+}
+
+fn openjd(arguments: &OpenjdArgs) -> Result<()> {
+    let shots = ready(&arguments.folder)?;
+    let folder = whole(&arguments.folder)?;
+    let name = folder.file_stem().unwrap_or_default().to_string_lossy();
+    let beside = folder.with_file_name(format!("{name}.mp4"));
+    let clip = arguments.clip.as_deref().map_or(Ok(beside), whole)?;
+    let job = OpenJob {
+        name: &name,
+        program: &own_program()?,
+        folder: &folder,
+        shots,
+        clip: &clip,
+        needs_gpu: arguments.gpu,
+    };
+    let bundle = &arguments.output;
+    let file = |name: &str, content: &serde_json::Value| {
+        let bytes = serde_json::to_vec_pretty(content);
+        Ok((name.to_string(), bytes.map_err(|error| Error::output(bundle, error.to_string()))?))
+    };
+    let files = [("template.json", job.template()), ("parameter_values.json", job.parameter_values())];
+    let wanted = vec![Wanted::Folder(bundle.clone())];
+    let mut reserved = Reservation::begin(wanted, &[&arguments.folder], false, &format!("{job:?}"))?;
+    reserved.write_folder(bundle, files.iter().map(|(name, content)| file(name, content)))?;
+    reserved.finish()?;
+    if !arguments.submit {
+        return print(&bundle.display().to_string());
+    }
+    match Command::new("deadline").args(["bundle", "submit"]).arg(bundle).status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) => Err(Error::setting("submit", "Deadline Cloud has refused the job, as said above")),
+        Err(_) => {
+            Err(Error::setting("submit", "the command deadline is not installed here (PyPI: deadline)"))
+        }
+    }
 }
 
 /// How many tasks the cluster allows in an array; `None` where there is none.
