@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::files::read;
 use crate::inputs::{content_hash, kept_poses};
 use crate::interrupt::Interrupt;
-use crate::outputs::{Before, Reservation, Tidying, Wanted, key_of, make_folder};
+use crate::outputs::{Reservation, Tidying, Wanted, key_of, make_folder};
 use crate::plan::differences;
 use crate::render::animator::Animator;
 use crate::render::clip::{ControlFrame, Outcome, render_clip};
@@ -77,16 +77,23 @@ pub fn render_shot(
     let split = Split::read(folder)?;
     let shot = split.shot(number)?;
     compare_processors(&split, exact, on_event)?;
+    let target = record_of(folder, number);
+    let journal_folder = Journal::folder_for(&target);
+    let wanted = || vec![Wanted::File(target.clone())];
     if Record::of(folder, &split, number)?.is_some() {
+        // One that was cut off while it tidied up has left its record.
+        let left = Reservation::new(wanted(), &[], false).ok().filter(|left| left.left_to_tidy().is_some());
+        if let Some(reserved) = left {
+            Journal::tidy_up(&journal_folder, true)?;
+            reserved.finish()?;
+        }
         on_event(ClipEvent::Note(format!("shot {number} is finished already")));
         return Ok(Outcome::Complete { frames: shot.rendered() });
     }
     super::checks::check_inputs(job)?;
-    let target = record_of(folder, number);
     target.parent().map_or(Ok(()), make_folder)?;
-    let mut reserved = Reservation::new(vec![Wanted::File(target.clone())], &job.inputs(), false)?;
+    let mut reserved = Reservation::new(wanted(), &job.inputs(), false)?;
     // 2. What it is made from: the same as when the clip was split.
-    let journal_folder = Journal::folder_for(&target);
     let search = search(job)?;
     let known = poses_of(folder).and_then(|bytes| kept_poses::from_bytes(&bytes, &search.to_string()));
     let stage = Stage::prepare(job, known, interrupt, on_event)?;
@@ -97,10 +104,7 @@ pub fn render_shot(
         return Err(Error::Plan { path: folder.to_path_buf(), differences });
     }
     let own_plan = split.plan_of(shot);
-    if reserved.resume(&key_of(&own_plan.to_string()))? == Before::Complete {
-        reserved.finish()?;
-        return Ok(Outcome::Complete { frames: shot.rendered() });
-    }
+    reserved.resume(&key_of(&own_plan.to_string()))?;
     // 3. Rendering.
     let mut journal = Journal::open(&journal_folder, &own_plan, false)?;
     let inputs = stage.inputs()?;
