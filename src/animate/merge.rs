@@ -52,11 +52,10 @@ pub fn merge(
     let mut reserved = super::checks::reserve(job, &journal)?;
     // 2. When frames are shown.
     let search = search(job)?;
-    let mut known = poses_of(folder).and_then(|bytes| kept_poses::from_bytes(&bytes, &search.to_string()));
+    let known = poses_of(folder).and_then(|bytes| kept_poses::from_bytes(&bytes, &search.to_string()));
     let settings = PoseSettings { retarget: Retarget::None, ..job.pose_settings.clone() };
     let mut on_frame = |done, of| on_event(ClipEvent::Searched { done, of });
-    let mut around =
-        Surroundings { reference: None, known: known.take(), interrupt, on_frame: &mut on_frame };
+    let mut around = Surroundings { reference: None, known, interrupt, on_frame: &mut on_frame };
     let pose = PoseSource::open(&job.pose, &settings, &mut around)?;
     if split.plan["pose"]["file"] != search["file"] {
         return Err(Error::input(&job.pose, "is not the dance that was split"));

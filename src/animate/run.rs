@@ -69,7 +69,7 @@ fn render(job: &Job, interrupt: &Interrupt, on_event: &mut dyn FnMut(ClipEvent))
         width: settings.width,
         height: settings.height,
     });
-    let frames = stage.control_frames(job.fit)?;
+    let frames = stage.control_frames(job.fit, |_| true)?;
     let write = |frame: FinishedFrame| outputs.write(&frame);
     let rendered = render_clip(&mut animator, &mut journal, frames, write, &mut |progress| {
         on_event(ClipEvent::Progress(progress))

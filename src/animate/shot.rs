@@ -1,6 +1,5 @@
 //! One shot of a clip that was split.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Instant;
 
@@ -118,7 +117,7 @@ pub fn render_shot(
         height: settings.height,
     });
     let start = Instant::now();
-    let frames = of_shot(stage.control_frames(job.fit)?, shot);
+    let frames = of_shot(stage.control_frames(job.fit, |number| shot.renders(number))?, shot);
     let outcome = render_clip(&mut animator, &mut journal, frames, |_| Ok(()), &mut |progress| {
         on_event(ClipEvent::Progress(progress))
     })?;
@@ -172,15 +171,13 @@ fn of_shot(
     frames: impl Iterator<Item = Result<ControlFrame>> + Send,
     shot: &Shot,
 ) -> impl Iterator<Item = Result<ControlFrame>> + Send {
-    let numbers: BTreeSet<usize> = shot.sequence().collect();
     let end = shot.first + shot.frames;
-    frames
-        .enumerate()
-        .take(end)
-        .filter(move |(number, frame)| frame.is_err() || numbers.contains(number))
-        .scan(None, |before: &mut Option<usize>, (number, frame)| {
+    frames.enumerate().take(end).filter(move |(number, frame)| frame.is_err() || shot.renders(*number)).scan(
+        None,
+        |before: &mut Option<usize>, (number, frame)| {
             let follows = before.is_none_or(|before| before + 1 == number);
             *before = Some(number);
             Some(frame.map(|frame| ControlFrame { is_cut: frame.is_cut || !follows, ..frame }))
-        })
+        },
+    )
 }

@@ -61,9 +61,9 @@ pub struct Shot {
 }
 
 impl Shot {
-    /// The numbers of the frames that are rendered, in this order.
-    pub fn sequence(&self) -> impl Iterator<Item = usize> + '_ {
-        self.lead.iter().copied().chain(self.first..self.first + self.frames)
+    /// Whether a frame of the clip is rendered, by its number.
+    pub fn renders(&self, number: usize) -> bool {
+        (self.first..self.first + self.frames).contains(&number) || self.lead.contains(&number)
     }
 
     /// How many frames are rendered.

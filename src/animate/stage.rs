@@ -98,8 +98,12 @@ impl Stage {
         Ok(ClipInputs { noise: self.noise.clone(), ..inputs })
     }
 
-    /// The control images of every frame, one for each ControlNet.
-    pub fn control_frames(&self, fit: Fit) -> Result<ControlFrames<'_>> {
+    /// The control images of every frame, one for each ControlNet; drafts only of those that are `rendered`, by their numbers.
+    pub fn control_frames<'a>(
+        &'a self,
+        fit: Fit,
+        rendered: impl Fn(usize) -> bool + Send + 'a,
+    ) -> Result<ControlFrames<'a>> {
         let (width, height) = (self.settings.width as u32, self.settings.height as u32);
         let Self { pose, videos, drafts, .. } = self;
         let mut dance = pose.images(width, height, fit)?.enumerate();
@@ -113,7 +117,12 @@ impl Stage {
                 (_, Err(error)) => return Some(Err(error)),
             };
             let mut images: Vec<Option<RgbImage>> = Vec::with_capacity(others.len());
-            let draft = match drafts.as_ref().map(|drafts| drafts.frame(index)).transpose() {
+            let draft = match drafts
+                .as_ref()
+                .filter(|_| rendered(index))
+                .map(|drafts| drafts.frame(index))
+                .transpose()
+            {
                 Ok(draft) => draft,
                 Err(error) => return Some(Err(error)),
             };

@@ -59,7 +59,7 @@ pub fn watch(
     });
     let steps = animator.steps();
     let (mut first, mut previous): (Option<RgbImage>, Option<RgbImage>) = (None, None);
-    for (index, control) in stage.control_frames(job.fit)?.enumerate() {
+    for (index, control) in stage.control_frames(job.fit, |_| true)?.enumerate() {
         let control = control.map_err(|error| error.at_frame(index))?;
         if control.is_cut {
             animator.forget_previous();

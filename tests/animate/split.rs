@@ -42,11 +42,14 @@ fn bytes(stage: &Stage, name: &str) -> Vec<u8> {
 fn shots_are_the_clip_byte_for_byte() {
     let stage = stage();
     // With a subject encoder and without; previous features kept and made anew; 32 bits and 16; with the first frame as a reference.
+    // A file that is named as seen from where the clip was split, with a weight behind its name.
     let mini = text(&repository("models/mini"));
+    fs::copy(repository("tests/fixtures/sd1/lora/diffusers.safetensors"), stage.path("own.safetensors"))
+        .unwrap();
     let kinds = [
         format!("--model {mini}"),
         format!("--model {mini} --beta 0 --previous-features renoise --dtype f16 --seed 7"),
-        format!("--model {} --first-weight 1", model()),
+        format!("--model {} --first-weight 1 --lora own.safetensors:0.5", model()),
     ];
     for (number, kind) in kinds.iter().enumerate() {
         let options = format!("{CLIP} {kind}");

@@ -2,7 +2,7 @@
 
 use dreamtuner_pose::{Joint, median};
 
-use crate::geometry::Vector;
+use crate::geometry::{Vector, share_gone};
 use crate::joints::Joints;
 
 /// A face follows the dancer's in so many seconds.
@@ -51,10 +51,7 @@ impl Heads {
     pub fn advance(&mut self, joints: &Joints, time: f64) -> f32 {
         let seen = self.usual.zip(facing(joints)).map(|((apart, usual), facing)| (facing - usual) / apart);
         let smooth = match (self.last, seen) {
-            (Some((last, since)), Some(seen)) => {
-                let share = 1.0 - libm::expf(-(time - since).max(0.0) as f32 / SLOWNESS);
-                last + (seen - last) * share
-            }
+            (Some((last, since)), Some(seen)) => last + (seen - last) * share_gone(since, time, SLOWNESS),
             (Some((last, _)), None) => last,
             (None, seen) => seen.unwrap_or(0.0),
         };

@@ -3,6 +3,7 @@
 
 use dreamtuner_pose::{Joint, full_length};
 
+use crate::geometry::share_gone;
 use crate::joints::Joints;
 use crate::order::Depths;
 use crate::parts::Part;
@@ -69,7 +70,7 @@ impl Sides {
         let seen = self.full.and_then(|(width, thighs)| seen(joints, width, thighs));
         let smooth = match (self.smooth, seen) {
             (Some(last), Some(seen)) => {
-                let share = 1.0 - libm::expf(-(time - self.since).max(0.0) as f32 / SLOWNESS);
+                let share = share_gone(self.since, time, SLOWNESS);
                 std::array::from_fn(|index| last[index] + (seen[index] - last[index]) * share)
             }
             (Some(last), None) => last,

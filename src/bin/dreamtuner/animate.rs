@@ -27,6 +27,7 @@ use crate::parse::{Size, beside, named_beside, pixels};
 use crate::progress::Display;
 use crate::render_options::{CoherenceArgs, RenderArgs, TimeArgs, as_text};
 use crate::signal::stop_on_signal;
+use crate::split::{absolute, go_to_given};
 
 /// Shown below the help.
 pub const EXAMPLES: &str = "\
@@ -274,11 +275,13 @@ pub fn run(arguments: AnimateArgs) -> Result<i32> {
 }
 
 fn render(arguments: &AnimateArgs, display: &mut Display) -> Result<Outcome> {
+    let split = arguments.split.as_deref().map(absolute).transpose()?;
+    split.as_deref().map_or(Ok(()), go_to_given)?;
     let job = arguments.job()?;
     let interrupt = Interrupt::default();
     stop_on_signal(interrupt.clone())?;
     let mut on_event = |event: ClipEvent| show(display, &event, &arguments.reference);
-    match arguments.split.as_deref().zip(arguments.shot) {
+    match split.as_deref().zip(arguments.shot) {
         Some((folder, shot)) => {
             dreamtuner::animate::render_shot(&job, folder, shot, arguments.exact, &interrupt, &mut on_event)
         }

@@ -59,31 +59,30 @@ pub fn changed<Options: Args + Serialize>(
     let fail = |problem: String| Error::setting(setting, problem);
     let mut table = toml::Table::try_from(options).map_err(|error| fail(error.to_string()))?;
     changes.iter().for_each(|(name, _)| _ = table.remove(name));
-    let mut line = Vec::new();
-    for (name, value) in &table {
-        line.extend(as_arguments(Path::new(setting), name, value)?);
-    }
+    let mut line = line_of(Path::new(setting), &table)?;
     line.extend(changes.iter().map(|(name, value)| OsString::from(format!("--{name}={value}"))));
-    let command = Options::augment_args(Command::new("options")).no_binary_name(true);
-    let matches = command.try_get_matches_from(line).and_then(|matches| Options::from_arg_matches(&matches));
-    matches.map_err(|error| fail(in_short(&error)))
+    parsed(line).map_err(fail)
 }
 
-/// The options of a file, and `line` after them, which wins.
+/// The options that a file holds.
 ///
 /// # Errors
 /// [`Error::Input`] where the command line would refuse them.
-pub fn options_from<Options: Args>(path: &Path, table: &toml::Table, line: Vec<OsString>) -> Result<Options> {
-    let mut options = Vec::new();
-    for (name, value) in table {
-        options.extend(as_arguments(path, name, value)?);
-    }
-    options.extend(line);
-    let command =
-        Options::augment_args(Command::new("options")).no_binary_name(true).args_override_self(true);
-    let matches =
-        command.try_get_matches_from(options).and_then(|matches| Options::from_arg_matches(&matches));
-    matches.map_err(|error| Error::input(path, in_short(&error)))
+pub fn options_from<Options: Args>(path: &Path, table: &toml::Table) -> Result<Options> {
+    parsed(line_of(path, table)?).map_err(|problem| Error::input(path, problem))
+}
+
+/// The options of the file `path` as the command line has them.
+fn line_of(path: &Path, table: &toml::Table) -> Result<Vec<OsString>> {
+    let options = table.iter().map(|(name, value)| as_arguments(path, name, value));
+    Ok(options.collect::<Result<Vec<_>>>()?.concat())
+}
+
+/// Options from a command line without a command. What is wrong, in one line.
+fn parsed<Options: Args>(line: Vec<OsString>) -> std::result::Result<Options, String> {
+    let command = Options::augment_args(Command::new("options")).no_binary_name(true);
+    let matches = command.try_get_matches_from(line).and_then(|matches| Options::from_arg_matches(&matches));
+    matches.map_err(|error| in_short(&error))
 }
 
 /// Refuses what the command line would refuse, in the name of the file.
@@ -124,41 +123,6 @@ fn named_by(flag: &str, arguments: &[OsString]) -> Option<OsString> {
             None => None,
         }
     })
-}
-
-/// As [`text`], where files and folders that are there are named in full: whoever reads it may stand elsewhere.
-pub fn text_with_whole_paths<Options: Args + Serialize>(options: &Options, path: &Path) -> Result<String> {
-    let fail = |error: toml::ser::Error| Error::output(path, error.to_string());
-    let mut table = toml::Table::try_from(options).map_err(fail)?;
-    let command = Options::augment_args(Command::new("options"));
-    for (name, value) in &mut table {
-        let argument = command.get_arguments().find(|argument| argument.get_long() == Some(name));
-        let is_text =
-            argument.and_then(|argument| argument.get_value_names()).is_some_and(|names| names == ["TEXT"]);
-        if !is_text {
-            name_in_full(value);
-        }
-    }
-    text(&table, path)
-}
-
-/// Names a file in full, up to the first comma: settings may follow.
-fn name_in_full(value: &mut toml::Value) {
-    match value {
-        toml::Value::String(text) => {
-            let (file, settings) = text.split_at(text.find(',').unwrap_or(text.len()));
-            if let Some(whole) = Path::new(file)
-                .canonicalize()
-                .ok()
-                .and_then(|whole| whole.into_os_string().into_string().ok())
-                && !file.is_empty()
-            {
-                *text = whole + settings;
-            }
-        }
-        toml::Value::Array(values) => values.iter_mut().for_each(name_in_full),
-        _ => {}
-    }
 }
 
 /// `options` as TOML, for the file `path`, which `--config` can read.

@@ -14,7 +14,7 @@ use dreamtuner::{Error, Result};
 use serde_json::json;
 
 use crate::say::print;
-use crate::split::job_of;
+use crate::split::{absolute, job_of};
 
 /// What is done with a clip that was split.
 #[derive(Debug, Subcommand)]
@@ -97,14 +97,10 @@ pub fn run(command: &FarmCommand) -> Result<()> {
 /// How many shots there are, if all that they need is there: what is missing is missing on every machine.
 fn ready(folder: &Path) -> Result<usize> {
     let shots = status(folder)?.len();
-    for path in job_of(folder, Vec::new())?.inputs() {
+    for path in job_of(folder)?.inputs() {
         path.metadata().map_err(|error| Error::io(path, error))?;
     }
     Ok(shots)
-}
-
-fn whole(path: &Path) -> Result<PathBuf> {
-    std::path::absolute(path).map_err(|error| Error::io(path, error))
 }
 
 fn own_program() -> Result<PathBuf> {
@@ -112,48 +108,47 @@ fn own_program() -> Result<PathBuf> {
 }
 
 fn slurm(arguments: &SlurmArgs) -> Result<()> {
-    let shots = ready(&arguments.folder)?;
+    let folder = absolute(&arguments.folder)?;
+    let clip = arguments.output.as_deref().map(absolute).transpose()?;
     let jobs = SlurmJob {
         program: own_program()?,
-        folder: whole(&arguments.folder)?,
-        shots,
+        shots: ready(&folder)?,
+        folder,
         most_tasks: most_tasks().unwrap_or(MOST_TASKS),
         at_once: arguments.at_once.map(|count| count as usize),
         requeues: arguments.requeues as usize,
-        clip: arguments.output.as_deref().map(whole).transpose()?,
+        clip,
         options: arguments.options.clone(),
     };
     if arguments.submit { submit(&jobs.script()) } else { print(jobs.script().trim_end()) }
 }
 
 fn openjd(arguments: &OpenjdArgs) -> Result<()> {
-    let shots = ready(&arguments.folder)?;
-    let folder = whole(&arguments.folder)?;
+    let (folder, bundle) = (absolute(&arguments.folder)?, absolute(&arguments.output)?);
     let name = folder.file_stem().unwrap_or_default().to_string_lossy();
     let beside = folder.with_file_name(format!("{name}.mp4"));
-    let clip = arguments.clip.as_deref().map_or(Ok(beside), whole)?;
+    let clip = arguments.clip.as_deref().map_or(Ok(beside), absolute)?;
     let job = OpenJob {
         name: &name,
         program: &own_program()?,
         folder: &folder,
-        shots,
+        shots: ready(&folder)?,
         clip: &clip,
         needs_gpu: arguments.gpu,
     };
-    let bundle = &arguments.output;
     let file = |name: &str, content: &serde_json::Value| {
         let bytes = serde_json::to_vec_pretty(content);
-        Ok((name.to_string(), bytes.map_err(|error| Error::output(bundle, error.to_string()))?))
+        Ok((name.to_string(), bytes.map_err(|error| Error::output(&bundle, error.to_string()))?))
     };
     let files = [("template.json", job.template()), ("parameter_values.json", job.parameter_values())];
     let wanted = vec![Wanted::Folder(bundle.clone())];
-    let mut reserved = Reservation::begin(wanted, &[&arguments.folder], false, &format!("{job:?}"))?;
-    reserved.write_folder(bundle, files.iter().map(|(name, content)| file(name, content)))?;
+    let mut reserved = Reservation::begin(wanted, &[&folder], false, &format!("{job:?}"))?;
+    reserved.write_folder(&bundle, files.iter().map(|(name, content)| file(name, content)))?;
     reserved.finish()?;
     if !arguments.submit {
         return print(&bundle.display().to_string());
     }
-    match Command::new("deadline").args(["bundle", "submit"]).arg(bundle).status() {
+    match Command::new("deadline").args(["bundle", "submit"]).arg(&bundle).status() {
         Ok(status) if status.success() => Ok(()),
         Ok(_) => Err(Error::setting("submit", "Deadline Cloud has refused the job, as said above")),
         Err(_) => {

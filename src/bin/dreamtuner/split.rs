@@ -1,11 +1,10 @@
 //! `dreamtuner split`, `dreamtuner merge`: a clip in shots, rendered on many machines.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use dreamtuner::animate::{Division, Job};
-use dreamtuner::files::read_options;
+use dreamtuner::animate::{Division, Job, OutputFiles};
+use dreamtuner::files::{read_options, read_text};
 use dreamtuner::interrupt::Interrupt;
 use dreamtuner::render::clip::Outcome;
 use dreamtuner::{Error, Result};
@@ -14,6 +13,7 @@ use serde_json::json;
 use crate::animate::{AnimateArgs, show};
 use crate::config_file::{self, FileOption};
 use crate::exit;
+use crate::parse::beside;
 use crate::progress::Display;
 use crate::say::{print, say};
 use crate::signal::stop_on_signal;
@@ -35,8 +35,11 @@ pub const CONFIG: FileOption = FileOption { command: "split", flag: "--config", 
 /// Options of a shot, from the folder of its clip.
 pub const OF_SPLIT: FileOption = FileOption { command: "animate", flag: "--split", read: options_of };
 
-/// The file of options in the folder.
+/// The file of options in the folder, and the one that names the folder in which they were given.
 const OPTIONS: &str = "options.toml";
+const GIVEN_IN: &str = "given-in.txt";
+/// Longest name of a folder.
+const MAX_NAME: u64 = 1 << 16;
 /// What the clip is called until it is merged.
 const CLIP: &str = "clip.mp4";
 
@@ -80,15 +83,32 @@ fn options_of(folder: &Path) -> Result<toml::Table> {
     read_options(&folder.join(OPTIONS))
 }
 
-/// The clip that was split into a folder, with the options of `line` in the place of its own. Its networks are not to be used here: this
-/// machine may have no GPU.
+/// Goes to where the options of a clip were given that was split into a folder: they name files from there. Names that were given here are
+/// to be made absolute before.
+///
+/// # Errors
+/// A folder that is not there, on this machine.
+pub fn go_to_given(folder: &Path) -> Result<()> {
+    let given_in = read_text(&folder.join(GIVEN_IN), MAX_NAME)?;
+    std::env::set_current_dir(&given_in).map_err(|error| Error::io(given_in, error))
+}
+
+/// A name that holds wherever this process goes.
+pub fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).map_err(|error| Error::io(path, error))
+}
+
+/// The clip that was split into a folder, seen from where its options were given. Its networks are not to be used here: this machine
+/// may have no GPU.
 ///
 /// # Errors
 /// A folder without options, and options that cannot be used.
-pub fn job_of(folder: &Path, mut line: Vec<OsString>) -> Result<Job> {
-    line.push("--device=cpu".into());
+pub fn job_of(folder: &Path) -> Result<Job> {
+    go_to_given(folder)?;
     let path = folder.join(OPTIONS);
-    config_file::options_from::<AnimateArgs>(&path, &read_options(&path)?, line)?.job()
+    let mut options = read_options(&path)?;
+    options.insert("device".into(), "cpu".into());
+    config_file::options_from::<AnimateArgs>(&path, &options)?.job()
 }
 
 /// Splits a clip.
@@ -97,12 +117,16 @@ pub fn split(arguments: SplitArgs) -> Result<i32> {
     animate.refuse_outputs()?;
     let folder = std::mem::replace(&mut animate.output, PathBuf::from(CLIP));
     let division = Division { longest: extra_split, warm_up: warm_up.unwrap_or(0) };
-    let options = config_file::text_with_whole_paths(&animate, &folder.join(OPTIONS))?;
+    let options = config_file::text(&animate, &folder.join(OPTIONS))?;
+    let here = std::env::current_dir().map_err(|error| Error::io(".", error))?;
+    let problem = || Error::input(&here, "its name is no text, and cannot be kept for other machines");
+    let given_in = here.to_str().ok_or_else(problem)?.to_owned();
     let job = animate.job()?;
     let interrupt = Interrupt::default();
     stop_on_signal(interrupt.clone())?;
     let mut display = Display::new(animate.json);
-    let others = vec![(OPTIONS.to_string(), options.into_bytes())];
+    let others = [(OPTIONS, options), (GIVEN_IN, given_in)];
+    let others = others.map(|(name, text)| (name.to_string(), text.into_bytes())).into();
     let split = dreamtuner::animate::split(&job, &folder, division, others, &interrupt, &mut |event| {
         show(&mut display, &event, &animate.reference);
     });
@@ -130,27 +154,20 @@ pub fn split(arguments: SplitArgs) -> Result<i32> {
 
 /// Encodes the shots of a clip.
 pub fn merge(arguments: &MergeArgs) -> Result<i32> {
-    let mut line = Vec::new();
-    let mut option = |name: &str, value: &std::ffi::OsStr| {
-        let mut option = OsString::from(format!("--{name}="));
-        option.push(value);
-        line.push(option);
+    let (folder, clip) = (absolute(&arguments.folder)?, absolute(&arguments.output)?);
+    let sheet =
+        beside(&clip, arguments.sheet.as_deref(), "sheet.png").map(|sheet| absolute(&sheet)).transpose()?;
+    let job = job_of(&folder)?;
+    let job = Job {
+        outputs: OutputFiles { clip, compare: None, sheet },
+        quality: arguments.quality.or(job.quality),
+        overwrite: arguments.overwrite,
+        ..job
     };
-    option("output", arguments.output.as_os_str());
-    if let Some(sheet) = &arguments.sheet {
-        option("sheet", sheet.as_ref());
-    }
-    if let Some(quality) = arguments.quality {
-        option("quality", quality.to_string().as_ref());
-    }
-    if arguments.overwrite {
-        line.push("--overwrite".into());
-    }
-    let job = job_of(&arguments.folder, line)?;
     let interrupt = Interrupt::default();
     stop_on_signal(interrupt.clone())?;
     let mut display = Display::new(arguments.json);
-    let outcome = dreamtuner::animate::merge(&job, &arguments.folder, &interrupt, &mut |event| {
+    let outcome = dreamtuner::animate::merge(&job, &folder, &interrupt, &mut |event| {
         show(&mut display, &event, &job.reference.picture);
     });
     display.finish();
