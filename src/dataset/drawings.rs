@@ -92,7 +92,10 @@ impl Drawing {
 /// A joint that is off spoils the reference only, not what is learnt.
 fn is_whole(doubts: &Doubts) -> bool {
     const MOST_DOUBTFUL: usize = 4;
-    doubts.posture.is_none() && doubts.missing.is_empty() && doubts.doubtful.len() <= MOST_DOUBTFUL
+    doubts.posture.is_none()
+        && doubts.missing.is_empty()
+        && doubts.still.is_empty()
+        && doubts.doubtful.len() <= MOST_DOUBTFUL
 }
 
 /// A person with joints in these places.

@@ -39,7 +39,7 @@ pub struct Layout {
 
 impl Layout {
     /// Puts the whole dance, whose joints are in the picture's pixels, into frames of `size`; or into such as it needs, where no size is
-    /// given. `figure` is where the figure is in the picture, and `rest` its joints.
+    /// given. `figure` is where the figure is in the picture, and `rest` the joints of what moves of it.
     pub fn new(dance: &[Joints], figure: BoundingBox, rest: &Joints, size: Option<(u32, u32)>) -> Self {
         let margin = overhang(figure, rest);
         let extent = bounds(dance.iter().flat_map(Joints::seen));

@@ -94,7 +94,7 @@ fn laid_out(
     background: impl Fn(u32, u32) -> Result<RgbImage>,
 ) -> Result<FrameDrafts> {
     let joints: Vec<Joints> = dance.poses.iter().map(|pose| Joints::of_first(pose)).collect();
-    let layout = Layout::new(&joints, figure.bounds(), &Joints::of(figure.person()), job.size);
+    let layout = Layout::new(&joints, figure.bounds(), &figure.moved_joints(), job.size);
     let background = background(layout.width, layout.height)?;
     let placed: Vec<Joints> =
         joints.iter().map(|joints| joints.placed(layout.scale, layout.offset)).collect();

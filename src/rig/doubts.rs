@@ -1,5 +1,7 @@
 //! What may be wrong with joints that were found.
 
+use dreamtuner_warp::Part;
+
 use crate::pose::{Joint, Keypoint, Person};
 
 /// Joints that are found with less confidence are doubtful.
@@ -12,6 +14,8 @@ pub struct Doubts {
     pub doubtful: Vec<Joint>,
     /// Joints that were not found, and without which a limb stays on the body.
     pub missing: Vec<Joint>,
+    /// Arms that would come off if they moved, and stay as they are drawn.
+    pub still: Vec<Part>,
     /// Why the figure can hardly be bent at all.
     pub posture: Option<Posture>,
 }
@@ -54,7 +58,7 @@ const LIMBS: [Joint; 8] = [
 ];
 
 impl Doubts {
-    /// What may be wrong with a person in a picture.
+    /// What may be wrong with a person in a picture, of which the joints are known and nothing else.
     pub fn of(person: &Person) -> Self {
         let is_doubtful =
             |joint: &Joint| person.joint(*joint).is_some_and(|point| point.confidence < DOUBTFUL);
@@ -62,13 +66,14 @@ impl Doubts {
         Self {
             doubtful: Joint::ALL.into_iter().filter(is_doubtful).collect(),
             missing: LIMBS.into_iter().filter(is_missing).collect(),
+            still: Vec::new(),
             posture: posture(person),
         }
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.doubtful.is_empty() && self.missing.is_empty() && self.posture.is_none()
+        self == &Self::default()
     }
 }
 

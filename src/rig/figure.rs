@@ -1,6 +1,7 @@
 //! From the files to a figure that can be bent.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use dreamtuner_warp::{Edits, Joints, Part, Rig};
 use image::{RgbImage, RgbaImage};
@@ -42,6 +43,8 @@ pub struct Figure {
     /// The character in other pictures.
     others: Vec<Figure>,
     path: PathBuf,
+    /// Arms that stay as they are drawn, once somebody asks.
+    still: OnceLock<Vec<Part>>,
 }
 
 impl RigFiles {
@@ -141,6 +144,7 @@ impl Figure {
             edits,
             others: Vec::new(),
             path,
+            still: OnceLock::new(),
         }
     }
 
@@ -189,9 +193,20 @@ impl Figure {
         Ok(picture)
     }
 
-    /// What may be wrong with its joints.
+    /// What may be wrong with it.
     pub fn doubts(&self) -> Doubts {
-        Doubts::of(self.person())
+        Doubts { still: self.still().to_vec(), ..Doubts::of(self.person()) }
+    }
+
+    /// The joints of what moves.
+    pub(crate) fn moved_joints(&self) -> Joints {
+        Joints::of(self.person()).without(self.still())
+    }
+
+    fn still(&self) -> &[Part] {
+        // What cannot be cut at all is an error of `rig`.
+        let found = || Rig::still(&self.cut_out, &Joints::of(self.person()), &self.edits).unwrap_or_default();
+        self.still.get_or_init(found)
     }
 
     /// A hash of all that decides what it looks like in a pose.

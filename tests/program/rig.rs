@@ -38,7 +38,7 @@ impl Stage {
         let mut command = program();
         command.arg("draft").arg("--reference").arg(root().join("examples/hero.png"));
         command.arg("--pose").arg(root().join("poses/wave.json")).arg("-o").arg(self.at(output));
-        command.args(["--end", "0.5", "--fps", "8"]).args(options);
+        command.args(["--end", "0.5", "--fps", "8", "--size", "360x520"]).args(options);
         command
     }
 
@@ -189,4 +189,19 @@ fn options_of_joints_are_checked() {
     let mut command = program();
     command.arg("rig").arg(root().join("examples/hero.png")).arg("-o").arg(stage.at("hero.txt"));
     assert!(refused(command).contains(".json"));
+}
+
+#[test]
+fn an_arm_that_would_come_off_is_told() {
+    let folder = TempDir::new().unwrap();
+    let mut command = program();
+    command
+        .arg("rig")
+        .arg(root().join("tests/drawings/anime_lucy.png"))
+        .arg("-o")
+        .arg(folder.path().join("lucy.rig.json"));
+    let told = words(&done(command));
+    assert!(told.contains("the left arm would come off, and stays as it is drawn"), "{told}");
+    assert!(told.contains("--joint left-elbow=X,Y"), "{told}");
+    assert!(!told.contains("right arm"), "{told}");
 }

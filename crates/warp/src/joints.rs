@@ -2,7 +2,9 @@
 
 use dreamtuner_pose::{Joint, Person, Pose};
 
+use crate::bones::LIMBS;
 use crate::geometry::{Vector, vector};
+use crate::parts::Part;
 
 /// Where OpenPose's 18 joints are, those that are seen.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -48,6 +50,13 @@ impl Joints {
         self.at(one).zip(self.at(other))
     }
 
+    /// Without elbows, wrists, knees and ankles of some limbs, which are pieces of the trunk then.
+    pub fn without(&self, limbs: &[Part]) -> Self {
+        let chains = LIMBS.into_iter().filter(|(part, _)| limbs.contains(part));
+        let gone: Vec<Joint> = chains.flat_map(|(_, [_, middle, last])| [middle, last]).collect();
+        Self::from_fn(|joint| self.at(joint).filter(|_| !gone.contains(&joint)))
+    }
+
     /// Where a row crosses the bones between some joints, of which the first is the highest; `None` where those are not seen.
     pub(crate) fn crossed(&self, joints: [Joint; 3], y: f32) -> Option<f32> {
         let [first, middle, last] = joints.map(|joint| self.at(joint));
@@ -91,14 +100,6 @@ pub(crate) struct Torso {
 impl Torso {
     pub fn corners(&self) -> [Vector; 4] {
         [self.right, self.left, self.left_hip, self.right_hip]
-    }
-
-    /// The same in a picture so many times as large.
-    pub fn scaled(&self, factor: f32) -> Self {
-        let Self { right, left, right_hip, left_hip, neck } = *self;
-        let [right, left, right_hip, left_hip, neck] =
-            [right, left, right_hip, left_hip, neck].map(|point| point * factor);
-        Self { right, left, right_hip, left_hip, neck }
     }
 
     pub fn hips(&self) -> Vector {

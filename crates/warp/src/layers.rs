@@ -117,7 +117,7 @@ impl Cut<'_> {
         }
         let place = LIMBS.iter().position(|(limb, _)| *limb == part && part.is_arm())?;
         let middle = self.joints.at(LIMBS[place].1[0])?;
-        Some(Hinge { middle, radius: self.segmentation.half_widths[place]? / self.scale * 1.25, end: None })
+        Some(Hinge { middle, radius: self.segmentation.half_width(part)? / self.scale * 1.25, end: None })
     }
 
     /// How much of a pixel is the part's.

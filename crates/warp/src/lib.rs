@@ -4,7 +4,7 @@
 //!
 //! 1. [`Rig::new`] gives each pixel to the part whose seed, drawn around the [`Joints`], is nearest on a way that seldom crosses an
 //!    outline. What is too far from a limb's bones to be its own is loose: a tail, a cape, a bag; so is what has other colours
-//!    than the arm that it is seen beside, and those of something else.
+//!    than the arm that it is seen beside, and those of something else. An arm that would come off is the trunk's.
 //! 2. Each part becomes a layer; the trunk is continued where arms lay over it.
 //! 3. A net of triangles covers the layers, which share corners at shoulders and neck. Each corner follows the bones that are near
 //!    along the net.
@@ -15,6 +15,7 @@
 mod blink;
 mod bones;
 mod confidence;
+mod cutting;
 mod edges;
 mod error;
 mod face;
@@ -40,6 +41,7 @@ mod skin;
 mod skirt;
 mod slack;
 mod split;
+mod still;
 mod strays;
 mod swing;
 

@@ -8,6 +8,7 @@ use image::{GrayImage, RgbImage, Rgba, RgbaImage};
 
 use crate::blink::OPEN;
 use crate::confidence;
+use crate::cutting::Cutting;
 use crate::error::{Error, Result};
 use crate::face::Eyes;
 use crate::field::Field;
@@ -52,8 +53,6 @@ pub struct Edits {
     pub order: Vec<Part>,
 }
 
-/// Height in pixels at which figures are cut.
-const CUT_HEIGHT: f32 = 320.0;
 /// Squares of the net in the height of a figure.
 const SQUARES: f32 = 60.0;
 /// Smallest square in pixels.
@@ -78,24 +77,19 @@ impl Rig {
         let drawn_joints = joints.placed(scale, Default::default());
         let torso = drawn_joints.torso().ok_or(Error::NoShoulders)?;
         // The larger one shows more of where to cut.
-        let (source, source_scale) = if scale < 1.0 { (picture, scale) } else { (drawn.as_ref(), 1.0) };
-        let source_height = height(source).ok_or(Error::NoFigure)?;
-        let cut_scale = (CUT_HEIGHT / source_height).min(1.0);
+        let (source, source_joints, source_scale) =
+            if scale < 1.0 { (picture, joints, scale) } else { (drawn.as_ref(), &drawn_joints, 1.0) };
+        let Cutting { height, scale: cut_scale, segmentation, joints: cut_joints, still } =
+            Cutting::new(source, source_joints, edits)?;
         // Pixels that are cut for each that is drawn.
         let ratio = cut_scale / source_scale;
-        let small = scaled(source, cut_scale, FilterType::Triangle);
-        let small_joints = drawn_joints.placed(ratio, Default::default());
-        let given = edits
-            .parts
-            .as_ref()
-            .and_then(|parts| parts::read(parts, small.width() as usize, small.height() as usize));
-        let segmentation = Segmentation::new(&small, &small_joints, &torso.scaled(ratio), given);
-        let split = split(&segmentation, &small_joints).map(|split| split.scaled(1.0 / ratio));
+        let moved_joints = drawn_joints.without(&still);
+        let split = split(&segmentation, &cut_joints).map(|split| split.scaled(1.0 / ratio));
         let premultiplied = premultiplied(&drawn);
         let shares = &Shares::new(&segmentation, ratio);
         let cut = Cut {
             picture: &premultiplied,
-            joints: &drawn_joints,
+            joints: &moved_joints,
             torso: &torso,
             segmentation: &segmentation,
             shares,
@@ -106,10 +100,10 @@ impl Rig {
         let layers = cut.layers(&edits.order);
         let mesh = Mesh::new(
             &layers,
-            &drawn_joints,
+            &moved_joints,
             &torso,
             split,
-            (source_height * source_scale / SQUARES).max(LEAST_SQUARE),
+            (height * source_scale / SQUARES).max(LEAST_SQUARE),
         );
         let (size, own_pixels, eyes) = (drawn.dimensions(), OnceLock::new(), OnceLock::new());
         Ok(Self { joints: drawn_joints, layers, mesh, segmentation, split, size, own_pixels, eyes })
@@ -156,6 +150,16 @@ impl Rig {
     /// How much of what the picture shows does not hang together with the figure, 0 to 1: a ball, a shadow, another person.
     pub fn apart(&self) -> f32 {
         self.segmentation.apart
+    }
+
+    /// Arms that stay as they are drawn, pieces of the trunk, since they would come off: something lies between the arm and its hand,
+    /// or the upper arm is too short for its forearm, so that the elbow must be somewhere else, or what was taken for the arm is hair.
+    /// Where the parts are given, those that are not among them.
+    ///
+    /// # Errors
+    /// Those of [`Rig::new`].
+    pub fn still(picture: &RgbaImage, joints: &Joints, edits: &Edits) -> Result<Vec<Part>> {
+        Ok(Cutting::new(picture, joints, edits)?.still)
     }
 
     /// What each pixel was taken for, in the colours of [`Part::colour`]; beside the figure as what is nearest. As large as the
@@ -256,19 +260,11 @@ fn premultiplied(picture: &RgbaImage) -> RgbaImage {
 }
 
 /// The picture `scale` times as large.
-fn scaled(picture: &RgbaImage, scale: f32, filter: FilterType) -> Cow<'_, RgbaImage> {
+pub(crate) fn scaled(picture: &RgbaImage, scale: f32, filter: FilterType) -> Cow<'_, RgbaImage> {
     let side = |length: u32| ((length as f32 * scale).round() as u32).max(1);
     let (width, height) = (side(picture.width()), side(picture.height()));
     if (width, height) == picture.dimensions() {
         return Cow::Borrowed(picture);
     }
     Cow::Owned(resize(picture, width, height, filter))
-}
-
-/// How high the figure is; `None` where there is none.
-fn height(picture: &RgbaImage) -> Option<f32> {
-    let is_seen = |y: &u32| (0..picture.width()).any(|x| picture.get_pixel(x, *y).0[3] > 127);
-    let first = (0..picture.height()).find(is_seen)?;
-    let last = (0..picture.height()).rfind(is_seen)?;
-    Some((last - first + 1) as f32)
 }

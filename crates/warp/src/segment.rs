@@ -30,7 +30,7 @@ pub(crate) struct Segmentation {
     /// Pixels from a shoulder to the other.
     pub unit: f32,
     /// Half of the usual width of each limb of [`LIMBS`]; `None` where it is not seen.
-    pub half_widths: [Option<f32>; LIMBS.len()],
+    half_widths: [Option<f32>; LIMBS.len()],
 }
 
 /// What crossing an outline costs, in pixels.
@@ -64,6 +64,11 @@ impl Segmentation {
         let shape = Shape { joints, edges: &edges, costs: &parts.map(|_| 0.0), unit };
         let half_widths = LIMBS.map(|(part, chain)| Some(shape.limb(&labels, part, chain)?.half_width));
         Self { parts, figure, apart, edges, unit, half_widths }
+    }
+
+    /// Half of the usual width of a limb; `None` where it is not seen.
+    pub fn half_width(&self, part: Part) -> Option<f32> {
+        self.half_widths[LIMBS.iter().position(|(limb, _)| *limb == part)?]
     }
 
     /// Whether a pixel is a leg's.
@@ -249,7 +254,7 @@ enum Doubt {
 }
 
 /// The middle of a pixel.
-fn middle_of<T: Copy>(field: &Field<T>, index: usize) -> Vector {
+pub(crate) fn middle_of<T: Copy>(field: &Field<T>, index: usize) -> Vector {
     let (x, y) = field.place(index);
     vector(x as f32 + 0.5, y as f32 + 0.5)
 }
@@ -277,7 +282,7 @@ impl Limb {
 }
 
 /// The largest distance from the outside within two pixels of a place.
-fn widest_near(squared: &image::ImageBuffer<Luma<f64>, Vec<f64>>, place: Vector) -> f32 {
+pub(crate) fn widest_near(squared: &image::ImageBuffer<Luma<f64>, Vec<f64>>, place: Vector) -> f32 {
     let (x, y) = (place.x.round() as i64, place.y.round() as i64);
     let around = (-2..=2).flat_map(|down| (-2..=2).map(move |across| (x + across, y + down)));
     let inside = around.filter(|(x, y)| {

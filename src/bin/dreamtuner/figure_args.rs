@@ -86,5 +86,11 @@ pub fn sentences(doubts: &Doubts, picture: &Path) -> Vec<String> {
             what.join("; ")
         ));
     }
+    for arm in &doubts.still {
+        let (arm, side) = (arm.name(), arm.name().trim_end_matches(" arm"));
+        sentences.push(format!(
+            "{name}: the {arm} would come off, and stays as it is drawn; --joint {side}-elbow=X,Y and --joint {side}-wrist=X,Y say where it is"
+        ));
+    }
     sentences
 }
