@@ -31,6 +31,8 @@ pub struct Record {
     pub plan: Value,
     /// What the processor that rendered it can do.
     pub instructions: String,
+    /// Seconds that the last run took before its first frame.
+    pub start_seconds: f64,
     /// Seconds that the last run took for each frame it rendered; 0 where it rendered none.
     pub seconds_per_frame: f64,
     /// The hash of the picture of each frame that was rendered.
@@ -72,6 +74,7 @@ pub fn render_shot(
     interrupt: &Interrupt,
     on_event: &mut dyn FnMut(ClipEvent),
 ) -> Result<Outcome> {
+    let begin = Instant::now();
     // 1. What the shot is.
     let split = Split::read(folder)?;
     let shot = split.shot(number)?;
@@ -138,6 +141,7 @@ pub fn render_shot(
     let record = Record {
         plan: own_plan,
         instructions: instructions(),
+        start_seconds: (start - begin).as_secs_f64(),
         seconds_per_frame: if rendered > 0 { start.elapsed().as_secs_f64() / rendered as f64 } else { 0.0 },
         pictures: pictures.collect::<Result<_>>()?,
     };

@@ -23,6 +23,8 @@ pub struct ShotStatus {
     pub is_complete: bool,
     /// Seconds that each frame took, of a shot that is complete.
     pub seconds_per_frame: Option<f64>,
+    /// Seconds before its first frame, of such a shot.
+    pub start_seconds: Option<f64>,
 }
 
 /// How far the shots of the clip are that was split into `folder`.
@@ -37,10 +39,15 @@ pub fn status(folder: &Path) -> Result<Vec<ShotStatus>> {
             Some(_) => shot.rendered(),
             None => Journal::finished_in(&Journal::folder_for(&record_of(folder, number))),
         };
-        let seconds_per_frame =
-            record.as_ref().map(|record| record.seconds_per_frame).filter(|taken| *taken > 0.0);
-        let (shot, is_complete) = (shot.clone(), record.is_some());
-        Ok(ShotStatus { number, shot, finished, is_complete, seconds_per_frame })
+        let measured = record.as_ref().filter(|record| record.seconds_per_frame > 0.0);
+        Ok(ShotStatus {
+            number,
+            shot: shot.clone(),
+            finished,
+            is_complete: record.is_some(),
+            seconds_per_frame: measured.map(|record| record.seconds_per_frame),
+            start_seconds: measured.map(|record| record.start_seconds),
+        })
     };
     split.shots.iter().enumerate().map(status).collect()
 }

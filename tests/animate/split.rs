@@ -99,6 +99,7 @@ fn what_does_not_belong_together_is_refused() {
     assert!(!stage.path("new.split").exists());
     program(&stage, "animate --split scenes.mp4 --shot 0").failed(5, &["scenes.mp4"]);
     shot(&stage, "job.split", 5).failed(2, &["--shot: 5; there are shots 0 to 4"]);
+    program(&stage, "farm plan job.split").failed(2, &["--seconds-per-frame", "no shot is finished yet"]);
     shot(&stage, "job.split", 1).succeeded();
     shot(&stage, "job.split", 1).succeeded().says(&["shot 1 is finished already"]);
     let status = program(&stage, "farm status job.split").succeeded().stdout;
@@ -108,6 +109,21 @@ fn what_does_not_belong_together_is_refused() {
     let status: serde_json::Value = serde_json::from_str(&status).unwrap();
     assert_eq!(status["shots"][1]["finished"], 4);
     assert_eq!(status["shots"][2]["is_complete"], false);
+    // 4 shots of 4 frames are left: two for each of two machines.
+    let plan = program(&stage, "farm plan job.split --machines 1,2,99 --seconds-per-frame 3 --start-up 1");
+    let rows =
+        ["1          00:00:52      0.01            0 %", "2          00:00:26      0.01            0 %"];
+    let plan = plan.succeeded().stdout;
+    for row in
+        rows.into_iter().chain(["4 shots, 16 frames; 3.00 s a frame, 1.0 s before", "99         00:00:13"])
+    {
+        assert!(plan.contains(row), "{row} is missing in {plan}");
+    }
+    let plan = program(&stage, "farm plan job.split --machines 4 --json").succeeded().stdout;
+    let plan: serde_json::Value = serde_json::from_str(&plan).unwrap();
+    let seconds = plan["start_seconds"].as_f64().unwrap() + 4.0 * plan["seconds_per_frame"].as_f64().unwrap();
+    assert!((plan["machines"][0]["seconds"].as_f64().unwrap() - seconds).abs() < 1e-6, "{plan}");
+    program(&stage, "farm plan job.split --machines 0").failed(2, &["--machines", "1 to 100000"]);
     // Jobs for schedulers.
     let script =
         program(&stage, "farm slurm job.split -o out.mkv --at-once 2 -- -p gpu --gres gpu:1").succeeded();
@@ -160,4 +176,81 @@ fn what_does_not_belong_together_is_refused() {
     shot(&stage, "other.split", 0).failed(7, &["pose.file"]);
     program(&stage, "merge job.split -o again.mkv")
         .failed(3, &["scenes.mp4", "is not the dance that was split"]);
+}
+
+#[test]
+fn weights_that_have_changed_since_are_refused() {
+    let stage = stage();
+    let lora = stage.path("own.safetensors");
+    let fixture = |name: &str| repository("tests/fixtures/sd1/lora").join(name);
+    fs::copy(fixture("diffusers.safetensors"), &lora).unwrap();
+    let options = format!("{CLIP} --model {} --lora own.safetensors", model());
+    program(&stage, &format!("split {options} -o job.split")).succeeded();
+    shot(&stage, "job.split", 0).succeeded();
+    let mut weights = fs::read(&lora).unwrap();
+    let last = weights.len() - 1;
+    weights[last] ^= 1;
+    fs::write(&lora, weights).unwrap();
+    shot(&stage, "job.split", 1).failed(7, &["job.split", "lora"]);
+    fs::remove_file(&lora).unwrap();
+    program(&stage, "farm slurm job.split").failed(5, &["own.safetensors"]);
+    shot(&stage, "job.split", 1).failed(5, &["own.safetensors"]);
+    // What is finished stays so.
+    let status = program(&stage, "farm status job.split").succeeded().stdout;
+    assert!(status.contains("1 of 5 shots, 4 of 20 frames"), "{status}");
+}
+
+#[test]
+fn clocks_that_differ_change_nothing() {
+    let stage = stage();
+    program(&stage, &format!("split {CLIP} --model {} -o job.split", model())).succeeded();
+    // Another machine's clock is a day ahead, or years behind.
+    let touched = |name: &str, time: &str| {
+        let mut command = std::process::Command::new("touch");
+        assert!(command.args(["-d", time]).arg(stage.path(name)).status().unwrap().success());
+    };
+    for number in 0..SCENES {
+        touched("job.split/split.json", if number % 2 == 0 { "tomorrow" } else { "1999-01-01" });
+        touched("scenes.mp4", if number % 2 == 0 { "1999-01-01" } else { "tomorrow" });
+        shot(&stage, "job.split", number).succeeded();
+        touched(&format!("job.split/shots/{number:05}.json"), "tomorrow");
+    }
+    program(&stage, "merge job.split -o out.mp4").succeeded();
+    assert_eq!(stage.frames("out.mp4").len(), SCENES * SCENE);
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_named_before_long_work() {
+    let stage = stage();
+    program(&stage, &format!("split {CLIP} --model {} -o job.split", model())).succeeded();
+    // As a folder that is read only, but for root, too.
+    fs::write(stage.path("job.split/shots"), "").unwrap();
+    let told = shot(&stage, "job.split", 0).failed(5, &["job.split/shots"]);
+    assert!(!told.stderr.contains("frame 1"), "{}", told.stderr);
+    fs::remove_file(stage.path("job.split/shots")).unwrap();
+    shot(&stage, "job.split", 0).succeeded();
+}
+
+#[test]
+fn engines_that_are_missing_are_told_and_large_arrays_are_divided() {
+    let stage = stage();
+    program(&stage, &format!("split {CLIP} --model {} -o job.split", model())).succeeded();
+    // A cluster whose arrays may have two tasks.
+    let bin = stage.path("bin");
+    fs::create_dir(&bin).unwrap();
+    let on_cluster = |arguments: &str| {
+        let mut command = stage.program();
+        command.env("PATH", &bin).args(arguments.split_whitespace());
+        run(command)
+    };
+    on_cluster("farm slurm job.split --submit").failed(2, &["--submit", "sbatch is not installed here"]);
+    on_cluster("farm openjd job.split -o bundle --submit")
+        .failed(2, &["--submit", "deadline is not installed"]);
+    let tell = bin.join("scontrol");
+    fs::write(&tell, "#!/bin/sh\necho 'MaxArraySize            = 3'\n").unwrap();
+    fs::set_permissions(&tell, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let script = on_cluster("farm slurm job.split").succeeded().stdout;
+    for piece in ["--array=0-1", "shot=$((SLURM_ARRAY_TASK_ID * 3))", "-le 5 ] || end=5"] {
+        assert!(script.contains(piece), "{piece} is missing in {script}");
+    }
 }

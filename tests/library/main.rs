@@ -7,6 +7,7 @@ mod common;
 mod dataset;
 mod diffusion;
 mod drafts;
+mod farm_plan;
 mod ip_adapter;
 mod layers;
 mod method;
