@@ -44,12 +44,12 @@ slurmd -D -N n1 -f "$SLURM_CONF" > "$work/n1.log" 2>&1 &
 one=$!
 slurmd -D -N n2 -f "$SLURM_CONF" > "$work/n2.log" 2>&1 &
 other=$!
-trap 'kill "$one" "$other" "$control" 2> /dev/null; rm -rf "$work"' EXIT
+trap 'kill "$one" "$other" "$control"; wait; rm -rf "$work"' EXIT
 until [ "$(sinfo -h -t idle -o %D)" = 2 ]; do sleep 0.2; done
 
-# 48 frames in shots of 8; the first two measure.
-"$program" split --reference examples/hero.png --reference-pose examples/hero.pose.json --pose poses/disco.json --fps 12 --end 4 \
-    --threads 1 --extra-split 8 -o "$work/job.split" > /dev/null
+# 72 frames in 8 shots; the first two measure.
+"$program" split --reference examples/hero.png --reference-pose examples/hero.pose.json --pose poses/disco.json --fps 24 --steps 60 \
+    --threads 1 --extra-split 10 -o "$work/job.split" > /dev/null
 "$program" farm slurm "$work/job.split" > "$work/all.sh"
 sed 's/--array=[^ ]*/--array=0-1/' "$work/all.sh" | sh > /dev/null
 until [ -z "$(squeue -h)" ]; do sleep 0.2; done

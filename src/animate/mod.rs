@@ -4,8 +4,10 @@
 //!    are made from.
 //! 2. [`outputs`] encodes the frames, the comparison and the contact sheet.
 //! 3. [`mod@split`] divides a clip into shots, [`shot`] renders one of them, and [`mod@merge`] encodes them all.
+//!    [`batch`] are many such clips.
 //! 4. [`watched`] renders a clip only to see where its frames look.
 
+pub mod batch;
 mod checks;
 pub mod job;
 pub mod merge;
@@ -18,6 +20,7 @@ mod stage;
 pub mod status;
 pub mod watched;
 
+pub use batch::Batch;
 pub use job::{ClipEvent, Job};
 pub use merge::merge;
 pub use outputs::OutputFiles;

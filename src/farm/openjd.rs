@@ -16,8 +16,8 @@ pub struct OpenJob<'a> {
     pub folder: &'a Path,
     /// How many shots there are.
     pub shots: usize,
-    /// Where the clip goes, with its full name.
-    pub clip: &'a Path,
+    /// Where the clip goes, with its full name; the clips of a batch have names of their own.
+    pub clip: Option<&'a Path>,
     /// Whether a host needs a GPU to render.
     pub needs_gpu: bool,
 }
@@ -31,7 +31,9 @@ impl OpenJob<'_> {
     /// The values of the template's paths, as a bundle for Deadline Cloud has them.
     pub fn parameter_values(&self) -> Value {
         let value = |name: &str, path: &Path| json!({"name": name, "value": path.to_string_lossy()});
-        json!({"parameterValues": [value("Split", self.folder), value("Clip", self.clip)]})
+        let clip = self.clip.map(|clip| value("Clip", clip));
+        let values: Vec<Value> = std::iter::once(value("Split", self.folder)).chain(clip).collect();
+        json!({ "parameterValues": values })
     }
 
     /// The job template. Its parameters are the program, the folder and the clip: other hosts may have them elsewhere.
@@ -55,23 +57,28 @@ impl OpenJob<'_> {
         if self.needs_gpu {
             render["hostRequirements"] = json!({"amounts": [{"name": "amount.worker.gpu", "min": 1}]});
         }
+        let mut parameters = vec![
+            json!({
+                "name": "Program", "type": "STRING", "default": program.to_string_lossy(),
+                "description": "The command dreamtuner",
+            }),
+            path("Split", "DIRECTORY", "INOUT", "The folder that dreamtuner split or batch has made"),
+        ];
+        let mut merge = vec!["merge", "{{Param.Split}}", "--overwrite"];
+        if self.clip.is_some() {
+            parameters.push(path("Clip", "FILE", "OUT", "The clip"));
+            merge.extend(["-o", "{{Param.Clip}}"]);
+        }
         json!({
             "specificationVersion": "jobtemplate-2023-09",
             "name": name,
-            "parameterDefinitions": [
-                {
-                    "name": "Program", "type": "STRING", "default": program.to_string_lossy(),
-                    "description": "The command dreamtuner",
-                },
-                path("Split", "DIRECTORY", "INOUT", "The folder that dreamtuner split has made"),
-                path("Clip", "FILE", "OUT", "The clip"),
-            ],
+            "parameterDefinitions": parameters,
             "steps": [
                 render,
                 {
                     "name": "Merge",
                     "dependencies": [{"dependsOn": "Render"}],
-                    "script": script(&["merge", "{{Param.Split}}", "-o", "{{Param.Clip}}", "--overwrite"]),
+                    "script": script(&merge),
                 },
             ],
         })

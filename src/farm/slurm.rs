@@ -1,6 +1,6 @@
 //! Slurm: an array with a task for each shot, and a job that merges them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Tasks of an array where the cluster does not say how many it allows: what Slurm's `MaxArraySize` of 1001 allows.
 pub const MOST_TASKS: usize = 1000;
@@ -20,10 +20,19 @@ pub struct SlurmJob {
     pub at_once: Option<usize>,
     /// How often a task is put into the queue again that was interrupted, killed, or met another one at work on its shot.
     pub requeues: usize,
-    /// Where the clip goes, with its full name; nothing is merged where absent.
-    pub clip: Option<PathBuf>,
+    /// What the shots are merged into; nothing is merged where absent.
+    pub merge: Option<Merge>,
     /// Options of `sbatch`: partition, time, memory, GPUs.
     pub options: Vec<String>,
+}
+
+/// What shots are merged into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Merge {
+    /// One clip, with its full name.
+    Into(PathBuf),
+    /// The clips of a batch.
+    All,
 }
 
 /// Options of `sbatch` that say who pays and where jobs wait; the merge, which needs no GPU and little time, gets these alone.
@@ -35,7 +44,7 @@ impl SlurmJob {
     pub fn script(&self) -> String {
         let shots = self.shots_job();
         let logs = quoted(&self.folder.join("logs").to_string_lossy());
-        let merge = self.clip.as_deref().map_or(String::new(), |clip| self.merge_job(clip));
+        let merge = self.merge.as_ref().map_or(String::new(), |merge| self.merge_job(merge));
         format!(
             "#!/bin/sh\n# Made by dreamtuner {}.\nset -eu\nmkdir -p {logs}\n{shots}{merge}",
             env!("CARGO_PKG_VERSION")
@@ -88,19 +97,22 @@ echo "shots: job $shots"
         )
     }
 
-    fn merge_job(&self, clip: &Path) -> String {
+    fn merge_job(&self, merge: &Merge) -> String {
         let log = self.folder.join("logs").join("merge.log");
         let own = ["--requeue", "--open-mode=append", "--kill-on-invalid-dep=yes"].map(String::from);
         let own = own
             .into_iter()
             .chain([format!("--job-name={}", self.name("merge")), format!("--output={}", log.display())]);
         let options = arguments(own.chain(options_of_merge(&self.options)));
-        let [program, folder, clip] =
-            [&self.program, &self.folder, clip].map(|path| quoted(&path.to_string_lossy()));
+        let [program, folder] = [&self.program, &self.folder].map(|path| quoted(&path.to_string_lossy()));
+        let into = match merge {
+            Merge::Into(clip) => format!(" -o {}", quoted(&clip.to_string_lossy())),
+            Merge::All => String::new(),
+        };
         format!(
             r#"merge=$(sbatch --parsable --dependency="afterok:${{shots%%;*}}" {options} <<'MERGE'
 #!/bin/sh
-exec {program} merge {folder} -o {clip}
+exec {program} merge {folder}{into}
 MERGE
 )
 echo "merge: job $merge"

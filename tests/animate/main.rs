@@ -4,6 +4,7 @@
 mod bad_input;
 mod bad_settings;
 mod bad_weights;
+mod batch;
 mod commands;
 mod drafts;
 mod identical;

@@ -23,7 +23,7 @@ pub fn stage() -> Stage {
 pub const CLIP: &str =
     "--reference puppet.png --reference-pose none --pose scenes.mp4 --size 32x32 --steps 2";
 
-fn program(stage: &Stage, arguments: &str) -> Run {
+pub fn program(stage: &Stage, arguments: &str) -> Run {
     let mut command = stage.program();
     command.args(arguments.split_whitespace());
     run(command)

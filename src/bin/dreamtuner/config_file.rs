@@ -114,8 +114,9 @@ fn in_short(error: &clap::Error) -> String {
 /// Options that say where the options are, or that end the program.
 const UNKNOWN_HERE: [&str; 5] = ["config", "save-config", "from", "help", "version"];
 
-fn named_by(flag: &str, arguments: &[OsString]) -> Option<OsString> {
-    arguments.iter().enumerate().find_map(|(index, argument)| {
+/// What an option names; the last one wins.
+pub fn named_by(flag: &str, arguments: &[OsString]) -> Option<OsString> {
+    arguments.iter().enumerate().rev().find_map(|(index, argument)| {
         let text = argument.to_str()?;
         match text.strip_prefix(flag) {
             Some("") => arguments.get(index + 1).cloned(),

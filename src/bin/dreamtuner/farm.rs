@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use clap::{Args, Subcommand};
+use dreamtuner::animate::Batch;
 use dreamtuner::animate::status::{ShotStatus, status};
 use dreamtuner::farm::openjd::OpenJob;
 use dreamtuner::farm::plan::{Costs, Failures, Forecast, forecast};
-use dreamtuner::farm::slurm::{MOST_TASKS, SlurmJob};
+use dreamtuner::farm::slurm::{MOST_TASKS, Merge, SlurmJob};
 use dreamtuner::outputs::{Reservation, Wanted};
 use dreamtuner::{Error, Result};
 use indicatif::FormattedDuration;
@@ -34,7 +35,7 @@ pub enum FarmCommand {
 /// Options of `dreamtuner farm status`.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
-    /// The folder that `dreamtuner split` has made
+    /// The folder that `dreamtuner split` or `batch` has made
     #[arg(value_name = "FOLDER")]
     folder: PathBuf,
     /// As JSON
@@ -45,7 +46,7 @@ pub struct StatusArgs {
 /// Options of `dreamtuner farm plan`.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
-    /// The folder that `dreamtuner split` has made
+    /// The folder that `dreamtuner split` or `batch` has made
     #[arg(value_name = "FOLDER")]
     folder: PathBuf,
     /// How many machines there are
@@ -71,10 +72,10 @@ pub struct PlanArgs {
 /// Options of `dreamtuner farm slurm`.
 #[derive(Debug, Args)]
 pub struct SlurmArgs {
-    /// The folder that `dreamtuner split` has made; all nodes see it under the same name
+    /// The folder that `dreamtuner split` or `batch` has made; all nodes see it under the same name
     #[arg(value_name = "FOLDER")]
     folder: PathBuf,
-    /// Merge the shots into this clip once they are rendered
+    /// Merge the shots into this clip once they are rendered; those of a batch are always merged
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Tasks that run at the same time, at most; as many as there is room for where absent
@@ -94,7 +95,7 @@ pub struct SlurmArgs {
 /// Options of `dreamtuner farm openjd`.
 #[derive(Debug, Args)]
 pub struct OpenjdArgs {
-    /// The folder that `dreamtuner split` has made
+    /// The folder that `dreamtuner split` or `batch` has made
     #[arg(value_name = "FOLDER")]
     folder: PathBuf,
     /// The new folder for the bundle
@@ -128,10 +129,26 @@ pub fn run(command: &FarmCommand) -> Result<()> {
 /// How many shots there are, if all that they need is there: what is missing is missing on every machine.
 fn ready(folder: &Path) -> Result<usize> {
     let shots = status(folder)?.len();
-    for path in job_of(folder)?.inputs() {
-        path.metadata().map_err(|error| Error::io(path, error))?;
+    let folders = match Batch::read(folder)? {
+        Some(batch) => batch.clips.iter().map(|clip| folder.join(&clip.folder)).collect(),
+        None => vec![folder.to_path_buf()],
+    };
+    for folder in folders {
+        for path in job_of(&folder)?.inputs() {
+            path.metadata().map_err(|error| Error::io(path, error))?;
+        }
     }
     Ok(shots)
+}
+
+/// Whether a folder holds many clips, which have names of their own.
+fn is_batch(folder: &Path, is_clip_named: bool) -> Result<bool> {
+    match Batch::read(folder)? {
+        Some(_) if is_clip_named => {
+            Err(Error::setting("output", "is not needed: each clip of a batch has its own"))
+        }
+        batch => Ok(batch.is_some()),
+    }
 }
 
 fn own_program() -> Result<PathBuf> {
@@ -203,6 +220,10 @@ fn as_json(of: &Forecast) -> serde_json::Value {
 fn slurm(arguments: &SlurmArgs) -> Result<()> {
     let folder = absolute(&arguments.folder)?;
     let clip = arguments.output.as_deref().map(absolute).transpose()?;
+    let merge = match (is_batch(&folder, clip.is_some())?, clip) {
+        (true, _) => Some(Merge::All),
+        (false, clip) => clip.map(Merge::Into),
+    };
     let jobs = SlurmJob {
         program: own_program()?,
         shots: ready(&folder)?,
@@ -210,7 +231,7 @@ fn slurm(arguments: &SlurmArgs) -> Result<()> {
         most_tasks: most_tasks().unwrap_or(MOST_TASKS),
         at_once: arguments.at_once.map(|count| count as usize),
         requeues: arguments.requeues as usize,
-        clip,
+        merge,
         options: arguments.options.clone(),
     };
     if arguments.submit { submit(&jobs.script()) } else { print(jobs.script().trim_end()) }
@@ -219,14 +240,19 @@ fn slurm(arguments: &SlurmArgs) -> Result<()> {
 fn openjd(arguments: &OpenjdArgs) -> Result<()> {
     let (folder, bundle) = (absolute(&arguments.folder)?, absolute(&arguments.output)?);
     let name = folder.file_stem().unwrap_or_default().to_string_lossy();
-    let beside = folder.with_file_name(format!("{name}.mp4"));
-    let clip = arguments.clip.as_deref().map_or(Ok(beside), absolute)?;
+    let clip = match is_batch(&folder, arguments.clip.is_some())? {
+        true => None,
+        false => {
+            let beside = folder.with_file_name(format!("{name}.mp4"));
+            Some(arguments.clip.as_deref().map_or(Ok(beside), absolute)?)
+        }
+    };
     let job = OpenJob {
         name: &name,
         program: &own_program()?,
         folder: &folder,
         shots: ready(&folder)?,
-        clip: &clip,
+        clip: clip.as_deref(),
         needs_gpu: arguments.gpu,
     };
     let file = |name: &str, content: &serde_json::Value| {
@@ -280,7 +306,12 @@ fn submit(script: &str) -> Result<()> {
 /// A line for each shot, and one for all.
 fn table(shots: &[ShotStatus]) -> String {
     let mut text = String::from("shot   frames         rendered\n");
+    let mut clip = None;
     for status in shots {
+        if status.clip != clip {
+            clip.clone_from(&status.clip);
+            let _ = writeln!(text, "{}", status.clip.as_deref().unwrap_or(Path::new("")).display());
+        }
         let (first, last) = (status.shot.first, status.shot.first + status.shot.frames - 1);
         let rendered = match (status.is_complete, status.finished) {
             (true, _) => match status.seconds_per_frame {

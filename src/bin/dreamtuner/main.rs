@@ -5,6 +5,8 @@
 mod animate;
 mod attention;
 mod attention_sheet;
+mod batch;
+mod batch_table;
 mod config_file;
 mod device;
 mod draft;
@@ -64,6 +66,9 @@ enum Command {
         output.value_name("FOLDER").help("The new folder for what all shots share, and for their frames")
     }))]
     Split(Box<split::SplitArgs>),
+    /// Divide many clips (characters × dances × seeds) into shots, to be rendered as one job.
+    #[command(after_help = batch::EXAMPLES)]
+    Batch(batch::BatchArgs),
     /// Encode the clip that was split into a folder, once all its shots are rendered.
     Merge(split::MergeArgs),
     /// Watch over clips that were split.
@@ -127,7 +132,8 @@ fn run() -> i32 {
         return exit::report(&error);
     }
     let arguments = std::env::args_os().collect();
-    let arguments = config_file::with_file::<animate::AnimateArgs>(arguments, &animate::CONFIG)
+    let arguments = batch::addressed(arguments)
+        .and_then(|arguments| config_file::with_file::<animate::AnimateArgs>(arguments, &animate::CONFIG))
         .and_then(|arguments| config_file::with_file::<animate::AnimateArgs>(arguments, &split::OF_SPLIT))
         .and_then(|arguments| config_file::with_file::<split::SplitArgs>(arguments, &split::CONFIG))
         .and_then(|arguments| config_file::with_file::<image::PictureArgs>(arguments, &image::FROM));
@@ -138,6 +144,7 @@ fn run() -> i32 {
     let result = match CommandLine::parse_from(arguments).command {
         Command::Animate(arguments) => animate::run(*arguments),
         Command::Split(arguments) => split::split(*arguments),
+        Command::Batch(arguments) => batch::batch(&arguments),
         Command::Merge(arguments) => split::merge(&arguments),
         Command::Farm(command) => farm::run(&command).map(|()| exit::SUCCESS),
         Command::Draft(arguments) => draft::run(&arguments).map(|()| exit::SUCCESS),
