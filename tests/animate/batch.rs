@@ -129,7 +129,11 @@ fn tables_that_cannot_be_used_are_refused_before_anything_is_read() {
     write(&stage, "1.mp4", "mine");
     write(&stage, "a.toml", &format!("{clip}output = \"{{seed}}.mp4\"\n[each]\nseed = [1]\n"));
     batch(&stage, "a.toml", "all.batch").failed(6, &["1.mp4"]);
-    write(&stage, "a.toml", &format!("{clip}output = \"{{seed}}.mp4\"\nsteps = 0\n[each]\nseed = [1]\n"));
+    write(
+        &stage,
+        "a.toml",
+        &format!("{clip}output = \"other-{{seed}}.mp4\"\nsteps = 0\n[each]\nseed = [1]\n"),
+    );
     assert_eq!(batch(&stage, "a.toml", "all.batch").code, Some(2));
     assert!(!stage.path("all.batch").exists());
     fs::create_dir(stage.path("all.batch")).unwrap();
