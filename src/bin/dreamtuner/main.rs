@@ -18,6 +18,7 @@ mod evaluate_folder;
 mod evaluate_progress;
 mod exit;
 mod farm;
+mod farm_plan;
 mod figure_args;
 mod image;
 mod image_grid;
